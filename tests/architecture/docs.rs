@@ -1,4 +1,4 @@
-//! The documents say what the code does.
+//! Compares the documents with the code.
 
 use gateway::http::error::{Code, Fault};
 use gateway::observe::alarm::Alarm;
@@ -23,7 +23,7 @@ fn error_table() -> String {
 
 /// On a difference the test prints the table to put there.
 #[test]
-fn the_error_table_is_the_codes_own() {
+fn the_error_table_equals_the_codes() {
     let document = fs::read_to_string(root().join("docs/api.md")).unwrap();
     let (_, rest) = document.split_once("compares them -->\n").unwrap();
     let (table, _) = rest.split_once("<!-- /errors -->").unwrap();
@@ -34,10 +34,10 @@ fn the_error_table_is_the_codes_own() {
     );
 }
 
-/// Every alarm that the code can raise says what to do. On a difference the
+/// Every alarm of the code has a row that says what to do. On a difference the
 /// test prints the table to put there.
 #[test]
-fn the_alarm_table_is_the_alarms_own() {
+fn the_alarm_table_equals_the_alarms() {
     let mut table = String::from("| alarm | what has happened | what to do |\n|---|---|---|\n");
     for alarm in Alarm::ALL {
         let (name, says, to_do) = (alarm.name(), alarm.says(), alarm.to_do());
@@ -51,9 +51,9 @@ fn the_alarm_table_is_the_alarms_own() {
     assert!(stands == table, "docs/operations.md should say:\n{table}");
 }
 
-/// The tables of limits say what the code does.
+/// The tables of limits have the code's values.
 #[test]
-fn the_limits_in_the_documents_are_the_codes_own() {
+fn the_limits_in_the_documents_equal_the_codes() {
     let document = fs::read_to_string(root().join("docs/operations.md")).unwrap();
     let number = |text: &str| text.replace(',', "");
     for (file, constant, rows) in [
@@ -223,7 +223,7 @@ fn the_limits_in_the_documents_are_the_codes_own() {
     }
 }
 
-/// The API's description names each of its paths.
+/// The document has a heading for each path of the API.
 #[test]
 fn every_path_of_the_api_is_described() {
     let document = fs::read_to_string(root().join("docs/api.md")).unwrap();
@@ -233,8 +233,7 @@ fn every_path_of_the_api_is_described() {
     }
 }
 
-/// The table of mistakes that the simulation catches is the list of those that
-/// it makes, in its order.
+/// The table of mistakes has the mistakes of the simulation, in their order.
 #[test]
 fn the_mistakes_in_the_documents_are_those_that_are_made() {
     let made: Vec<&str> = xtask::simulate::mutants::MUTANTS
@@ -267,7 +266,7 @@ const CHECKLIST: [(char, u32); 8] = [
 
 /// Each item has a row, and each row a test whose name begins with the item.
 #[test]
-fn every_item_of_the_checklist_has_a_test_that_names_it() {
+fn every_item_of_the_checklist_has_a_test_with_its_name() {
     let document = fs::read_to_string(root().join("docs/checklist.md")).unwrap();
     for (letter, last) in CHECKLIST {
         for number in 1..=last {
@@ -310,7 +309,7 @@ fn is_a_test(name: &str) -> bool {
     name.len() > 16 && name.bytes().all(may) && name != "refund_notify_url"
 }
 
-/// Where the documents say that a test is, and the folder of it.
+/// The name of a suite in the documents, and its directory.
 const PLACES: [(&str, &str); 12] = [
     ("memory", "tests/memory"),
     ("http", "tests/http"),
@@ -326,7 +325,7 @@ const PLACES: [(&str, &str); 12] = [
     ("app", "app"),
 ];
 
-/// The tests of a source: functions under `#[test]` that are not left out.
+/// The tests of a source: functions under `#[test]` that are not ignored.
 pub(crate) fn tests_of(source: &str) -> Vec<&str> {
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let is_above = |line: &&&str| line.starts_with("#[") || line.starts_with("//");
@@ -347,8 +346,8 @@ pub(crate) fn tests_of(source: &str) -> Vec<&str> {
     found
 }
 
-/// Each test that a document names, with the place that it names for it: the
-/// word before it in its cell, which goes for those after a comma too.
+/// Each test that a document names, with its suite: the word before it in its
+/// cell, which also applies to those after a comma.
 fn named_in(document: &str) -> Vec<(Option<&'static str>, &str)> {
     let mut named = Vec::new();
     for line in document.lines() {
@@ -393,7 +392,8 @@ fn a_documents_tests_are_read_with_their_places() {
     assert_eq!(tests_of(source), ["one", "four"]);
 }
 
-/// Documents that name tests: each of them is one, and is where they say.
+/// Every test that a document names exists in the suite that the document
+/// gives.
 #[test]
 fn every_test_that_the_documents_name_exists() {
     let mut tests = Vec::new();

@@ -1,5 +1,5 @@
-//! The documents' links lead somewhere, and their commands are run or say why
-//! not.
+//! The documents' links have targets, and their commands are executed or say
+//! why not.
 
 use super::root;
 use std::fs;
@@ -31,7 +31,7 @@ fn an_anchor_is_made_of_its_heading_as_github_makes_it() {
 /// Every link of every document: its file exists, and its anchor is a heading
 /// there, or a line of the source.
 #[test]
-fn every_link_in_the_documents_leads_somewhere() {
+fn every_link_in_the_documents_has_a_target() {
     let all = documents::all();
     let mut broken = Vec::new();
     let mut links = 0;
@@ -76,9 +76,10 @@ fn has_anchor(all: &[Document], target: &Path, anchor: &str) -> bool {
     }
 }
 
-/// Why a command block of a document may be left out of
+/// The reasons why a command block may be left out of
 /// `every_command_block_of_every_document_succeeds` (suites `http` and
-/// `memory`): how the reason begins, and what such a block then holds.
+/// `memory`): how the reason begins, and the commands that such a block
+/// contains.
 const NOT_RUN: [(&str, &[&str]); 7] = [
     ("a real host:", &["https://", "wrangler ", "cargo deny"]),
     (
@@ -96,8 +97,8 @@ const NOT_RUN: [(&str, &[&str]); 7] = [
     ("changes this repository:", &["git ", "cargo "]),
 ];
 
-/// A block that is not run says why in `<!-- not run: … -->` on the line above
-/// it, for one of the reasons above.
+/// A block that is not executed says why in `<!-- not run: … -->` on the line
+/// above it, with one of the reasons above.
 #[test]
 fn a_command_block_that_is_not_run_says_why() {
     let (mut run, mut not_run) = (0, 0);
@@ -132,7 +133,7 @@ fn a_command_block_that_is_not_run_says_why() {
     assert!(run > 20 && not_run > 3, "the blocks are no longer found");
 }
 
-/// Every `cargo xtask` command that a document names is one.
+/// Every `cargo xtask` command in a document exists.
 #[test]
 fn every_cargo_xtask_command_in_the_documents_exists() {
     let source = fs::read_to_string(root().join("xtask/src/main.rs")).unwrap();

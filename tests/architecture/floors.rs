@@ -1,7 +1,7 @@
 //! The floors of `gateway`, and no circles between the modules of any crate.
 //!
-//! A module is here a file or a directory directly below `src`; the files of a
-//! directory count together. How imports are read is in `modules.rs`.
+//! A module is a file or a directory directly below `src`; the files of a
+//! directory count together. `modules.rs` reads the imports.
 
 use super::modules::{Imports, Module, circle, imports, sources};
 use crate::root;
@@ -111,8 +111,8 @@ const NOT_YET: &[&str] = &["upstream imports http"];
 /// Crates whose modules still have a circle. The list only gets shorter.
 const CIRCLES_YET: &[&str] = &["server"];
 
-/// The arrows between the top modules of a crate. The crate's root counts where
-/// it has items of its own.
+/// The imports between the top modules of a crate. The crate's root counts
+/// where it has items of its own.
 fn top(imports: &Imports) -> BTreeMap<Module, BTreeSet<Module>> {
     let first = |module: &Module| module.iter().take(1).cloned().collect::<Module>();
     let mut arrows = Imports::new();
@@ -144,8 +144,8 @@ fn wrong_floors(arrows: &Imports) -> Vec<String> {
     wrong
 }
 
-/// Fields of a request are read by handlers, and by merchants for their own
-/// settings. The book takes typed commands.
+/// Only handlers read the fields of a request, and merchants for their own
+/// settings. The book gets typed commands.
 fn readers_of_fields(imports: &Imports) -> Vec<String> {
     let fields: Module = ["http", "fields"].map(str::to_owned).to_vec();
     let reads = imports.iter().filter(|(_, named)| named.contains(&fields));
@@ -155,7 +155,7 @@ fn readers_of_fields(imports: &Imports) -> Vec<String> {
         .collect()
 }
 
-/// Files of `handlers` that answer no endpoint: what several handlers need.
+/// Files of `handlers` that several handlers import.
 const SHARED: [&str; 2] = ["handlers::answers", "handlers::api::terms"];
 
 /// A file of `handlers` imports of `handlers` only the `mod.rs` of its own
@@ -192,7 +192,7 @@ fn the_gateway_imports_only_lower_floors() {
         let exists = imports.keys().any(|module| name(module) == floor);
         assert!(exists, "gateway has no module {floor}");
     }
-    // Each rule allows lower floors only, so that there can be no circle.
+    // Each rule allows only lower floors, so that there can be no circle.
     for (at, (floor, may)) in FLOORS.iter().enumerate() {
         let upper = FLOORS[..=at].iter().find(|(upper, _)| may.contains(upper));
         assert_eq!(upper, None, "{floor} may not import an upper floor");

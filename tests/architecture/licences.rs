@@ -1,5 +1,5 @@
-//! What is built of others' work may be passed on as this is, and comes from
-//! one place. `deny.toml` says the same to `cargo deny`.
+//! Every dependency has an allowed licence, and comes from one registry.
+//! `deny.toml` has the same rules for `cargo deny`.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -22,8 +22,8 @@ fn allowed() -> Vec<String> {
         .collect()
 }
 
-/// Whether an expression of SPDX can be met with the licences allowed; `AND`
-/// binds more tightly than `OR`, and a slash is the older way to write `OR`.
+/// Whether the allowed licences satisfy an SPDX expression; `AND` binds more
+/// tightly than `OR`, and a slash is the older way to write `OR`.
 fn is_met(expression: &str, allowed: &[String]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ");
     let spaced = spaced.replace('/', " OR ").replace(" WITH ", "_WITH_");
@@ -81,13 +81,14 @@ fn expressions_are_read_as_spdx_means_them() {
 }
 
 #[test]
-fn every_dependency_may_be_passed_on() {
+fn every_dependency_has_an_allowed_licence() {
     let allowed = allowed();
     let version = Command::new("rustc").arg("-vV").output().unwrap();
     let version = String::from_utf8(version.stdout).unwrap();
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     let mut seen = BTreeSet::new();
-    // What is built: for this machine, and for the Worker and the page.
+    // The built dependencies: for this machine, and for the Worker and the
+    // page.
     for platform in [host.unwrap(), "wasm32-unknown-unknown"] {
         let output = Command::new("cargo")
             .current_dir(root())
@@ -115,7 +116,7 @@ fn every_dependency_may_be_passed_on() {
     assert!(seen.len() > 100, "{}", seen.len());
 }
 
-/// Of other platforms too: what the lock names.
+/// Also of other platforms: everything in the lock file.
 #[test]
 fn everything_locked_comes_from_the_registry() {
     let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();

@@ -1,5 +1,5 @@
-//! What the architecture forbids (ARCHITECTURE.md, "Invariants"), and what a
-//! tidy tree does not hold.
+//! The rules of the architecture (ARCHITECTURE.md, "Invariants"), and of a tidy
+//! tree.
 
 #![allow(
     clippy::expect_used,
@@ -85,7 +85,8 @@ fn files_below(room: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The names in a manifest's `[dependencies]` and its like, tests' left out.
+/// The names in a manifest's `[dependencies]` and similar tables, without those
+/// of tests.
 fn dependencies(room: &str) -> Vec<String> {
     let manifest = fs::read_to_string(root().join(room).join("Cargo.toml")).unwrap();
     let mut names = Vec::new();
@@ -101,7 +102,7 @@ fn dependencies(room: &str) -> Vec<String> {
 }
 
 #[test]
-fn rooms_import_only_what_they_may() {
+fn crates_import_only_what_they_may() {
     let rooms: Vec<&str> = MAY_IMPORT.iter().map(|(room, _)| *room).collect();
     for (room, may) in MAY_IMPORT {
         for name in dependencies(room) {
@@ -121,7 +122,8 @@ fn the_runtime_is_named_only_at_the_edges() {
         assert!(!has("web-sys") || room == "app", "{room}");
         assert_eq!(has("leptos"), room == "app", "{room}");
         for rsa in ["rsa", "openssl", "ring"] {
-            // The keys of the sandbox and of tests are public: nothing can leak.
+            // The keys of the sandbox and of tests are public, so nothing can
+            // leak.
             let may = ["sandbox", "tests"].contains(&room) && rsa == "rsa"
                 || room == "server" && rsa == "ring";
             assert!(!has(rsa) || may, "{room} has {rsa}: RSA is the runtime's");
@@ -130,7 +132,7 @@ fn the_runtime_is_named_only_at_the_edges() {
 }
 
 #[test]
-fn the_pure_rooms_have_no_clock_no_chance_and_no_io() {
+fn the_pure_crates_have_no_clock_no_randomness_and_no_io() {
     for room in PURE {
         for path in files_below(&format!("{room}/src"), ".rs") {
             let text = fs::read_to_string(&path).unwrap();
@@ -144,8 +146,8 @@ fn the_pure_rooms_have_no_clock_no_chance_and_no_io() {
             ] {
                 assert!(!text.contains(word), "{}: {word}", path.display());
             }
-            // Signing and verifying with RSA is the caller's, and nothing else
-            // is waited for.
+            // The caller signs and verifies with RSA, and there is no other
+            // await.
             assert!(
                 ["wechatpay", "explain"].contains(&room) || !text.contains("async fn"),
                 "{}: async",
@@ -173,8 +175,8 @@ fn money_is_never_a_float() {
     }
 }
 
-/// Where the gateway may hold SQL: one place for each object. The registry's
-/// statements stand in its own files.
+/// The files that may contain SQL: one place for each object. The registry's
+/// statements are in its own files.
 const SQL: [&str; 5] = [
     "gateway/src/book/store/",
     "gateway/src/board/store.rs",
@@ -185,7 +187,7 @@ const SQL: [&str; 5] = [
 ];
 
 #[test]
-fn sql_stands_in_the_store_files() {
+fn sql_is_only_in_the_store_files() {
     let mut found = 0;
     for path in files_below("gateway/src", ".rs") {
         let text = fs::read_to_string(&path).unwrap();
@@ -207,10 +209,10 @@ fn sql_stands_in_the_store_files() {
     assert!(found > 15, "this test no longer finds the statements");
 }
 
-/// In the book, nothing waits between a read and its write: the functions
+/// In the book there is no await between a read and its write: the functions
 /// that open a transaction are not `async` inside it.
 #[test]
-fn nothing_waits_inside_a_transaction() {
+fn no_transaction_contains_an_await() {
     let mut transactions = 0;
     for path in files_below("gateway/src", ".rs") {
         let text = fs::read_to_string(&path).unwrap();
@@ -234,7 +236,7 @@ fn nothing_waits_inside_a_transaction() {
     );
 }
 
-/// Comparisons that name a secret and are none of its bytes.
+/// Comparisons that name a secret and compare none of its bytes.
 const NOT_OF_BYTES: [&str; 3] = [
     // A `Secret` compares in constant time.
     "is_some_and(|key| *key != old.api_key)",
@@ -243,7 +245,7 @@ const NOT_OF_BYTES: [&str; 3] = [
     "*name != \"sign\"",
 ];
 
-/// Comparisons that need no operator, and stop as early.
+/// Comparisons without an operator, which stop at a difference, too.
 const HIDDEN: [&str; 9] = [
     ".eq(",
     ".ne(",
@@ -256,7 +258,7 @@ const HIDDEN: [&str; 9] = [
     "matches!(",
 ];
 
-/// What stands between braces and semicolons, each on one line, without its
+/// The text between braces and semicolons, each on one line, without its
 /// comments.
 fn statements(code: &str) -> Vec<String> {
     let lines = code.lines().map(str::trim);
@@ -265,7 +267,7 @@ fn statements(code: &str) -> Vec<String> {
     code.split([';', '{', '}']).map(str::to_owned).collect()
 }
 
-/// Names that secrets and what proves them go by.
+/// Names of secrets and of what proves them.
 const SECRETS: [&str; 14] = [
     "admin_token",
     "api_key",
@@ -283,8 +285,8 @@ const SECRETS: [&str; 14] = [
     "token",
 ];
 
-/// The statements in which something of a secret's name stands beside `==` or
-/// `!=`, or an exposed secret is compared without an operator.
+/// The statements in which part of a secret's name is next to `==` or `!=`, or
+/// an exposed secret is compared without an operator.
 fn compared(code: &str) -> Vec<String> {
     let by_operator = |statement: &str| {
         let sides: Vec<&str> = statement
@@ -308,10 +310,10 @@ fn compared(code: &str) -> Vec<String> {
     statements
 }
 
-/// `==` stops at the first byte that differs, and so tells how many were right.
-/// This reads words: it finds a secret that is compared under one of the names
-/// above, or in the statement that exposes it; not one that has another name by
-/// then.
+/// `==` stops at the first byte that differs, so its duration reveals how many
+/// were right. This test reads words: it finds a secret that is compared under
+/// one of the names above, or in the statement that exposes it; not one that
+/// was given another name before.
 #[test]
 fn secrets_are_compared_by_their_type() {
     let (mut constant_time, mut allowed) = (0, 0);
@@ -370,9 +372,9 @@ fn files_stay_readable() {
     }
 }
 
-/// Words without a use in this project's terms. Most hide the subject of a
-/// sentence: name the caller, payer, operator or attacker, and use the field's
-/// term (CONTRIBUTING.md, "Prose").
+/// Words without a use in this project's terms. Most of them hide the subject
+/// of a sentence: name the caller, payer, operator or attacker, and use the
+/// field's term (CONTRIBUTING.md, "Prose").
 const WORDS_NOT_USED: [&str; 26] = [
     "anybody",
     "befall",
@@ -403,7 +405,7 @@ const WORDS_NOT_USED: [&str; 26] = [
 ];
 
 /// The words of a text that are not used; and references to the source
-/// documents by number, which docs/contract-coverage.md gives names.
+/// documents by number, which have names in docs/contract-coverage.md.
 fn words_not_used(text: &str) -> Vec<String> {
     let lower = text.to_ascii_lowercase();
     let words: Vec<&str> = lower

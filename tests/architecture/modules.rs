@@ -34,7 +34,7 @@ const ACYCLIC: [&str; 14] = [
     "xtask",
 ];
 
-/// What must not import what, by the beginnings of their paths.
+/// Forbidden imports, by the prefixes of their paths.
 const MUST_NOT: [(&str, &str, &[&str]); 8] = [
     ("wechatpay", "common", &["v2", "v3", "ionline"]),
     ("wechatpay", "v2", &["v3", "ionline"]),
@@ -75,7 +75,7 @@ pub(super) fn sources(room: &str) -> BTreeMap<Module, String> {
     sources
 }
 
-/// A path that a `use` brings in, and the name under which it does.
+/// A path in a `use`, and the name that it gets.
 type Named = (Vec<String>, String);
 
 /// The paths of a `use` tree.
@@ -146,7 +146,7 @@ fn written_paths(text: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// A path as it counts from the crate's root; `None` for another crate's.
+/// A path from the crate's root; `None` for another crate's.
 fn from_root(
     module: &Module,
     path: &[String],
@@ -178,7 +178,7 @@ fn from_root(
     Some(absolute)
 }
 
-/// Which modules import which.
+/// The imports of each module.
 pub(super) fn imports(modules: &BTreeMap<Module, String>) -> Imports {
     let mut reexports: BTreeMap<(Module, String), Vec<String>> = BTreeMap::new();
     for (module, text) in modules {
@@ -223,7 +223,7 @@ pub(super) fn imports(modules: &BTreeMap<Module, String>) -> Imports {
 /// A circle of modules, if there is one.
 pub(super) fn circle(imports: &Imports) -> Option<Vec<Module>> {
     let mut left = imports.clone();
-    // Take out, one after another, every module that imports none of the rest.
+    // Remove, one after another, every module that imports none of the rest.
     loop {
         let free = left
             .iter()

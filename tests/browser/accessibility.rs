@@ -1,4 +1,4 @@
-//! For those who do not see the page, or do not use a pointer.
+//! Payers who do not see the page, or do not use a pointer.
 
 use crate::browser::Key;
 use crate::visit;
@@ -119,7 +119,7 @@ fn the_keyboard_alone_pays_with_the_phone_and_returns_to_the_shop() {
 }
 
 #[test]
-fn nothing_moves_for_a_payer_who_does_not_want_it() {
+fn reduced_motion_is_respected() {
     visit(|system, payer| {
         let moving = "return document.getAnimations().length";
         system.wechat_falls_silent();

@@ -1,5 +1,5 @@
-// WeChat's bridge as the page meets it: what it is asked for is kept in
-// `calls`, and answered when the test says so (`answers`).
+// A replacement of WeChat's bridge: the page's calls are kept in `calls`, and
+// answered when the test says so (`answers`).
 
 if (/MicroMessenger/i.test(navigator.userAgent)) {
   window.calls = [];

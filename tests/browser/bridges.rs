@@ -1,4 +1,4 @@
-//! WeChat's bridge at its worst: what it says is a hint, and never a payment.
+//! Faults of WeChat's bridge: its answer is a hint, and never a payment.
 
 use crate::browser::Browser;
 use crate::test_system::TestSystem;
@@ -7,8 +7,8 @@ use serde_json::json;
 
 const HARMONY: &str = "Mozilla/5.0 (Phone; OpenHarmony 6.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Safari/537.36 ArkWeb/6.0.0.47 Mobile MicroMessenger/8.0.13.30(0x28000d1e) Weixin NetType/WIFI Language/en";
 
-/// In WeChat on a phone, at a checkout whose bridge does as it is told, once
-/// the payer has tapped.
+/// A page in WeChat on a phone, whose payer has tapped and whose bridge is the
+/// test's.
 fn asked_for_payment(system: &TestSystem, payer: &Browser) -> String {
     payer.calls_itself(HARMONY);
     payer.has_a_window_of(390, 780);
@@ -22,12 +22,12 @@ fn asked_for_payment(system: &TestSystem, payer: &Browser) -> String {
 }
 
 #[test]
-fn ok_for_an_unpaid_order_is_only_a_question() {
+fn a_bridges_ok_for_an_unpaid_order_triggers_a_query() {
     visit(|system, payer| {
         asked_for_payment(system, payer);
         payer.evaluates("answers(0, 'get_brand_wcpay_request:ok')");
         payer.sees("Confirming your payment…");
-        // The server has been asked, and knows of no payment.
+        // The page has polled the server, which knows of no payment.
         payer.has_asked("/pay/check", 1);
         payer.has_asked("/pay/status", 1);
         payer.does_not_see("Payment successful");
@@ -38,7 +38,7 @@ fn ok_for_an_unpaid_order_is_only_a_question() {
 }
 
 #[test]
-fn a_bridge_that_answers_twice_changes_nothing_by_it() {
+fn a_second_answer_of_the_bridge_changes_nothing() {
     visit(|system, payer| {
         asked_for_payment(system, payer);
         payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
@@ -48,7 +48,7 @@ fn a_bridge_that_answers_twice_changes_nothing_by_it() {
 
         payer.taps("Pay now");
         payer.sees("Complete your payment");
-        // The first call's late words are not the second's.
+        // A late answer to the first call does not end the second.
         payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
         payer.does_not_see("Payment cancelled");
         system.pays_by_the_bridge(payer, 1);
@@ -62,9 +62,9 @@ fn a_bridge_that_answers_twice_changes_nothing_by_it() {
     });
 }
 
-/// The page's own clock is moved: ten seconds are long for a test, too.
+/// The page's own clock is moved, because ten seconds are long for a test, too.
 #[test]
-fn a_bridge_that_does_not_answer_can_be_asked_again() {
+fn a_bridge_without_an_answer_can_be_called_again() {
     visit(|system, payer| {
         payer.runs_first(
             "const now = performance.now.bind(performance);
@@ -88,7 +88,7 @@ fn a_bridge_that_does_not_answer_can_be_asked_again() {
 }
 
 #[test]
-fn a_bridge_that_throws_has_refused() {
+fn a_bridge_that_throws_counts_as_a_refusal() {
     visit(|system, payer| {
         payer.expects_in_the_console("no such call");
         payer.runs_first("window.throws = () => { throw new Error('no such call') };");

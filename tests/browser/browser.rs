@@ -1,12 +1,13 @@
-//! A payer's browser: a real Chromium, in the payer's verbs.
+//! A payer's browser: a real Chromium. The methods are named after the payer's
+//! actions.
 //!
-//! In scope: what a payer does (open, tap, press, read), what a browser is
-//! (its name, size, colours, network), and what can be judged by looking
-//! (accessibility, layout, the console). Not in scope: the system that is
-//! looked at ([`tests::live`]), and what a test expects of it.
+//! In scope: the payer's actions (open, tap, press, read), the browser's
+//! properties (name, size, colours, network), and visual checks (accessibility,
+//! layout, the console). Not in scope: the tested system ([`tests::live`]), and
+//! a test's expectations.
 //!
-//! An element may not have been rendered yet: every method waits, and gives
-//! up with what is there instead.
+//! An element may not have been rendered yet: every method waits, and fails
+//! with the current contents of the page.
 
 use futures_executor::block_on;
 use serde_json::{Value, json};
@@ -28,13 +29,13 @@ use thirtyfour::session::http::{Body, HttpClient};
 
 pub use thirtyfour::Key;
 
-/// How long anything may take. The longest wait of the page itself is the five
-/// seconds that it gives WeChat's bridge.
+/// The time-out of every wait. The longest wait of the page itself is the five
+/// seconds for WeChat's bridge.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How often is looked again.
+/// The interval between two checks.
 const AGAIN: Duration = Duration::from_millis(40);
 
-/// What works headless, as root, and without the network.
+/// Flags to run headless, as root, and without the network.
 const FLAGS: [&str; 13] = [
     "--headless",
     "--no-sandbox",
@@ -52,13 +53,14 @@ const FLAGS: [&str; 13] = [
     "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 ];
 
-/// What `focused` in `visual_checks.js` adds when a focus is not shown.
+/// The text that `focused` in `visual_checks.js` adds when the focus is not
+/// visible.
 const UNSEEN: &str = "(and nothing shows it)";
 
-/// The functions that look at a page from inside.
+/// Functions that check a page from inside.
 const VISUAL_CHECKS: &str = include_str!("visual_checks.js");
 
-/// One driver for all browsers. It ends with this process, in any way.
+/// One driver for all browsers. It ends with this process, however that ends.
 static DRIVER: LazyLock<Driver> = LazyLock::new(Driver::start);
 
 struct Driver {
@@ -94,14 +96,14 @@ impl Driver {
     }
 }
 
-/// A fresh browser with a profile of its own. It is closed when dropped.
+/// A new browser with a profile of its own. Dropping it closes it.
 #[derive(Debug)]
 pub struct Browser {
     driver: Option<WebDriver>,
     profile: PathBuf,
-    /// Complaints in the console that a test provokes.
+    /// Console messages that a test causes.
     expected: RefCell<Vec<String>>,
-    /// What was judged wrong so far: told together, in the end.
+    /// The problems found so far: they are reported together at the end.
     complaints: RefCell<Vec<String>>,
 }
 
@@ -142,7 +144,7 @@ impl Browser {
         browser
     }
 
-    // What a payer does.
+    // The payer's actions.
 
     /// Opens an address, as from a link in a mail.
     pub fn opens(&self, address: &str) {
@@ -160,7 +162,7 @@ impl Browser {
         self.done("go back", self.driver().back());
     }
 
-    /// Looks from now on at the page inside the phone, or in any other frame.
+    /// From now on uses the page inside the phone, or in any other frame.
     pub fn looks_into_the_frame(&self) {
         self.done("look around", self.driver().enter_default_frame());
         let entered = until(|| {
@@ -170,12 +172,12 @@ impl Browser {
         self.must(entered, || "there is no frame".to_owned());
     }
 
-    /// Looks at the whole window again.
+    /// Uses the whole window again.
     pub fn looks_at_the_window(&self) {
         self.done("look around", self.driver().enter_default_frame());
     }
 
-    /// Taps a button or a link, by its name or by how its name begins.
+    /// Taps a button or a link, by its name or a prefix of its name.
     pub fn taps(&self, name: &str) {
         let tapped = until(|| block_on(self.control(name)?.click()).ok());
         self.must(tapped, || format!("there is no {name:?} to tap"));
@@ -191,7 +193,7 @@ impl Browser {
         self.must(tapped, || format!("there is no {name:?} to tap"));
     }
 
-    /// Writes into the field with this label, in place of what stands there.
+    /// Writes into the field with this label, replacing its contents.
     pub fn writes(&self, label: &str, text: &str) {
         let written = until(|| {
             let field = self.control(label)?;
@@ -207,8 +209,8 @@ impl Browser {
         self.done("press a key", chain.perform());
     }
 
-    /// Presses Tab until the control with this name, or whose name begins so,
-    /// has the focus and shows it.
+    /// Presses Tab until the control with this name, or name prefix, has a
+    /// visible focus.
     pub fn tabs_to(&self, name: &str) {
         self.sees_control(name);
         let mut met = Vec::new();
@@ -223,7 +225,7 @@ impl Browser {
         self.fail(&format!("Tab does not come to {name:?}; it met {met:?}"));
     }
 
-    /// Opens an address in a tab of its own, and looks at that.
+    /// Opens an address in a new tab, and uses that tab.
     pub fn opens_in_another_tab(&self, address: &str) {
         self.done("open a tab", async {
             let tab = self.driver().new_tab().await?;
@@ -232,7 +234,7 @@ impl Browser {
         });
     }
 
-    /// Looks at the tab that was opened as this one, counted from 0.
+    /// Uses the tab that was opened as this one, counted from 0.
     pub fn looks_at_tab(&self, at: usize) {
         let shown = until(|| {
             let tabs = block_on(self.driver().windows()).ok()?;
@@ -246,7 +248,7 @@ impl Browser {
         self.done("count the tabs", self.driver().windows()).len()
     }
 
-    // What a payer sees.
+    // The payer's observations.
 
     /// Waits until this text can be read.
     pub fn sees(&self, text: &str) {
@@ -266,7 +268,7 @@ impl Browser {
         }
     }
 
-    /// Watches for so long, and does not see this text.
+    /// Asserts for this time that the text cannot be read.
     pub fn does_not_see_for(&self, watched: Duration, text: &str) {
         let began = Instant::now();
         while began.elapsed() < watched {
@@ -275,7 +277,7 @@ impl Browser {
         }
     }
 
-    /// Waits until an element (CSS) says something else than now.
+    /// Waits until the text of an element (CSS) changes.
     pub fn sees_change(&self, selector: &str) {
         let script = format!("{VISUAL_CHECKS}\nreturn shownOf(arguments[0])[0].innerText");
         let read = || {
@@ -295,7 +297,7 @@ impl Browser {
         self.must(seen, || format!("there is no {name:?}"));
     }
 
-    /// Waits until the address begins so.
+    /// Waits until the address begins with this text.
     pub fn is_at(&self, address: &str) {
         let mut url = String::new();
         let there = until(|| {
@@ -305,7 +307,7 @@ impl Browser {
         self.must(there, || format!("at {url}, not at {address}"));
     }
 
-    /// Everything that can be read now.
+    /// All text that can be read now.
     pub fn words(&self) -> Option<String> {
         self.ask("words", vec![]).ok()?.convert().ok()
     }
@@ -318,7 +320,7 @@ impl Browser {
         count.unwrap_or_default()
     }
 
-    /// An attribute of an element (CSS) that is shown, once it is.
+    /// An attribute of an element (CSS), once it is shown.
     pub fn reads(&self, selector: &str, attribute: &str) -> String {
         let script = format!(
             "{VISUAL_CHECKS}\nconst [found] = shownOf(arguments[0]); return found && found.getAttribute(arguments[1])"
@@ -337,8 +339,8 @@ impl Browser {
         self.done(script, said).json().clone()
     }
 
-    /// Waits until the page has had answers from this path of the server, at
-    /// least so many.
+    /// Waits until the page has received at least this many answers from this
+    /// path of the server.
     pub fn has_asked(&self, path: &str, times: usize) {
         let asked = format!(
             "return performance.getEntriesByType('resource')
@@ -348,7 +350,7 @@ impl Browser {
         self.must(enough, || format!("{path} was not asked {times} times"));
     }
 
-    /// Waits until a script in the page says `true`.
+    /// Waits until a script in the page returns `true`.
     pub fn waits_for(&self, script: &str) {
         let said = until(|| (self.evaluates(script) == true).then_some(()));
         self.must(said, || format!("never true: {script}"));
@@ -359,13 +361,13 @@ impl Browser {
         self.done("read the title", self.driver().title())
     }
 
-    /// What the payment code on the page says: read from the screen, as a
-    /// phone's camera does.
+    /// The contents of the payment code on the page, read from a picture of the
+    /// screen, as a phone's camera does.
     pub fn scans(&self) -> String {
         self.scans_picture("figure.code:not(.drawing):not(.over) svg")
     }
 
-    /// What the code in this element (CSS) says.
+    /// The contents of the code in this element (CSS).
     pub fn scans_picture(&self, code: &str) -> String {
         let mut why = "there is none".to_owned();
         let read = until(|| {
@@ -376,7 +378,7 @@ impl Browser {
         self.must(read, || format!("the code cannot be read: {why}"))
     }
 
-    /// Keeps what is on the screen as `target/screenshots/NAME.png`.
+    /// Stores a picture of the screen as `target/screenshots/NAME.png`.
     pub fn pictures(&self, name: &str) {
         let directory = paths::root().join("target/screenshots");
         fs::create_dir_all(&directory).expect("a directory for pictures");
@@ -386,7 +388,7 @@ impl Browser {
         }
     }
 
-    // What the browser is.
+    // The browser's properties.
 
     /// Sends this User-Agent from now on.
     pub fn calls_itself(&self, user_agent: &str) {
@@ -416,8 +418,7 @@ impl Browser {
         self.cdp("Emulation.setDeviceMetricsOverride", metrics);
     }
 
-    /// Wants what a media feature asks about: `("color-scheme", "dark")`. One
-    /// wish at a time.
+    /// Sets a media feature: `("color-scheme", "dark")`. One at a time.
     pub fn prefers(&self, what: &str, wish: &str) {
         let features = json!([{ "name": format!("prefers-{what}"), "value": wish }]);
         self.cdp(
@@ -426,13 +427,13 @@ impl Browser {
         );
     }
 
-    /// Loses the network.
+    /// Goes offline.
     pub fn goes_offline(&self) {
         self.expects_in_the_console("net::ERR_INTERNET_DISCONNECTED");
         self.network(true);
     }
 
-    /// Has the network again.
+    /// Goes online again.
     pub fn is_online_again(&self) {
         self.network(false);
     }
@@ -442,7 +443,7 @@ impl Browser {
         self.cdp("Network.emulateNetworkConditions", conditions);
     }
 
-    /// Cannot load what matches one of these patterns (`*/bridge.js`).
+    /// Blocks requests that match one of these patterns (`*/bridge.js`).
     pub fn cannot_load(&self, patterns: &[&str]) {
         self.expects_in_the_console("net::ERR_BLOCKED_BY_CLIENT");
         self.cdp("Network.setBlockedURLs", json!({ "urls": patterns }));
@@ -454,9 +455,9 @@ impl Browser {
         self.cdp("Page.addScriptToEvaluateOnNewDocument", source);
     }
 
-    // What can be judged by looking.
+    // Visual checks.
 
-    /// What axe finds wrong with what is shown now must be nothing.
+    /// Asserts that axe finds no problem in the current page.
     pub fn finds_it_accessible(&self, place: &str) {
         static AXE: LazyLock<String> = LazyLock::new(|| {
             let path = paths::root().join("node_modules/axe-core/axe.min.js");
@@ -464,7 +465,7 @@ impl Browser {
         });
         let judge = "
             const done = arguments[0];
-            // Preloading would write styles into the page, against its policy.
+            // Preloading would add styles to the page, against its policy.
             const options = { iframes: false, preload: false, resultTypes: ['violations'] };
             axe.run(document, options).then(
                 ({ violations }) => done(violations.map(({ impact, help, id, nodes }) =>
@@ -483,19 +484,20 @@ impl Browser {
         self.notes(place, found);
     }
 
-    /// A complaint with these words is the test's own doing.
+    /// The test causes console messages with this text.
     pub fn expects_in_the_console(&self, words: &str) {
         self.expected.borrow_mut().push(words.to_owned());
     }
 
-    /// What was judged wrong on all the pages that were opened, with every
-    /// error and every breach of a policy in the console: must be nothing.
+    /// Asserts that no problem was found on any page that was opened, and that
+    /// the console has no error and no violation of a policy.
     pub fn has_nothing_to_complain_about(&self) {
         let log = self.done("read the console", self.driver().browser_log());
         let expected = self.expected.borrow();
         let errors = log
             .into_iter()
-            // The browser's own first page breaks when scripts are turned off on it.
+            // The browser's own first page fails when scripts are switched off
+            // on it.
             .filter(|entry| !entry.message.starts_with("chrome://"))
             .filter(|entry| entry.level == "SEVERE" || entry.message.contains("Content Security"))
             .filter(|entry| !expected.iter().any(|words| entry.message.contains(words)))
@@ -510,7 +512,7 @@ impl Browser {
         self.complaints.borrow_mut().extend(found);
     }
 
-    // Below the verbs.
+    // Helpers.
 
     fn driver(&self) -> &WebDriver {
         self.driver.as_ref().expect("it is open")
@@ -542,7 +544,7 @@ impl Browser {
         found.unwrap_or_else(|| self.fail(&why()))
     }
 
-    /// Ends the test, with a picture of what there is.
+    /// Ends the test, with a picture of the page.
     fn fail(&self, why: &str) -> ! {
         let test = thread::current().name().unwrap_or("test").replace(':', "-");
         self.pictures(&format!("failed-{test}"));
@@ -575,7 +577,7 @@ fn until<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     }
 }
 
-/// What the code in a picture says.
+/// The contents of the code in a picture.
 fn read_code(picture: &[u8]) -> Result<String, String> {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(picture));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
@@ -586,7 +588,7 @@ fn read_code(picture: &[u8]) -> Result<String, String> {
     let mut image = rqrr::PreparedImage::prepare_from_greyscale(
         frame.width as usize,
         frame.height as usize,
-        // Black on white: any of the colours will do.
+        // Black on white: any colour channel can be used.
         |x, y| pixels[y * frame.line_size + x * samples],
     );
     let grids = image.detect_grids();
@@ -596,7 +598,7 @@ fn read_code(picture: &[u8]) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
-/// WebDriver over the HTTP client that the project has anyway. A call blocks
+/// WebDriver over the HTTP client that the project has already. A call blocks
 /// its thread, which belongs to one test.
 struct Http(ureq::Agent);
 
@@ -627,7 +629,7 @@ impl HttpClient for Http {
             }
         };
         let (parts, mut body) = answer.map_err(failed)?.into_parts();
-        // A picture is larger than what is read unless told otherwise.
+        // A picture is larger than the client's default limit.
         let body = body.with_config().limit(100 << 20).read_to_vec();
         Ok(http::Response::from_parts(
             parts,

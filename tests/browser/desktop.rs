@@ -1,10 +1,11 @@
-//! At a desk: a code to scan with the phone, and a page that knows.
+//! On a desktop: a code to scan with the phone, and a page that shows the
+//! payment.
 
 use crate::visit;
 use serde_json::json;
 
 #[test]
-fn a_scanned_code_turns_the_page_to_paid_by_itself() {
+fn a_page_shows_the_payment_of_its_code_without_a_tap() {
     visit(|system, payer| {
         payer.opens(&system.checkout());
         payer.sees("Scan with WeChat to pay");
@@ -42,7 +43,7 @@ fn a_code_can_be_read_from_a_dark_page_and_from_a_small_one() {
 }
 
 #[test]
-fn a_code_that_was_scanned_and_left_can_still_be_paid() {
+fn an_abandoned_scan_can_still_be_paid() {
     visit(|system, payer| {
         payer.opens(&system.checkout());
         let code = payer.scans();
@@ -58,7 +59,7 @@ fn a_code_that_was_scanned_and_left_can_still_be_paid() {
 }
 
 #[test]
-fn a_checkout_that_was_begun_at_a_desk_can_be_paid_in_wechat() {
+fn a_checkout_begun_on_a_desktop_can_be_paid_in_wechat() {
     visit(|system, payer| {
         let checkout = system.checkout();
         payer.opens(&checkout);
@@ -73,10 +74,10 @@ fn a_checkout_that_was_begun_at_a_desk_can_be_paid_in_wechat() {
     });
 }
 
-/// No clock of the server can be moved from here: the page is given the view
-/// that the server would send then. When that is, is tested in `memory/`.
+/// The server's clock cannot be moved here, so the page gets the view that the
+/// server would send later. When the server sends it is tested in `memory/`.
 #[test]
-fn a_checkout_whose_time_is_over_says_so_and_leads_back() {
+fn an_expired_checkout_says_so_and_links_back() {
     visit(|system, payer| {
         payer.runs_first(
             "document.addEventListener('readystatechange', () => {

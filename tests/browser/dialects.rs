@@ -1,4 +1,4 @@
-//! The demo merchant in every dialect: the page does not know which one it is.
+//! The demo merchant in every dialect: the page does not depend on it.
 
 use crate::browser::Browser;
 use crate::test_system::TestSystem;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testkit::demo::{Kind, MERCHANTS};
 use tests::live::Shop;
 
-/// A merchant, and the currency that it is settled in.
+/// A merchant, and its settlement currency.
 struct Stall {
     shop: Shop,
     currency: String,
@@ -20,7 +20,7 @@ impl Stall {
         Self { shop, currency }
     }
 
-    /// A checkout of 48.00; its address.
+    /// The address of a checkout of 48.00.
     fn checkout(&self, system: &TestSystem) -> String {
         system.checkout_at(&self.shop, &json!({ "fee_type": self.currency }))
     }
@@ -47,7 +47,7 @@ fn each(check: impl Fn(&TestSystem, &Browser, Kind, &Stall)) {
 }
 
 #[test]
-fn each_is_paid_at_a_desk() {
+fn each_dialect_is_paid_on_a_desktop() {
     each(|system, payer, kind, stall| {
         payer.opens(&stall.checkout(system));
         let code = payer.scans();
@@ -59,7 +59,7 @@ fn each_is_paid_at_a_desk() {
 }
 
 #[test]
-fn each_is_paid_in_wechat() {
+fn each_dialect_is_paid_in_wechat() {
     each(|system, payer, kind, stall| {
         payer.has_a_window_of(390, 780);
         payer.opens(&system.in_wechat(&stall.checkout(system)));
@@ -73,7 +73,7 @@ fn each_is_paid_in_wechat() {
 }
 
 #[test]
-fn v3_in_the_phone_and_in_chinese() {
+fn v3_is_paid_in_the_phone_in_chinese() {
     visit(|system, payer| {
         let stall = Stall::of(system, kind("lantern-v3"), &json!({}));
         payer.has_a_window_of(390, 780);
@@ -100,7 +100,7 @@ fn v3_in_the_phone_and_in_chinese() {
 }
 
 #[test]
-fn ionlines_own_page_takes_the_payment_and_ours_knows() {
+fn a_payment_on_ionlines_page_is_shown_on_the_checkout() {
     visit(|system, payer| {
         let change = json!({ "pay_url": true });
         let stall = Stall::of(system, kind("night-ionline"), &change);

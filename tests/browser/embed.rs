@@ -47,17 +47,17 @@ impl Site {
         Self { port, page }
     }
 
-    /// Another site than the gateway's, not only another port.
+    /// An origin of another site than the gateway's, not only of another port.
     fn origin(&self) -> String {
         format!("http://shop.localhost:{}", self.port)
     }
 
-    /// The same page where the phone can open it.
+    /// The same page at an address that the phone can open.
     fn on_this_machine(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Shows the button, and keeps what it is told.
+    /// Shows the button, and keeps the events that it sends.
     fn shows(&self, system: &TestSystem, link: &Value, inside: &str) {
         *self.page.lock().expect("a lock") = format!(
             "<!doctype html><html lang=\"en\"><head><title>A shop</title>\
@@ -74,7 +74,7 @@ impl Site {
     }
 }
 
-/// A merchant that knows these origins, and its link.
+/// A merchant with these registered origins, and its link.
 fn linked(system: &TestSystem, origins: &[&str], more: Value) -> Value {
     let known =
         json!({ "redirect_origins": origins, "app_secret": crate::test_system::APP_SECRET });
@@ -87,13 +87,13 @@ fn linked(system: &TestSystem, origins: &[&str], more: Value) -> Value {
     answer.json()["data"].take()
 }
 
-/// Nothing that was told so far.
+/// Asserts that the page has got no event so far.
 fn was_told_nothing(payer: &Browser) {
     assert_eq!(payer.evaluates("return results"), json!([]));
 }
 
 #[test]
-fn by_keyboard_a_tab_is_opened_and_the_shop_is_told_by_the_server() {
+fn the_button_opens_a_tab_by_keyboard_and_reports_the_servers_result() {
     visit(|system, payer| {
         let site = Site::start();
         let link = linked(system, &[&site.origin()], json!({}));
@@ -116,7 +116,7 @@ fn by_keyboard_a_tab_is_opened_and_the_shop_is_told_by_the_server() {
         payer.sees("Waiting for your payment…");
         assert_eq!(payer.reads("p[part=status]", "role"), "status");
         payer.pictures("embed-waiting");
-        // What other windows say is not believed, with any origin they claim.
+        // Messages of other windows are ignored, also with a forged origin.
         payer.evaluates(
             "const forged = { state: 'paid', out_trade_no: 'forged' };
              const script = `parent.postMessage(${JSON.stringify(forged)}, '*');
@@ -163,7 +163,7 @@ fn where_tabs_are_blocked_the_link_opens_in_the_same_one() {
 }
 
 #[test]
-fn on_a_phone_it_stays_in_the_tab_and_the_shop_is_told_after_the_way_back() {
+fn on_a_phone_the_link_opens_in_the_same_tab_and_the_result_follows_the_return() {
     visit(|system, payer| {
         let site = Site::start();
         let shop = format!("{}/", site.on_this_machine());
@@ -174,7 +174,7 @@ fn on_a_phone_it_stays_in_the_tab_and_the_shop_is_told_after_the_way_back() {
             json!({ "success_url": shop }),
         );
         site.shows(system, &link, "");
-        // WeChat's own needs no leave of the page's policy.
+        // WeChat's own script is not allowed by the page's policy.
         payer.expects_in_the_console("/__phone/bridge.js");
         payer.has_a_window_of(390, 780);
         payer.opens(&in_wechat);
@@ -198,9 +198,9 @@ fn was_not_opened_beside(payer: &Browser) {
 }
 
 #[test]
-fn a_page_of_an_unknown_origin_sells_and_is_told_nothing() {
+fn a_page_of_an_unknown_origin_sells_and_gets_no_result() {
     visit(|system, payer| {
-        // The refusal, as the browser words it, and as the element explains it.
+        // The browser's and the element's messages about the refusal.
         payer.expects_in_the_console("/pay/result");
         payer.expects_in_the_console("ORIGIN_UNKNOWN");
         let site = Site::start();
@@ -241,8 +241,8 @@ fn without_a_script_there_is_a_link_and_a_picture() {
         payer.sees_control("Buy the pearls");
         assert_eq!(payer.scans_picture("img"), text("url"));
         payer.pictures("embed-no-script");
-        // The link's own page needs no script either, up to the checkout,
-        // which says that it needs one.
+        // The link's own page needs no script either, up to the checkout, which
+        // says that it needs one.
         payer.taps("Buy the pearls");
         payer.sees("HK$88.00 For Jasmine pearls, 50 g");
         payer.taps("Continue to payment");
@@ -253,7 +253,7 @@ fn without_a_script_there_is_a_link_and_a_picture() {
 }
 
 #[test]
-fn it_fits_and_can_be_seen_in_every_window_and_language() {
+fn the_button_fits_every_window_and_language() {
     visit(|system, payer| {
         let site = Site::start();
         let link = linked(system, &[], json!({}));
@@ -285,7 +285,7 @@ fn it_fits_and_can_be_seen_in_every_window_and_language() {
 }
 
 #[test]
-fn in_the_demo_shop_all_of_it_stands_side_by_side() {
+fn the_demo_shop_shows_every_form_of_the_link() {
     visit(|system, payer| {
         payer.calls_itself(PHONE);
         payer.opens(&format!("{}/shop/", system.sandbox()));

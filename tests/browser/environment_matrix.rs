@@ -1,6 +1,6 @@
-//! The table in docs/environments.md, driven cell by cell: the same kind of
-//! address, opened by the browsers that stand there, and followed to its end:
-//! paid where it can be paid, otherwise told how to go on, and paid there.
+//! The table in docs/environments.md, cell by cell: a checkout is opened by the
+//! cell's browsers, and followed to its end: paid where that is possible,
+//! otherwise continued in WeChat as the page explains, and paid there.
 
 use crate::browser::Browser;
 use crate::test_system::TestSystem;
@@ -10,8 +10,8 @@ use tests::live::Shop;
 
 const DOCUMENT: &str = include_str!("../../docs/environments.md");
 
-/// A cell's browsers: the row's name, the column, what the picture is called,
-/// and the User-Agent.
+/// A cell's browsers: the row's name, the column, the picture's name, and the
+/// User-Agent.
 const PLACES: [(&str, &str, &str, &str); 33] = [
     (
         WECHAT,
@@ -218,8 +218,8 @@ const H5: &str = "browser, of a merchant with H5";
 const BROWSER: &str = "browser, otherwise";
 const ROBOT: &str = "robot, link preview";
 
-/// The cells of a column of the document's table: the row's name, and what is
-/// done there.
+/// The cells of a column of the document's table: the row's name, and the
+/// payment method.
 fn column(name: &str) -> Vec<(&'static str, &'static str)> {
     let (_, rest) = DOCUMENT.split_once("compares them -->\n").unwrap();
     let (table, _) = rest.split_once("<!-- /environments -->").unwrap();
@@ -262,7 +262,7 @@ fn drive(name: &str, width: u32, height: u32) {
     });
 }
 
-/// Opens a checkout, does what this way asks of a payer, and sees it paid.
+/// Opens a checkout, acts as this payment method requires, and sees it paid.
 fn follow(system: &TestSystem, payer: &Browser, shop: &Shop, way: &str, picture: &str) {
     let checkout = system.checkout_at(shop, &json!({ "lang": "en" }));
     let before = system.orders().len();
@@ -342,16 +342,16 @@ fn follow(system: &TestSystem, payer: &Browser, shop: &Shop, way: &str, picture:
 }
 
 #[test]
-fn every_place_on_a_phone() {
+fn every_environment_on_a_phone_can_be_paid() {
     drive("phone", 390, 780);
 }
 
 #[test]
-fn every_place_on_a_tablet() {
+fn every_environment_on_a_tablet_can_be_paid() {
     drive("tablet", 820, 1180);
 }
 
 #[test]
-fn every_place_on_a_computer() {
+fn every_environment_on_a_computer_can_be_paid() {
     drive("computer", 1280, 800);
 }

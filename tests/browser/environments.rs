@@ -1,5 +1,5 @@
-//! Each row of docs/environments.md that other tests do not drive: the same
-//! address, opened in different places, and paid.
+//! The rows of docs/environments.md that other tests do not cover: the same
+//! address, opened in different environments, and paid.
 
 use crate::browser::Browser;
 use crate::test_system::TestSystem;
@@ -17,7 +17,7 @@ const UNIONPAY: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 16_6 like Mac OS X) A
 const MINI_PROGRAM: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.47(0x18002f2c) NetType/WIFI Language/en miniProgram/wx5a11d0b0c0ffee05";
 const PREVIEW: &str = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)";
 
-/// In a phone's browser, at a checkout of a merchant with H5.
+/// A phone's browser at a checkout of a merchant with H5.
 fn in_a_phones_browser(system: &TestSystem, payer: &Browser) -> String {
     let merchant = system.merchant("mobile", &json!({ "h5": true }));
     payer.calls_itself(SAFARI);
@@ -28,7 +28,7 @@ fn in_a_phones_browser(system: &TestSystem, payer: &Browser) -> String {
 }
 
 #[test]
-fn a_phones_browser_pays_on_wechats_page_and_is_told_when_it_is_back() {
+fn a_phones_browser_pays_on_wechats_page_and_returns_to_the_result() {
     visit(|system, payer| {
         let checkout = in_a_phones_browser(system, payer);
         payer.sees_control("Pay now");
@@ -54,7 +54,7 @@ fn a_phones_browser_pays_on_wechats_page_and_is_told_when_it_is_back() {
 }
 
 #[test]
-fn a_payer_who_comes_back_unpaid_is_told_so_and_can_pay_after_all() {
+fn a_payer_who_returns_unpaid_sees_that_and_can_still_pay() {
     visit(|system, payer| {
         in_a_phones_browser(system, payer);
         payer.taps("Pay now");
@@ -73,14 +73,14 @@ fn a_payer_who_comes_back_unpaid_is_told_so_and_can_pay_after_all() {
 }
 
 #[test]
-fn a_payer_who_comes_back_by_the_back_button_can_say_that_they_have_paid() {
+fn a_payer_who_returns_by_the_back_button_can_request_a_query() {
     visit(|system, payer| {
         in_a_phones_browser(system, payer);
         system.wechat_falls_silent();
         payer.taps("Pay now");
         payer.sees_control("Pay as alice");
         payer.evaluates("history.back()");
-        // As it was left, or afresh: the browser's choice. Nothing is lost.
+        // The browser shows the kept page, or loads it again. Nothing is lost.
         payer.sees_control("Pay now");
         payer.pictures("h5-back");
         payer.taps("Pay now");
@@ -94,8 +94,8 @@ fn a_payer_who_comes_back_by_the_back_button_can_say_that_they_have_paid() {
     });
 }
 
-/// A bridge as a Mini Program's web-view has it: it goes to pages of the Mini
-/// Program, and does not pay.
+/// The bridge of a Mini Program's web-view: it can open pages of the Mini
+/// Program, and cannot pay.
 const WEB_VIEW: &str = "
     window.__wxjs_environment = 'miniprogram';
     window.opened = [];
@@ -137,7 +137,7 @@ fn inside_its_mini_program_the_merchants_own_page_is_opened() {
 }
 
 #[test]
-fn where_the_mini_program_refuses_the_link_leads_to_wechat() {
+fn where_the_mini_program_refuses_the_page_shows_the_link_for_wechat() {
     visit(|system, payer| {
         let own = json!({ "mini_program": { "appid": "wx5a11d0b0c0ffee05" } });
         let merchant = system.merchant("mini", &own);
@@ -155,7 +155,7 @@ fn where_the_mini_program_refuses_the_link_leads_to_wechat() {
 }
 
 #[test]
-fn a_wechat_that_tells_only_the_page_that_it_is_in_a_mini_program() {
+fn a_mini_program_that_only_scripts_can_detect_is_detected() {
     visit(|system, payer| {
         payer.runs_first("window.__wxjs_environment = 'miniprogram'");
         payer.has_a_window_of(390, 780);
@@ -199,7 +199,7 @@ fn wecom_and_other_apps_say_how_to_go_on_in_wechat() {
             payer.finds_it_accessible(name);
         }
         assert!(system.orders().is_empty());
-        // Paid in WeChat, it shows here.
+        // Paid in WeChat, the purchase is shown as paid here.
         system.pays_elsewhere(&checkout);
         payer.sees("Payment successful");
     });
@@ -224,7 +224,7 @@ fn a_link_preview_reads_title_amount_and_image() {
 }
 
 #[test]
-fn a_page_whose_program_does_not_come_can_be_read_and_says_what_to_do() {
+fn a_page_whose_program_does_not_load_can_be_read_and_says_what_to_do() {
     visit(|system, payer| {
         payer.expects_in_the_console("Failed to fetch");
         payer.cannot_load(&["*.wasm"]);

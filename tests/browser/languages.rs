@@ -25,7 +25,7 @@ fn an_unknown_link_is_explained_in_each_language() {
 }
 
 #[test]
-fn the_address_chooses_the_language_at_a_desk() {
+fn the_address_chooses_the_language_on_a_desktop() {
     visit(|system, payer| {
         let checkout = system.checkout();
         for (lang, heading) in [
@@ -43,7 +43,7 @@ fn the_address_chooses_the_language_at_a_desk() {
 }
 
 #[test]
-fn wechats_language_is_spoken_in_wechat() {
+fn wechats_language_is_used_in_wechat() {
     visit(|system, payer| {
         payer.has_a_window_of(390, 780);
         for (phone, lang, pay, sheet, paid) in [

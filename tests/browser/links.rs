@@ -1,4 +1,4 @@
-//! A payment link's page, as its payers meet it.
+//! A payment link's page, as its payers use it.
 
 use crate::browser::Browser;
 use crate::visit;
@@ -8,7 +8,7 @@ use tests::live::{send, wait_for};
 const WIDTHS: [(u32, u32); 4] = [(320, 568), (390, 780), (768, 1024), (1440, 900)];
 
 #[test]
-fn a_fixed_price_is_paid_at_a_desk_and_the_back_button_buys_nothing_more() {
+fn a_fixed_price_is_paid_and_the_back_button_buys_nothing_more() {
     visit(|system, payer| {
         let link = system.link(&json!({ "total_fee": 8800 }));
         payer.opens(link["url"].as_str().unwrap());
@@ -31,7 +31,7 @@ fn a_fixed_price_is_paid_at_a_desk_and_the_back_button_buys_nothing_more() {
 #[test]
 fn an_amount_is_entered_and_nothing_about_it_is_guessed() {
     visit(|system, payer| {
-        // WeChat's own needs no leave of the page's policy.
+        // WeChat's own script is not allowed by the page's policy.
         payer.expects_in_the_console("/__phone/bridge.js");
         payer.expects_in_the_console("422");
         payer.has_a_window_of(390, 780);
@@ -61,7 +61,7 @@ fn an_amount_is_entered_and_nothing_about_it_is_guessed() {
                     field.getAttribute('aria-describedby'), field.getAttribute('aria-invalid')]",
             );
             assert_eq!(field, json!([written, true, "hint problem", "true"]));
-            // The sentence is this answer's, not the one's before.
+            // The sentence belongs to this answer, not to the previous one.
             payer.evaluates("document.getElementById('problem').remove()");
         }
         payer.writes("Amount in HKD", "1,250");
@@ -105,7 +105,7 @@ fn a_quantity_is_bought_until_none_is_left() {
         system.scan(&payer.scans());
         payer.sees("Payment successful");
 
-        // Who has waited finds what is left.
+        // A payer who has waited finds what is left.
         payer.looks_at_tab(0);
         payer.writes("Quantity", "3");
         payer.taps("Continue to payment");
@@ -114,8 +114,8 @@ fn a_quantity_is_bought_until_none_is_left() {
         payer.taps("Continue to payment");
         payer.sees("HK$88.00");
         payer.sees("Scan with WeChat to pay");
-        // The buyer of the last piece comes back to the open purchase; another
-        // payer is told that there is none.
+        // The buyer of the last piece returns to the open purchase; another
+        // payer sees that none is left.
         payer.opens(url);
         payer.sees("Scan with WeChat to pay");
         let other = Browser::start();
@@ -129,7 +129,7 @@ fn a_quantity_is_bought_until_none_is_left() {
 }
 
 #[test]
-fn a_link_that_is_off_or_over_or_unknown_says_so_whenever_it_is_tapped() {
+fn a_link_that_is_off_expired_or_unknown_says_so_at_every_tap() {
     visit(|system, payer| {
         for status in ["404", "409"] {
             payer.expects_in_the_console(status);

@@ -1,7 +1,7 @@
 //! The pages in a real Chromium, against the real Workers in `workerd`.
 //!
-//! Each test has a system and a browser of its own. Pictures of the main
-//! states are kept in `target/screenshots/`, to be looked at.
+//! Each test has a system and a browser of its own. Pictures of the main states
+//! are stored in `target/screenshots/`, to be checked by people.
 
 #![allow(
     clippy::expect_used,
@@ -34,12 +34,11 @@ mod wechat;
 use browser::Browser;
 use test_system::TestSystem;
 
-/// A bridge of WeChat's whose answers are a test's to give.
+/// A replacement of WeChat's bridge, whose answers the test gives.
 const BRIDGE: &str = include_str!("bridge.js");
 
-/// A fresh system and a fresh browser. In the end there must be no complaint:
-/// no error in the console, no breach of a policy, nothing that was judged
-/// wrong on the way.
+/// Runs a test with a new system and a new browser. At the end there must be no
+/// error in the console, no violation of a policy, and no failed visual check.
 fn visit(run: impl FnOnce(&TestSystem, &Browser)) {
     let system = TestSystem::start();
     let browser = Browser::start();

@@ -1,4 +1,4 @@
-//! When the network comes and goes.
+//! The page while the network fails and returns.
 
 use crate::browser::Browser;
 use crate::visit;
@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 use tests::live::wait_for;
 
-/// Lets be read what the page's WebSockets bring.
+/// Makes the messages on the page's WebSockets readable.
 const WATCH: &str = "
     window.heard = [];
     window.WebSocket = class extends WebSocket {
@@ -17,7 +17,7 @@ const WATCH: &str = "
         }
     };";
 
-/// What a WebSocket is where something on the way does not let it through.
+/// A WebSocket that something on the way does not let through.
 const NO_SOCKETS: &str = "
     window.tried = 0;
     window.WebSocket = class extends EventTarget {
@@ -30,7 +30,7 @@ const NO_SOCKETS: &str = "
         send() {}
     };";
 
-/// Waits until the page has been told something this often.
+/// Waits until the page has received this message this many times.
 fn has_heard(payer: &Browser, what: &str, times: u64) {
     let script = format!("return heard.filter((one) => one === '{what}').length");
     wait_for(what, 15, || {
@@ -38,15 +38,15 @@ fn has_heard(payer: &Browser, what: &str, times: u64) {
     });
 }
 
-/// How often the page has asked how the purchase stands.
+/// How often the page has polled the purchase's state.
 fn asked(payer: &Browser) -> u64 {
     let script = "return performance.getEntriesByType('resource')
         .filter(({ name }) => name.includes('/pay/status')).length";
     payer.evaluates(script).as_u64().unwrap()
 }
 
-/// Waits until the page asks no more, and says how often it has. One that has to
-/// ask does so every second and a half, later every two.
+/// Waits until the page stops polling, and returns how often it has polled. A
+/// page that has to poll does so every second and a half, later every two.
 fn asks_no_more(payer: &Browser) -> u64 {
     wait_for("a page that need not ask", 40, || {
         let before = asked(payer);
@@ -55,7 +55,7 @@ fn asks_no_more(payer: &Browser) -> u64 {
     })
 }
 
-/// The page goes to the back, or comes to the front.
+/// The page is hidden, or shown.
 fn is_hidden(payer: &Browser, hidden: bool) {
     payer.evaluates(&format!(
         "Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }});
@@ -98,7 +98,7 @@ fn a_tap_without_a_network_starts_nothing_and_can_be_repeated() {
 }
 
 #[test]
-fn a_page_is_told_of_its_payment_and_need_not_ask() {
+fn a_listening_page_shows_its_payment_without_polling() {
     visit(|system, payer| {
         payer.runs_first(WATCH);
         payer.opens(&system.checkout());
@@ -113,7 +113,7 @@ fn a_page_is_told_of_its_payment_and_need_not_ask() {
 }
 
 #[test]
-fn a_page_in_wechat_listens_while_the_payer_is_at_the_sheet() {
+fn a_page_in_wechat_listens_while_the_sheet_is_open() {
     visit(|system, payer| {
         payer.runs_first(WATCH);
         payer.has_a_window_of(390, 780);
@@ -126,7 +126,7 @@ fn a_page_in_wechat_listens_while_the_payer_is_at_the_sheet() {
 }
 
 #[test]
-fn where_nothing_can_be_heard_the_page_asks() {
+fn a_page_without_a_websocket_polls() {
     visit(|system, payer| {
         payer.runs_first(NO_SOCKETS);
         payer.opens(&system.checkout());
@@ -140,7 +140,7 @@ fn where_nothing_can_be_heard_the_page_asks() {
 }
 
 #[test]
-fn a_page_at_the_back_is_quiet_and_up_to_date_when_it_is_in_front_again() {
+fn a_hidden_page_does_not_poll_and_is_current_when_shown_again() {
     visit(|system, payer| {
         payer.runs_first(WATCH);
         payer.opens(&system.checkout());
@@ -174,7 +174,7 @@ fn a_page_that_lost_the_network_listens_again() {
 }
 
 #[test]
-fn a_page_outlives_the_server_that_it_listens_to() {
+fn a_page_survives_a_restart_of_the_server() {
     visit(|system, payer| {
         payer.expects_in_the_console("net::ERR_CONNECTION");
         payer.expects_in_the_console("WebSocket connection to");

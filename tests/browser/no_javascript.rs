@@ -1,5 +1,5 @@
-//! When the page's program cannot run: the purchase can be read, and the page
-//! says what to do.
+//! The page's program cannot run: the purchase can be read, and the page says
+//! what to do.
 
 use crate::visit;
 
@@ -30,7 +30,7 @@ fn without_javascript_the_page_says_so_in_three_languages() {
 #[test]
 fn without_webassembly_the_page_says_what_to_do() {
     visit(|system, payer| {
-        // An old browser, or one that is set to run none.
+        // An old browser, or one whose settings forbid it.
         payer.expects_in_the_console("WebAssembly");
         payer.runs_first("delete window.WebAssembly");
         payer.has_a_window_of(390, 780);
@@ -45,7 +45,7 @@ fn without_webassembly_the_page_says_what_to_do() {
 }
 
 #[test]
-fn a_program_that_is_broken_on_its_way_is_no_dead_end() {
+fn a_damaged_program_can_be_loaded_again() {
     visit(|system, payer| {
         payer.expects_in_the_console("cut off");
         payer.runs_first(

@@ -1,11 +1,11 @@
-//! The same purchase more than once: two tabs, the back button, a second
-//! visit; and purchases that are not the payer's, or not any more.
+//! The same purchase more than once: two tabs, the back button, a second visit;
+//! and purchases that are not, or no longer, the payer's.
 
 use crate::visit;
 use serde_json::json;
 
 #[test]
-fn in_two_tabs_it_is_one_purchase() {
+fn two_tabs_are_one_purchase() {
     visit(|system, payer| {
         let checkout = system.checkout();
         payer.opens(&checkout);
@@ -31,7 +31,7 @@ fn a_tap_in_the_other_tab_after_paying_pays_nothing_more() {
         payer.taps("Pay HKD 48.00");
         payer.sees("Payment successful");
         payer.looks_at_tab(0);
-        // It may have noticed by itself that it is looked at again.
+        // The page may have polled by itself when it was shown again.
         payer.evaluates(
             "[...document.querySelectorAll('button')].forEach((button) => button.click())",
         );
@@ -59,10 +59,9 @@ fn the_back_button_after_paying_shows_that_it_is_paid() {
     });
 }
 
-/// The page as it was left, which was before the payment: what the browser
-/// keeps for the back button.
+/// The page as the browser kept it for the back button, before the payment.
 #[test]
-fn a_page_kept_from_before_the_payment_learns_of_it_when_it_is_shown() {
+fn a_page_kept_from_before_the_payment_shows_it_when_restored() {
     visit(|system, payer| {
         payer.has_a_window_of(390, 780);
         let checkout = system.checkout();
@@ -76,7 +75,7 @@ fn a_page_kept_from_before_the_payment_learns_of_it_when_it_is_shown() {
 }
 
 #[test]
-fn used_called_off_tampered_and_foreign_addresses_take_no_payment() {
+fn used_cancelled_modified_and_foreign_addresses_take_no_payment() {
     visit(|system, payer| {
         payer.expects_in_the_console("404");
         // Used.
@@ -87,7 +86,7 @@ fn used_called_off_tampered_and_foreign_addresses_take_no_payment() {
         payer.opens(&system.in_wechat(&used));
         payer.sees("Payment successful");
 
-        // Called off, before and while it is looked at.
+        // Cancelled, before and while the page is open.
         let number = format!("off{}", std::process::id());
         let off = system.checkout_of(&json!({ "out_trade_no": number }));
         payer.opens(&off);
@@ -104,7 +103,7 @@ fn used_called_off_tampered_and_foreign_addresses_take_no_payment() {
         payer.sees("It can’t be paid any more.");
         let orders = system.orders().len();
 
-        // Tampered with, and under another merchant's name.
+        // Modified, and with another merchant's name.
         let own = system.checkout();
         system.merchant("foreign", &json!({}));
         let (session, rest) = own.split_once('&').unwrap();

@@ -1,4 +1,4 @@
-//! The demo shop, from its shelf to its inbox.
+//! The demo shop, from its products to its list of deliveries.
 
 use crate::visit;
 
@@ -28,7 +28,7 @@ fn a_purchase_in_the_demo_shop_is_paid_by_a_scan_and_delivered_to_its_inbox() {
 }
 
 #[test]
-fn an_inbox_that_does_not_acknowledge_says_so_of_each_delivery() {
+fn an_inbox_shows_each_unacknowledged_delivery() {
     visit(|system, payer| {
         let inbox = format!("{}/shop/inbox", system.sandbox());
         payer.opens(&inbox);

@@ -1,4 +1,5 @@
-//! The system with its merchants: all that the tests meet but the browser.
+//! The system with its merchants: everything that the tests use except the
+//! browser.
 
 use crate::browser::Browser;
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use std::time::Duration;
 use testkit::demo::Kind;
 use tests::live::{KEY, Live, Shop, send};
 
-/// The secret with which the sandbox's first application asks for openids.
+/// The secret of the sandbox's first application, for OAuth.
 pub const APP_SECRET: &str = "5ec3e7000000000000000000c0ffee01";
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -32,7 +33,7 @@ impl TestSystem {
         Self { live, demo }
     }
 
-    /// Another merchant, that has the demo merchant's account at WeChat.
+    /// Another merchant with the demo merchant's account at WeChat.
     pub fn merchant(&self, id: &str, change: &Value) -> Shop {
         self.live.shop(id, change)
     }
@@ -42,8 +43,8 @@ impl TestSystem {
         self.live.shop_of(kind, change)
     }
 
-    /// Our own Quick Auth service, as another merchant's `quick_auth`: its
-    /// address, and the token of a merchant made for it.
+    /// The gateway's own Quick Auth service, as another merchant's
+    /// `quick_auth`: its address, and the token of a merchant made for it.
     pub fn quick_auth_service(&self) -> Value {
         let body = json!({
             "id": "service",
@@ -67,7 +68,7 @@ impl TestSystem {
         self.checkout_of(&json!({}))
     }
 
-    /// A checkout that differs so; its address.
+    /// The address of a checkout with these changes.
     pub fn checkout_of(&self, change: &Value) -> String {
         self.checkout_at(&self.demo, change)
     }
@@ -104,7 +105,7 @@ impl TestSystem {
         testkit::demo::phone(&self.sandbox(), Some(address))
     }
 
-    /// What WeChat's browser on Alice's phone opens for an address: the page
+    /// The address that WeChat's browser on Alice's phone opens: the page
     /// alone, without the phone around it.
     pub fn in_wechat(&self, address: &str) -> String {
         self.in_wechat_of("alice", address)
@@ -123,8 +124,8 @@ impl TestSystem {
         self.live.scan(&json!(code_url));
     }
 
-    /// Alice pays with the package that the page gave to the bridge in this
-    /// call. The bridge's own answer is the test's to give.
+    /// Alice pays with the package that the page passed to the bridge in this
+    /// call. The test gives the bridge's own answer.
     pub fn pays_by_the_bridge(&self, payer: &Browser, call: usize) {
         payer.waits_for(&format!("return calls.length > {call}"));
         let asked = payer.evaluates(&format!(
@@ -167,14 +168,14 @@ impl TestSystem {
         self.asks("/v1/link", &body);
     }
 
-    /// A call of the demo merchant's that must be answered; its `data`.
+    /// A call of the demo merchant that must succeed; its `data`.
     pub fn asks(&self, path: &str, body: &Value) -> Value {
         let answer = self.demo.call("POST", path, body.to_string());
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()["data"].take()
     }
 
-    /// The gateway and the sandbox are killed, and come back.
+    /// The gateway and the sandbox are killed, and started again.
     pub fn crashes(&self) {
         self.live.crash_and_restart(Duration::from_millis(200));
     }

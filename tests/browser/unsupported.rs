@@ -1,5 +1,5 @@
-//! Where a payment cannot happen: the payer is told how to go on, and no order
-//! is made.
+//! Environments without a payment method: the payer is told how to continue,
+//! and no order is made.
 
 use crate::browser::Browser;
 use crate::visit;
@@ -30,7 +30,7 @@ fn a_phones_browser_says_how_to_go_on_in_wechat() {
     });
 }
 
-/// How often the page asked for an order.
+/// How often the page has requested an order.
 fn orders_asked_for(payer: &Browser) -> Value {
     payer.evaluates(
         "return performance.getEntriesByType('resource')
@@ -50,7 +50,7 @@ fn another_app_says_that_it_cannot_pay() {
 }
 
 #[test]
-fn a_wechat_before_5_is_told_to_update() {
+fn a_wechat_before_5_shows_that_it_must_be_updated() {
     visit(|system, payer| {
         payer.calls_itself(WECHAT_4_5);
         payer.has_a_window_of(320, 480);
@@ -63,7 +63,7 @@ fn a_wechat_before_5_is_told_to_update() {
 }
 
 #[test]
-fn a_robot_orders_nothing() {
+fn a_robot_makes_no_order() {
     visit(|system, payer| {
         payer.calls_itself(ROBOT);
         payer.opens(&system.checkout());

@@ -1,4 +1,4 @@
-// What the payer can see and use on the page, shadow roots included.
+// Checks of what the payer can see and use on the page, shadow roots included.
 
 function* everything(root = document) {
   for (const element of root.querySelectorAll("*")) {
@@ -68,13 +68,13 @@ function misfits() {
     const range = document.createRange();
     range.selectNodeContents(element);
     const text = range.getBoundingClientRect();
-    // Half of an amount is another amount.
+    // A part of an amount is another amount.
     if (element.matches(".amount") && new Set([...range.getClientRects()].map(({ top }) => top)).size > 1) {
       found.push(`"${tidy(element.innerText)}" is broken into lines`);
     }
     for (let box = element; box; box = box.parentElement) {
       const { overflowX, overflowY, textOverflow } = getComputedStyle(box);
-      // It says itself, with three dots, that there is more.
+      // Three dots show that the text is cut.
       if (textOverflow === "ellipsis") break;
       const { left, right, top, bottom } = box.getBoundingClientRect();
       const hides = (overflow) => overflow === "hidden" || overflow === "clip";

@@ -1,4 +1,5 @@
-//! In WeChat: the payer is recognised, taps, confirms in the sheet, is told.
+//! In WeChat: the payer signs in, taps, confirms on the sheet, and sees the
+//! result.
 
 use crate::browser::Key;
 use crate::visit;
@@ -6,7 +7,7 @@ use serde_json::json;
 use std::time::Duration;
 
 #[test]
-fn a_payer_in_the_phone_is_told_paid_only_when_it_is_verified() {
+fn a_payment_is_shown_only_when_it_is_verified() {
     visit(|system, payer| {
         payer.has_a_window_of(1100, 800);
         payer.opens(&system.phone(&system.checkout()));
@@ -25,7 +26,7 @@ fn a_payer_in_the_phone_is_told_paid_only_when_it_is_verified() {
         payer.taps("Pay HKD 48.00");
         payer.sees("Confirming your payment…");
         assert_eq!(system.orders()[0]["trade_state"], "SUCCESS");
-        // Long enough for several questions of the page to the server.
+        // Long enough for several polls of the page.
         payer.does_not_see_for(Duration::from_secs(4), "Payment successful");
         payer.sees("Confirming your payment…");
         payer.pictures("phone-confirming");
@@ -44,7 +45,7 @@ fn a_payer_in_the_phone_is_told_paid_only_when_it_is_verified() {
 }
 
 #[test]
-fn a_merchant_without_an_app_secret_recognises_its_payers_through_quick_auth() {
+fn a_merchant_without_an_app_secret_signs_payers_in_through_quick_auth() {
     visit(|system, payer| {
         let client = system.merchant(
             "client",
@@ -68,7 +69,7 @@ fn a_merchant_without_an_app_secret_recognises_its_payers_through_quick_auth() {
 }
 
 #[test]
-fn a_payer_who_leaves_the_sheet_is_told_not_paid_yet_and_can_pay_after_all() {
+fn a_payer_who_closes_the_sheet_sees_not_paid_and_can_still_pay() {
     visit(|system, payer| {
         payer.has_a_window_of(390, 780);
         payer.opens(&system.in_wechat(&system.checkout()));
@@ -88,7 +89,7 @@ fn a_payer_who_leaves_the_sheet_is_told_not_paid_yet_and_can_pay_after_all() {
 }
 
 #[test]
-fn a_payment_that_fails_says_so_and_can_be_tried_again() {
+fn a_failed_payment_is_shown_and_can_be_repeated() {
     visit(|system, payer| {
         payer.has_a_window_of(390, 780);
         payer.opens(&system.in_wechat(&system.checkout()));
@@ -133,7 +134,7 @@ fn a_double_tap_opens_one_sheet_and_makes_one_order() {
 }
 
 #[test]
-fn without_wechats_bridge_the_payer_is_told_and_can_try_again() {
+fn a_missing_bridge_is_shown_and_can_be_retried() {
     visit(|system, payer| {
         payer.has_a_window_of(390, 780);
         payer.cannot_load(&["*://*/__phone/bridge.js*"]);
@@ -144,7 +145,7 @@ fn without_wechats_bridge_the_payer_is_told_and_can_try_again() {
         payer.sees("WeChat is not responding");
         payer.pictures("wechat-no-bridge");
 
-        // The bridge comes after all.
+        // The bridge is loaded after all.
         payer.cannot_load(&[]);
         payer.evaluates(
             "const script = document.createElement('script');
@@ -158,7 +159,7 @@ fn without_wechats_bridge_the_payer_is_told_and_can_try_again() {
 }
 
 #[test]
-fn a_code_can_be_brought_to_the_phone_by_hand() {
+fn a_code_can_be_entered_in_the_phone_manually() {
     visit(|system, payer| {
         payer.opens(&system.checkout());
         let code = payer.scans();

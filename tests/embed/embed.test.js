@@ -1,5 +1,5 @@
 // @ts-check
-// `public/weceive-pay.js` in a page of a merchant's, the gateway played by the test.
+// `public/weceive-pay.js` in a page of a merchant; the test plays the gateway.
 "use strict";
 
 const assert = require("node:assert/strict");

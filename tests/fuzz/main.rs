@@ -1,4 +1,4 @@
-//! Every fuzz target takes its corpus, and inputs made of it at random, the
+//! Every fuzz target runs its corpus, and inputs made from it at random, the
 //! same in every run.
 
 #![allow(
@@ -17,7 +17,7 @@ use tests::fuzz::{TARGETS, Target};
 const SEED: u64 = 1;
 
 #[test]
-fn every_target_takes_its_corpus() {
+fn every_target_runs_its_corpus() {
     for target in TARGETS {
         let inputs = target
             .replay()
@@ -26,16 +26,16 @@ fn every_target_takes_its_corpus() {
     }
 }
 
-/// An input that the first door turns away tries nothing behind it.
+/// An input that the first check refuses tests nothing after it.
 #[test]
-fn what_is_kept_for_the_doors_gets_past_the_first_of_them() {
+fn requests_of_the_corpus_pass_authentication() {
     for (name, well) in [("api", 13), ("pages", 8), ("notify", 4), ("admin", 7)] {
         let statuses = Target::named(name).unwrap().statuses();
         for (input, status) in &statuses {
             let status = status.unwrap_or_else(|| panic!("{name}'s {input} is no request"));
-            // Of an alarm that was not raised.
+            // An alarm that was not raised is not found.
             let is_found = status != 404 || (name, input.as_str()) == ("admin", "alarms");
-            // Not signed as it should be, and not by accident.
+            // Deliberately signed wrongly.
             let is_let_in = status != 401 || (name, input.as_str()) == ("notify", "v3");
             assert!(is_found && is_let_in, "{name}'s {input}: {status}");
         }
@@ -43,7 +43,7 @@ fn what_is_kept_for_the_doors_gets_past_the_first_of_them() {
         let ends_well = statuses.iter().filter(|(_, status)| good(*status)).count();
         assert!(ends_well >= well, "{name}: {statuses:?}");
         if name == "notify" {
-            // Signed, and about something that is not known or not confirmed.
+            // Signed, and about an unknown or unconfirmed payment.
             let compared = statuses.iter().filter(|(_, status)| *status == Some(409));
             assert!(compared.count() >= 2, "{statuses:?}");
         }
@@ -51,9 +51,9 @@ fn what_is_kept_for_the_doors_gets_past_the_first_of_them() {
 }
 
 #[test]
-fn every_target_takes_what_chance_makes() {
+fn every_target_runs_random_inputs() {
     std::thread::scope(|scope| {
-        // One thread to a core, as the machines that run this have two.
+        // One thread per core of a machine with two.
         for half in 0..2 {
             scope.spawn(move || {
                 for target in TARGETS.iter().skip(half).step_by(2) {
@@ -65,8 +65,8 @@ fn every_target_takes_what_chance_makes() {
     });
 }
 
-/// A target that only libFuzzer knew, or that it did not know, would be half a
-/// target; and a corpus is to be read, not to be stored.
+/// A target that is missing in one of the two lists would not be run
+/// everywhere; and a corpus is to be used, not only stored.
 #[test]
 fn targets_corpora_and_libfuzzers_list_are_the_same() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
@@ -96,7 +96,7 @@ fn targets_corpora_and_libfuzzers_list_are_the_same() {
     assert!(bytes < 128 * 1024, "{bytes} bytes of corpora");
 }
 
-/// What breaks is shown, and is the same input each time.
+/// A failure prints its input, which is the same each time.
 #[test]
 fn a_target_that_breaks_shows_its_input() {
     let target = Target {

@@ -1,5 +1,5 @@
-//! Killed under load, flooded, starved, and fed with what is no
-//! HTTP. Nothing is lost, nothing is doubled, and no other caller is kept waiting.
+//! The gateway killed under load, flooded, and sent invalid HTTP. Nothing is
+//! lost, nothing is doubled, and no other caller is delayed.
 
 use super::notice;
 use crate::LIVE;
@@ -17,7 +17,7 @@ use wechatpay::Secret;
 use wechatpay::common::{Fields, SignType};
 
 #[test]
-fn killed_again_and_again_under_load_nothing_is_lost_or_doubled() {
+fn crashes_under_load_lose_and_double_nothing() {
     // `cargo xtask crash` takes longer.
     let options = Options {
         seed: 1,
@@ -26,7 +26,7 @@ fn killed_again_and_again_under_load_nothing_is_lost_or_doubled() {
     match crash::run("crash", options) {
         Ok(total) => {
             assert!(total.crashes >= 2 && total.paid >= 10, "{total}");
-            // Each kind of what clients do was done, and in each dialect.
+            // Each kind of client's action was done, and in each dialect.
             let [refunds, quick_pays] = [total.refunds, total.quick_pays];
             assert!(refunds >= 2 && quick_pays >= 2, "{total}");
             assert!(total.closed >= 2, "{total}");
@@ -45,7 +45,7 @@ fn order(shop: &Shop, number: &str, notify_url: Option<&str>) -> (u16, Value) {
 }
 
 #[test]
-fn each_fault_in_place_of_wechats_answer_is_named_and_delays_no_caller() {
+fn each_fault_of_wechats_answer_is_named_and_delays_no_caller() {
     let live = Live::apart("spoilt");
     let of = |id: &str| {
         let kind = *MERCHANTS.iter().find(|kind| kind.id == id).unwrap();
@@ -92,8 +92,8 @@ fn each_fault_in_place_of_wechats_answer_is_named_and_delays_no_caller() {
     wait_for("the Worker to abort each call that hangs", 5, || {
         (callers_that_hung_up() >= shops.len()).then_some(())
     });
-    // The same orders again, once the network works again: as if nothing had
-    // been. WeChat's other hosts are tried first, so each has had enough.
+    // The same orders again, after the faults: they succeed. WeChat's other
+    // hosts are tried first, so each has had enough faults.
     for shop in &shops {
         for fault in [Fault::Lost, Fault::Cut] {
             let number = format!("{}-again-{}1", shop.id, fault.word());
@@ -107,7 +107,7 @@ fn each_fault_in_place_of_wechats_answer_is_named_and_delays_no_caller() {
 }
 
 #[test]
-fn merchants_who_answer_anything_at_all_harm_only_themselves() {
+fn a_merchants_invalid_answers_affect_only_its_own_deliveries() {
     let shop = LIVE.shop("faulty", &json!({}));
     let other = LIVE.shop("sound", &json!({}));
     let sound = Receiver::good();
@@ -132,9 +132,9 @@ fn merchants_who_answer_anything_at_all_harm_only_themselves() {
     }
 }
 
-/// A merchant's server that sends us on to a machine inside its network.
+/// A merchant's server that redirects to a machine inside its network.
 #[test]
-fn a_delivery_is_not_led_on_to_another_address() {
+fn a_delivery_follows_no_redirect() {
     let shop = LIVE.shop("led-on", &json!({}));
     let inside = Receiver::good();
     for status in [301, 302, 303, 307, 308] {
@@ -166,8 +166,8 @@ fn a_delivery_is_not_led_on_to_another_address() {
     assert_eq!(inside.received(), Vec::<String>::new());
 }
 
-/// What a flood of calls is answered in, each on average; and how long others
-/// wait meanwhile, all but one in twenty.
+/// The average time of a call of the flood; and the time that others wait
+/// meanwhile, the 95th percentile.
 fn under_flood(
     at_once: usize,
     calls: usize,
@@ -200,8 +200,8 @@ fn under_flood(
     })
 }
 
-/// A true notice that `number` was paid, as the upstream would send it: its
-/// headers and its body.
+/// A genuine notice that `number` was paid, in the upstream's form: its headers
+/// and its body.
 fn true_notice(kind: Kind, account: &Value, number: &str) -> (Vec<(String, String)>, String) {
     let text = |pointer: &str| account.pointer(pointer).and_then(Value::as_str).unwrap();
     match kind.dialect {
@@ -233,14 +233,14 @@ fn true_notice(kind: Kind, account: &Value, number: &str) -> (Vec<(String, Strin
 }
 
 #[test]
-fn hundreds_of_one_order_and_of_one_notice_are_one_and_others_are_answered() {
+fn a_flood_of_one_order_and_one_notice_makes_one_payment_and_delays_no_caller() {
     const CALLS: usize = 512;
     const AT_ONCE: usize = 64;
     let live = Live::start("flood");
     let other = live.shop("other", &json!({"mch_id": "1900000109"}));
     for id in ["demo", "demo-v3", "night-ionline"] {
         let kind = *MERCHANTS.iter().find(|kind| kind.id == id).unwrap();
-        // WeChat knows of no payment: it is taken on the notice alone.
+        // WeChat knows of no payment: the notice alone is accepted.
         let alone = json!({"confirm_notices_from": 1000});
         let (shop, account) = live.shop_of(kind, &alone);
         let merchant = Receiver::good();
@@ -249,8 +249,8 @@ fn hundreds_of_one_order_and_of_one_notice_are_one_and_others_are_answered() {
             let (each, others) = under_flood(AT_ONCE, CALLS, call, |n| {
                 other.native(&format!("{what}-{id}-{n}"), None);
             });
-            // Others wait in the same queue, for each step of theirs; not for
-            // the end of the flood, which is eight times as far.
+            // Others wait in the same queue, for each of their steps; not for
+            // the end of the flood, which is eight times as long.
             assert!(
                 others < each * 5,
                 "{id}, {what}: {others:?}, and the flood {each:?}"
@@ -323,15 +323,14 @@ fn unfinished_requests_delay_no_other_caller() {
     let made = shop.native("1", Some(&merchant.url));
     live.scan(&made["code_url"]);
     wait_for("the delivery", 10, || merchant.received().first().cloned());
-    // They were waiting all the while.
+    // They were waiting the whole time.
     for stream in &mut slow {
         stream.set_nonblocking(true).unwrap();
         let error = stream.read(&mut [0]).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
     }
     assert_eq!(shop.state("1"), "SUCCESS");
-    // A body that is begun has its time, and a byte now and then does not
-    // prolong it.
+    // A body that was begun has a time limit, which single bytes do not extend.
     let mut dripping = slow[1].try_clone().unwrap();
     thread::spawn(move || {
         while dripping.write_all(b"x").is_ok() {
@@ -354,8 +353,8 @@ fn unfinished_requests_delay_no_other_caller() {
     assert!(!live.log().contains("panicked"), "{}", live.log());
 }
 
-/// What is answered, as it was written, until it is enough: the status, or 0
-/// where the connection just ends.
+/// The raw answer, until `enough`; its status, or 0 where the connection ends
+/// without an answer.
 fn heard(stream: &mut TcpStream, enough: impl Fn(&str) -> bool) -> (u16, String) {
     let mut answer = Vec::new();
     let mut part = [0; 4096];
@@ -373,7 +372,7 @@ fn heard(stream: &mut TcpStream, enough: impl Fn(&str) -> bool) -> (u16, String)
     (status.unwrap_or(0), text)
 }
 
-/// What a request is answered with, to the end of the head.
+/// The raw answer to a request, up to the end of its head.
 pub(crate) fn raw(request: &[u8]) -> (u16, String) {
     let mut stream = connect(&LIVE);
     // A request that is refused early may not be read to its end.
@@ -382,14 +381,14 @@ pub(crate) fn raw(request: &[u8]) -> (u16, String) {
 }
 
 #[test]
-fn what_is_too_long_or_no_http_is_refused() {
+fn a_request_that_is_too_long_or_not_http_is_refused() {
     let chunked = |chunk: &str, times: usize| {
         let head = "POST /v1/order HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
         head.to_owned() + &chunk.repeat(times) + "0\r\n\r\n"
     };
     let ten_k = format!("2800\r\n{}\r\n", "x".repeat(0x2800));
     let long = "x".repeat(200_000);
-    // How long a head may be is the runtime's to say: the gateway must bear it.
+    // The runtime decides how long a head may be: the gateway must accept it.
     for (name, request, statuses) in [
         ("a chunked body of 100 KB", chunked(&ten_k, 10), &[413][..]),
         ("a chunked body of 10 MB", chunked(&ten_k, 1000), &[413]),

@@ -1,5 +1,5 @@
-//! The demo merchant in every dialect, through the real Workers: what is
-//! signed with RSA is signed by the runtime's own `WebCrypto`.
+//! The demo merchant in every dialect, through the real Workers: RSA signatures
+//! are made by the runtime's own `WebCrypto`.
 
 use crate::merchant_calls::data;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn seconds() -> i64 {
 }
 
 #[test]
-fn each_is_paid_told_delivered_queried_and_refunded() {
+fn each_dialect_is_paid_delivered_queried_and_refunded() {
     thread::scope(|scope| {
         for kind in MERCHANTS {
             scope.spawn(move || whole_life(kind));
@@ -109,7 +109,7 @@ fn each_payment_without_a_notice_is_found_by_a_query() {
 }
 
 #[test]
-fn a_key_that_is_not_the_serial_numbers_is_named_when_it_is_used() {
+fn a_key_of_another_serial_number_is_named_when_it_is_used() {
     let change = json!({ "id": "wrong-key", "private_key": STRANGERS_KEY });
     let (shop, _) = LIVE.shop_of(kind("demo-v3"), &change);
     let order = json!({"out_trade_no": "WRONG-KEY", "body": "Demo Order", "total_fee": "150",
@@ -205,9 +205,9 @@ fn every_message_is_signed_once_and_every_key_imported_once() {
     let counted = bench::count().unwrap_or_else(|failure| panic!("{failure}"));
     let (orders, notices) = (counted.by_orders, counted.by_notices);
     assert!(counted.orders > 0 && counted.notices > 0, "{counted:?}");
-    // An order: the request, and the package that opens the payer's sheet. What
-    // else WeChat is asked on a slow machine (a query by a timer that has become
-    // due, certificates) is a request too, signed once.
+    // An order: the request, and the package that opens the payment sheet.
+    // Further requests to WeChat on a slow machine (the query of a timer that
+    // has become due, certificates) are signed once, too.
     let (asked, answered) = counted.exchanged_for_orders;
     assert!(asked >= counted.orders, "{counted:?}");
     assert_eq!(orders.signatures, asked + counted.orders, "{counted:?}");
@@ -222,10 +222,10 @@ fn every_message_is_signed_once_and_every_key_imported_once() {
 }
 
 #[test]
-fn a_merchants_first_orders_may_come_all_at_once() {
+fn a_merchants_first_orders_may_be_concurrent() {
     let live = Live::start("first-orders");
     let (shop, _) = v3(&live, "demo");
-    // The merchant is known before WeChat's keys are.
+    // The merchant is cached before WeChat's keys are.
     assert_eq!(shop.state("NONE"), "");
     thread::scope(|scope| {
         for n in 0..16 {
@@ -236,7 +236,7 @@ fn a_merchants_first_orders_may_come_all_at_once() {
 }
 
 #[test]
-fn what_wechat_signs_with_may_change() {
+fn wechats_signing_key_may_change() {
     let live = Live::start("rotation");
     let (shop, _) = v3(&live, "demo");
     let pay = |number: &str| {
@@ -258,13 +258,13 @@ fn what_wechat_signs_with_may_change() {
     pay("SECOND");
 }
 
-/// The headers and the body of a notice, and with what it is signed.
+/// The headers and the body of a notice, and its signing key.
 pub(crate) struct Forgery {
     serial: String,
     key: &'static str,
     timestamp_s: i64,
     body: String,
-    /// What follows upon signing.
+    /// The change after signing.
     then: fn(&mut Vec<(String, String)>, &mut String),
 }
 
@@ -351,7 +351,7 @@ pub(crate) fn paid(account: &Value, number: &str, amount: i64, key: &str) -> For
 
 #[test]
 fn forged_notices_change_nothing() {
-    // WeChat knows of no payment: it is taken on the notice alone.
+    // WeChat knows of no payment: the notice alone is accepted.
     let alone = json!({"id": "forged", "confirm_notices_from": 1000});
     let (shop, account) = LIVE.shop_of(kind("demo-v3"), &alone);
     let merchant = Receiver::good();
@@ -428,7 +428,7 @@ fn forged_notices_change_nothing() {
         ..true_one()
     };
     assert_eq!(tampered.send("forged").status, 401);
-    // With the merchant's key and no signature: WeChat is asked, and knows of
+    // With the merchant's key and no signature: WeChat is queried, and knows of
     // no payment.
     let hint = Forgery {
         then: |headers, _| headers.clear(),
@@ -437,7 +437,8 @@ fn forged_notices_change_nothing() {
     hint.send("forged");
     assert_eq!(shop.state("FORGED"), "NOTPAY");
     assert!(merchant.received().is_empty());
-    // An isolate tells a book of refused notices every ten seconds, with the next one.
+    // An isolate reports refused notices to a book every ten seconds, with the
+    // next one.
     wait_for("the counters", 20, || {
         let stale = Forgery {
             timestamp_s: seconds() - 360,
@@ -458,7 +459,7 @@ fn forged_notices_change_nothing() {
 
 #[test]
 fn fifty_identical_notices_are_one_payment() {
-    // WeChat knows of no payment: it is taken on the notice alone.
+    // WeChat knows of no payment: the notice alone is accepted.
     let alone = json!({"id": "fifty", "confirm_notices_from": 1000});
     let (shop, account) = LIVE.shop_of(kind("demo-v3"), &alone);
     let merchant = Receiver::good();

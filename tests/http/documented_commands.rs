@@ -1,13 +1,13 @@
-//! Every command block of every document, run as it is written, against the
-//! Workers. The suite `memory` runs the same without them.
+//! Every command block of every document, executed unchanged, against the
+//! Workers. The suite `memory` executes the same without them.
 
 use std::fs;
 use testkit::demo_system::DemoSystem;
 use testkit::workerd::free_ports;
 use tests::documents::{self, Document};
 
-/// The blocks of each document run in their order, in one shell, beside a
-/// system of their own in which nothing has happened.
+/// The blocks of each document are executed in order, in one shell, with a new
+/// system for each document.
 #[test]
 fn every_command_block_of_every_document_succeeds() {
     let all = documents::all();
@@ -15,7 +15,7 @@ fn every_command_block_of_every_document_succeeds() {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// What a reader would see fail, if anything does.
+/// The failure that a reader would see, if any.
 fn run_blocks(document: &Document) -> Option<String> {
     let ports: [u16; 4] = free_ports().unwrap();
     let [gateway, sandbox, ..] = ports;

@@ -1,5 +1,5 @@
-//! Headers as they come and go over the wire: bytes of any kind in them, and
-//! texts that would like to be one.
+//! Headers on the wire: bytes of any kind in them, and texts that could begin
+//! another header.
 
 use crate::LIVE;
 use crate::crash::raw;
@@ -10,7 +10,7 @@ use tests::live::{Shop, send};
 const WECHAT: &str = "Mozilla/5.0 (Linux; Android 13; M2012K11AC) AppleWebKit/537.36 Mobile MicroMessenger/8.0.44 NetType/WIFI Language/zh_CN";
 const DESKTOP: &str = "Mozilla/5.0 (X11; Linux x86_64) Chrome/142.0.0.0 Safari/537.36";
 
-/// A merchant that can recognise payers inside WeChat.
+/// A merchant whose payers can sign in inside WeChat.
 fn shop(id: &str) -> Shop {
     let change = json!({
         "app_secret": LIVE.account("1900000109")["app_secret"],
@@ -19,7 +19,7 @@ fn shop(id: &str) -> Shop {
     LIVE.shop(id, &change)
 }
 
-/// What is asked for on one connection, byte for byte.
+/// Sends a request byte for byte; returns the answer.
 fn request(method: &str, path: &str, headers: &[(&str, &[u8])], body: &str) -> Vec<u8> {
     let mut request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\n").into_bytes();
     for (name, value) in headers {
@@ -79,13 +79,14 @@ fn checkout(shop: &Shop, number: &str) -> String {
     path_of(&made["data"]["url"])
 }
 
-/// A phone whose model is written in Chinese is in WeChat like any other, and
-/// a cookie of another page of the merchant's domain hides none of ours.
+/// A phone whose model is written in Chinese is recognised as WeChat like any
+/// other, and a cookie of another page of the merchant's domain hides none of
+/// the gateway's.
 #[test]
 fn bytes_that_are_not_ascii_hide_no_header() {
     let shop = shop("bytes");
     let page = checkout(&shop, "bytes-1");
-    // The payer is recognised.
+    // The payer is signed in.
     let begun = Head::of(&request(
         "GET",
         &page,
@@ -133,7 +134,7 @@ fn bytes_that_are_not_ascii_hide_no_header() {
     }
 }
 
-/// What every answer has.
+/// The headers of every answer.
 const ALWAYS: [&str; 6] = [
     "cache-control",
     "content-type",
@@ -146,7 +147,7 @@ const PAGE: &[&str] = &["content-security-policy", "vary", "x-frame-options"];
 const SIGN_IN: &[&str] = &["location", "set-cookie"];
 
 /// Each text that could reach a header, with line breaks in it: the answer has
-/// the headers that it always has, and no other.
+/// its usual headers, and no other.
 #[test]
 fn no_text_becomes_a_header_on_the_wire() {
     const EVIL: &str = "\r\nX-Injected: 1\r\nSet-Cookie: weceive_payer_x=1\r\n\r\n<script>";
@@ -168,7 +169,7 @@ fn no_text_becomes_a_header_on_the_wire() {
         head
     };
 
-    // What a merchant writes, and the pages made of it.
+    // A merchant's texts, and the pages with them.
     for (n, evil) in [EVIL, &coded].into_iter().enumerate() {
         for (field, value) in [
             ("success_url", format!("https://shop.example.com/{evil}")),
@@ -200,7 +201,7 @@ fn no_text_becomes_a_header_on_the_wire() {
     let link = shop.call("POST", "/v1/link", link).json()["data"]["id"].clone();
     let link = link.as_str().unwrap();
 
-    // A sign-in service of the merchant's.
+    // A merchant's Quick Auth service.
     for (n, evil) in [EVIL, &coded].into_iter().enumerate() {
         let id = format!("wire-service-{n}");
         let url = format!("https://wemine.example.com/{evil}");
@@ -226,7 +227,7 @@ fn no_text_becomes_a_header_on_the_wire() {
         }
     }
 
-    // What a payer's address says.
+    // Texts in a payer's address.
     for (path, status, more) in [
         (
             format!("{page}&lang={coded}&env={coded}&back={coded}"),
@@ -273,8 +274,8 @@ fn no_text_becomes_a_header_on_the_wire() {
     );
     check("a link's form", &sent, &[303], SIGN_IN);
 
-    // What comes in headers. The id that an answer names is ours, or one that
-    // needs no care anywhere.
+    // Texts in headers. The id in an answer is generated, or one that needs no
+    // escaping anywhere.
     let odd: [&[u8]; 8] = [
         b"ok-0123456789\x01",
         b"ok-0123456789\t\x7f",
@@ -301,7 +302,7 @@ fn no_text_becomes_a_header_on_the_wire() {
             };
             let request = request("GET", &page, &[(name, value)], "");
             let shown = format!("{name}: {}", value.escape_ascii());
-            // The runtime refuses some by itself.
+            // The runtime itself refuses some.
             let (status, text) = raw(&request);
             if status == 400 && !text.to_lowercase().contains("x-request-id") {
                 assert!(!text.to_lowercase().contains("x-injected"), "{text}");

@@ -1,4 +1,4 @@
-//! Open pages are told over a WebSocket that the runtime keeps.
+//! Open pages get messages over a WebSocket that the runtime keeps.
 
 use crate::LIVE;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ fn state(page: &str) -> Value {
 const SOON: Duration = Duration::from_secs(10);
 
 #[test]
-fn open_pages_are_told_of_a_payment_and_others_are_not() {
+fn only_pages_of_a_checkout_get_its_messages() {
     let shop = LIVE.shop("listened", &json!({}));
     let (page, code_url) = with_code(&shop, "1");
     let (other, _) = with_code(&shop, "2");
@@ -57,11 +57,11 @@ fn open_pages_are_told_of_a_payment_and_others_are_not() {
     assert_eq!(silence, None);
 }
 
-/// Each message would wake the merchant's book: a page that sends more than `ping` is
-/// not listened to any longer. `ping` does not reach the book, which answers
-/// no other page and closes on every other message.
+/// Each message would wake the merchant's book, so the socket of a page that
+/// sends more than `ping` is closed. `ping` does not reach the book, which
+/// closes the socket on every other message.
 #[test]
-fn a_listener_only_listens_and_can_ask_whether_it_still_does() {
+fn a_listener_that_sends_more_than_ping_is_closed() {
     let shop = LIVE.shop("talker", &json!({}));
     let (page, code_url) = with_code(&shop, "1");
     let mut quiet = listen(&page).unwrap();
@@ -90,7 +90,7 @@ fn a_listener_only_listens_and_can_ask_whether_it_still_does() {
     assert_eq!(quiet.hears(SOON).as_deref(), Some("look"), "it still hears");
 }
 
-/// Until they are closed, and then again.
+/// Until their sockets are closed, and then again.
 #[test]
 fn chatty_listeners_delay_no_other_caller() {
     let live = Live::start("babble");
@@ -102,7 +102,7 @@ fn chatty_listeners_delay_no_other_caller() {
         for _ in 0..4 {
             scope.spawn(|| {
                 while !done.load(Ordering::SeqCst) {
-                    // Those that were closed last may still have its place.
+                    // Those that were closed last may still occupy a place.
                     let Ok(mut socket) = listen(&page) else {
                         continue;
                     };
@@ -127,7 +127,7 @@ fn chatty_listeners_delay_no_other_caller() {
 }
 
 #[test]
-fn so_many_pages_of_one_checkout_listen_and_no_more() {
+fn a_checkout_has_a_limited_number_of_listeners() {
     let shop = LIVE.shop("crowd", &json!({}));
     let (page, _) = with_code(&shop, "1");
     let most = gateway::runtime::MOST_LISTENERS;
@@ -137,13 +137,13 @@ fn so_many_pages_of_one_checkout_listen_and_no_more() {
     assert!(body.contains("\"TOO_MANY_PAGES\""), "{body}");
     let (other, _) = with_code(&shop, "2");
     listen(&other).unwrap();
-    // One that leaves makes room for another.
+    // One that disconnects frees a place for another.
     drop(sockets);
     wait_for("room", 10, || listen(&page).ok());
 }
 
 #[test]
-fn who_may_not_listen_is_refused() {
+fn an_unauthorised_listener_is_refused() {
     let live = |query: &str| format!("{}/pay/live{query}", LIVE.gateway());
     for query in ["", "?s=", "?s=nobody.1", "?s=demo"] {
         let (status, body) = WebSocket::open(&live(query)).unwrap_err();
@@ -158,7 +158,7 @@ fn who_may_not_listen_is_refused() {
 }
 
 #[test]
-fn after_a_crash_a_page_that_connects_anew_learns_what_it_missed() {
+fn a_page_that_reconnects_after_a_crash_gets_the_current_state() {
     let live = Live::start("listeners");
     let shop = live.shop("demo", &json!({}));
     let (page, code_url) = with_code(&shop, "1");

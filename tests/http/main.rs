@@ -1,5 +1,5 @@
-//! The real Workers in `workerd`, over HTTP: what a merchant, WeChat and an
-//! attacker would send.
+//! The real Workers in `workerd`, over HTTP: the requests of a merchant, WeChat
+//! and an attacker.
 
 #![allow(
     clippy::expect_used,
@@ -85,7 +85,7 @@ fn an_institution_signing_with_hmac_is_paid_by_jsapi() {
 }
 
 #[test]
-fn a_delivery_that_is_not_acknowledged_comes_again() {
+fn an_unacknowledged_delivery_is_repeated() {
     let shop = LIVE.shop("retry", &json!({}));
     let merchant = Receiver::start(vec![
         (500, "", Duration::ZERO),
@@ -132,7 +132,7 @@ fn a_hundred_identical_orders_are_one_order() {
     assert!(answers.iter().all(|answer| answer == &answers[0]));
 }
 
-/// A true notice for an open order of `shop`, as WeChat would sign it.
+/// A genuine notice for an open order of `shop`, as WeChat would sign it.
 fn notice(number: &str, transaction_id: &str) -> Fields {
     Fields::new()
         .with("appid", "wx5a11d0b0c0ffee01")
@@ -158,7 +158,7 @@ fn notify(merchant: &str, body: impl Into<Vec<u8>>) -> Answer {
 
 #[test]
 fn a_hundred_identical_notices_are_one_payment() {
-    // WeChat knows of no payment: it is taken on the notice alone.
+    // WeChat knows of no payment: the notice alone is accepted.
     let shop = LIVE.shop("notices", &json!({"confirm_notices_from": 1000}));
     let merchant = Receiver::good();
     shop.native("N1", Some(&merchant.url));
@@ -321,7 +321,7 @@ fn the_page_and_its_files_have_strict_headers() {
 }
 
 #[test]
-fn what_was_accepted_survives_being_killed() {
+fn accepted_orders_survive_a_crash() {
     let live = Live::start("killed");
     let shop = live.shop("demo", &json!({}));
     let deaf = Receiver::start(vec![
@@ -351,17 +351,17 @@ fn what_was_accepted_survives_being_killed() {
 }
 
 #[test]
-fn a_payment_made_while_the_gateway_was_dead_is_found() {
+fn a_payment_made_while_the_gateway_was_down_is_found() {
     let live = Live::start("dead");
     let shop = live.shop("demo", &json!({}));
     let merchant = Receiver::good();
     let data = shop.native("1", Some(&merchant.url));
-    // No process takes this notice in time.
+    // No process receives this notice in time.
     live.control("/sandbox/faults", &json!({"hold_notices": true}));
     live.scan(&data["code_url"]);
     live.crash_and_restart(Duration::from_millis(200));
-    // Without a request, the order's own timer finds the payment, 30 s after it was
-    // made.
+    // Without a request, the order's own timer finds the payment, 30 s after
+    // the order was made.
     wait_for("the delivery", 45, || merchant.received().first().cloned());
     assert_eq!(shop.state("1"), "SUCCESS");
 }

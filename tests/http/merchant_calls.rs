@@ -55,9 +55,9 @@ fn a_refund_with_the_client_certificate_of_another_merchant_is_refused_by_wechat
     assert_eq!(refused.json()["code"], "CLIENT_CERTIFICATE_MISSING");
 }
 
-/// How long the deployment of the next test cannot start, in seconds. By hand
-/// with `WECEIVE_OUTAGE_SECONDS=200`: longer than the runtime repeats an alarm
-/// that fails.
+/// How long the deployment of the next test cannot start, in seconds. Run it
+/// manually with `WECEIVE_OUTAGE_SECONDS=200`, which is longer than the runtime
+/// repeats a failed alarm.
 fn outage() -> Duration {
     let seconds = std::env::var("WECEIVE_OUTAGE_SECONDS").ok();
     let seconds = seconds.map_or(20, |seconds| seconds.parse().unwrap());
@@ -67,7 +67,7 @@ fn outage() -> Duration {
 /// The timer is a delivery's second attempt, 15 seconds after the first; a
 /// book that cannot start sets its alarm again after a minute.
 #[test]
-fn a_timer_that_fell_due_while_the_deployment_could_not_start_fires_by_itself() {
+fn a_timer_due_during_an_outage_fires_without_a_request() {
     let live = Live::start("outage");
     let merchant = Receiver::start(vec![(500, "", Duration::ZERO)]);
     let shop = live.shop("demo", &json!({}));
@@ -81,7 +81,7 @@ fn a_timer_that_fell_due_while_the_deployment_could_not_start_fires_by_itself() 
     let log = live.crash_and_restart(Duration::ZERO);
     assert!(log.contains("the book cannot start"), "{log}");
     assert_eq!(merchant.received().len(), 1, "not while it could not start");
-    // Nothing is asked of the gateway meanwhile.
+    // No request is sent to the gateway meanwhile.
     wait_for("the second attempt", 90, || {
         (merchant.received().len() == 2).then_some(())
     });
@@ -91,8 +91,8 @@ fn a_timer_that_fell_due_while_the_deployment_could_not_start_fires_by_itself() 
 #[test]
 fn refund_and_reverse_need_the_client_certificate_and_have_it() {
     let live = Live::start("certificate");
-    // Without a certificate, as an SDK on the plain port would ask: the account
-    // is strict.
+    // Without a certificate, as an SDK on the plain port would call: the
+    // account is strict.
     for path in ["/secapi/pay/refund", "/secapi/pay/reverse"] {
         let url = format!("{}{path}", live.sandbox());
         let refused = send("POST", &url, &[], "<xml><mch_id>1900000109</mch_id></xml>");
@@ -110,7 +110,8 @@ fn refund_and_reverse_need_the_client_certificate_and_have_it() {
     let refund = data(&shop, "POST", "/v1/refund", &asked);
     assert_eq!(refund["refund_status"], "PROCESSING", "{refund}");
     assert_eq!(shop.state("1"), "REFUND");
-    // The sandbox settles it; its notice leads to a query, and that ends it.
+    // The sandbox settles it; its notice triggers a query, which ends the
+    // refund.
     live.control("/sandbox/time", &json!({"advance_seconds": 60}));
     wait_for("the refund's end", 30, || {
         let refunds = data(&shop, "GET", "/v1/refund?out_trade_no=1", &Value::Null);
@@ -138,7 +139,7 @@ fn refund_and_reverse_need_the_client_certificate_and_have_it() {
 }
 
 #[test]
-fn a_password_at_the_till_is_waited_for() {
+fn a_quick_pay_waits_for_the_password() {
     let shop = LIVE.shop("till", &json!({}));
     let merchant = Receiver::good();
     let quick = json!({"out_trade_no": "T1", "body": "One cup", "total_fee": 1200,
@@ -162,7 +163,7 @@ fn a_password_at_the_till_is_waited_for() {
 }
 
 #[test]
-fn the_account_and_its_codes() {
+fn account_data_and_product_codes_are_answered() {
     let shop = LIVE.shop("account", &json!({}));
     let app =
         json!({"out_trade_no": "A1", "body": "Demo Order", "total_fee": 150, "trade_type": "APP"});
@@ -178,7 +179,7 @@ fn the_account_and_its_codes() {
     assert_eq!(rate["fee_type"], "HKD");
     let settled = data(&shop, "GET", "/v1/settlement", &Value::Null);
     assert!(settled["records"].is_array());
-    // Before this sandbox began: a day with no payments.
+    // A day before this sandbox was started has no payments.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now_ms = i64::try_from(now.as_millis()).unwrap();
     let day = Date::of(now_ms - 3 * 24 * 3600 * 1000);

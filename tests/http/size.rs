@@ -1,5 +1,5 @@
-//! How much a payer downloads, compressed with brotli as browsers ask for it:
-//! what the real Worker sends, with the files that it links.
+//! How much a payer downloads, compressed with brotli as browsers request it:
+//! the real Worker's page, with the files that it links.
 
 use crate::LIVE;
 use serde_json::json;
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use tests::live::send;
 use xtask::size::brotli;
 
-/// All that a page in WeChat needs: HTML, program, script and style.
+/// Everything for a page in WeChat: HTML, program, script and style.
 const PAGE_AT_MOST: u64 = 60_000;
 /// The same, with a code to scan.
 const WITH_CODE_AT_MOST: u64 = 75_000;

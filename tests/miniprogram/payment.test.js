@@ -1,5 +1,5 @@
 // Whole payments: the kit in WeChat's simulator, the real gateway, and the
-// sandbox as WeChat, which checks the package that wx.requestPayment is handed.
+// sandbox as WeChat, which checks the package for wx.requestPayment.
 
 const { test } = require('node:test')
 const assert = require('node:assert/strict')

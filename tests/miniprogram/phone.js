@@ -1,5 +1,5 @@
-// A phone with the Mini Program on it: the kit's own pages and components in
-// WeChat's simulator, and a `wx` that each test holds in its hand.
+// A phone with the Mini Program: the kit's own pages and components in WeChat's
+// simulator, and a `wx` that each test controls.
 
 const path = require('node:path')
 const { JSDOM } = require('jsdom')

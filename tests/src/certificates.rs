@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-/// Whose client certificate a binding holds: `WECHATPAY_MTLS` the demo
-/// merchant's, `WECHATPAY_MTLS_1900000110` that of the `mch_id` in its name,
-/// `WECHATPAY_MTLS_EXPIRED` one that has expired. There are no others.
+/// The `mch_id` of a binding's client certificate: the demo merchant's for
+/// `WECHATPAY_MTLS`, the one in the name for `WECHATPAY_MTLS_1900000110`, an
+/// expired one for `WECHATPAY_MTLS_EXPIRED`. There are no others.
 pub fn certificate_of(binding: &str) -> Option<&str> {
     match binding.strip_prefix("WECHATPAY_MTLS")? {
         "" => Some("1900000109"),

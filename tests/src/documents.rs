@@ -59,8 +59,8 @@ fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 impl Document {
-    /// Its lines, each with its number from 1 and whether it lies in a fenced
-    /// block (the fences themselves do).
+    /// Its lines, each with its number from 1 and whether it is in a fenced
+    /// block (the fences themselves are).
     fn lines(&self) -> impl Iterator<Item = (usize, &str, bool)> {
         let mut fence: Option<String> = None;
         self.text.lines().enumerate().map(move |(at, line)| {
@@ -110,7 +110,7 @@ impl Document {
         blocks
     }
 
-    /// The anchors that its headings have on GitHub, and those of `id="…"`.
+    /// The anchors of its headings on GitHub, and those of `id="…"`.
     pub fn anchors(&self) -> Vec<String> {
         let mut anchors = Vec::new();
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
@@ -161,17 +161,17 @@ impl Document {
     }
 }
 
-/// What `curl` is told beside its arguments: an HTTP error is a failure, and
-/// only this machine is reached.
+/// Options of `curl` in addition to its arguments: an HTTP error is a failure,
+/// and only this machine is reached.
 const CURLRC: &str = "fail-with-body\nsilent\nshow-error\nmax-time = 60\nnoproxy = \"*\"\n";
 
-/// How a script begins: the first command that fails ends it, within a pipeline
-/// too, and so does a variable that nothing defines.
+/// The beginning of a script: the first command that fails ends it, also within
+/// a pipeline, and so does an undefined variable.
 const STRICT: &str = "exec 2>&1\nset -euo pipefail\n";
 
 impl Document {
-    /// Its blocks that are run, in their order, as one script. What is not as
-    /// written are the ports: 8787 and 8788 stand for the system's.
+    /// Its blocks that are executed, in their order, as one script. Only the
+    /// ports are replaced: 8787 and 8788 by the system's.
     pub fn script(&self, [gateway, sandbox]: [u16; 2]) -> Option<String> {
         let blocks = self.blocks().into_iter();
         let mut script = String::new();
@@ -195,7 +195,7 @@ impl Document {
     }
 }
 
-/// An empty directory for commands to run in, below `target/live`.
+/// An empty directory to execute commands in, below `target/live`.
 pub fn home(name: &str) -> PathBuf {
     let name = name.replace(['/', '.'], "-");
     let home = testkit::paths::root()
@@ -220,8 +220,8 @@ pub fn begin(home: &Path, script: &str) -> Child {
         .expect("bash")
 }
 
-/// Waits for a script; its output where it failed, whose last `===` names the
-/// block.
+/// Waits for a script; returns its output if it failed, whose last `===` names
+/// the block.
 ///
 /// # Errors
 ///
@@ -239,7 +239,7 @@ fn not_run(line: &str) -> Option<String> {
     Some(inside.strip_suffix("-->")?.trim().to_owned())
 }
 
-/// A line without what stands in code spans.
+/// A line without its code spans.
 fn without_code(line: &str) -> String {
     let parts = line.split('`').enumerate();
     let kept = parts.filter(|(at, _)| at % 2 == 0).map(|(_, part)| part);

@@ -1,7 +1,7 @@
-//! What lies between the gateway and WeChat, and misbehaves on request.
+//! A proxy between the gateway and WeChat that makes requested faults.
 //!
-//! A [`FaultyProxy`] passes each request on and its answer back, except where the
-//! request is about an order whose number asks for a fault: the first two
+//! A [`FaultyProxy`] passes each request on and its answer back, unless the
+//! request is about an order whose number requests a fault: the first two
 //! requests about `A1-LOST2` have their effect, and their answers are lost.
 
 use std::collections::HashMap;
@@ -14,10 +14,10 @@ use std::time::Duration;
 
 /// Longer than any time limit for WeChat or for a merchant.
 const TOO_LONG: Duration = Duration::from_secs(15);
-/// The most bytes of a message that are looked at.
+/// The most bytes of a message that are read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// What happens to a request.
+/// The fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// No answer is ever sent.
@@ -26,20 +26,20 @@ pub enum Fault {
     Reset,
     /// The request has its effect; the connection ends without an answer.
     Lost,
-    /// The request has its effect; half of the answer comes.
+    /// The request has its effect; half of the answer is sent.
     Cut,
-    /// The answer is no HTTP.
+    /// The answer is not HTTP.
     Garbage,
     /// A portal's page, with status 200.
     Page,
-    /// An answer that has no end.
+    /// An answer without an end.
     Endless,
-    /// An answer of which a byte comes now and then.
+    /// An answer that is sent byte by byte, with pauses.
     Drip,
 }
 
 impl Fault {
-    /// Every one.
+    /// Every fault.
     pub const ALL: [Self; 8] = [
         Self::Hang,
         Self::Reset,
@@ -51,7 +51,7 @@ impl Fault {
         Self::Drip,
     ];
 
-    /// Its word in an order's number.
+    /// Its name in an order's number.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Hang => "HANG",
@@ -70,7 +70,7 @@ impl Fault {
         matches!(self, Self::Lost | Self::Cut)
     }
 
-    /// Answers every request so.
+    /// Answers every request with this fault.
     fn answer(self, mut stream: &TcpStream) -> io::Result<()> {
         match self {
             Self::Hang => {
@@ -93,7 +93,7 @@ impl Fault {
             Self::Endless => {
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\nconnection: close\r\n\r\n";
                 stream.write_all(head.as_bytes())?;
-                // Until the reader has had enough, and no longer than for ever.
+                // Until the reader disconnects, and not for ever.
                 for _ in 0..4096 {
                     stream.write_all(&[b'x'; 16 * 1024])?;
                 }
@@ -128,15 +128,15 @@ fn head(status: u16, length: usize) -> String {
     format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n")
 }
 
-/// A listener on the way to WeChat.
+/// A proxy in front of WeChat.
 #[derive(Debug)]
 pub struct FaultyProxy {
-    /// Where it listens, on 127.0.0.1.
+    /// Its port, on 127.0.0.1.
     pub port: u16,
 }
 
 impl FaultyProxy {
-    /// Starts one before what listens on this port.
+    /// Starts one in front of the server on this port.
     pub fn start(wechat_port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
@@ -144,7 +144,7 @@ impl FaultyProxy {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let had = had.clone();
-                // A client that breaks off has read what it wanted.
+                // A client that disconnects needs no more of the answer.
                 thread::spawn(move || pass(&stream, wechat_port, &had));
             }
         });
@@ -152,7 +152,7 @@ impl FaultyProxy {
     }
 }
 
-/// The address of a merchant's server that has this fault, every time.
+/// The address of a merchant's server that always has this fault.
 pub fn faulty_merchant(fault: Fault) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -175,7 +175,8 @@ fn pass(
     had: &Mutex<HashMap<String, usize>>,
 ) -> io::Result<()> {
     stream.set_read_timeout(Some(TOO_LONG))?;
-    // Looked at and not taken: a connection that is closed with something
+    // Peeked and not read: a connection that is closed with unread data is
+    // reset.
     // unread in it is reset.
     let request = loop {
         let mut seen = vec![0; 64 * 1024];
@@ -205,7 +206,7 @@ fn pass(
         Some(Fault::Lost) => Ok(()),
         Some(_) => out.write_all(answer.get(..answer.len() / 2).unwrap_or_default()),
         None => {
-            // One request to a connection: the next may be about another order.
+            // One request per connection: the next may be about another order.
             let line = answer
                 .iter()
                 .position(|b| *b == b'\n')
@@ -217,7 +218,7 @@ fn pass(
     }
 }
 
-/// The fault that the request's order asks for, if it has not had it yet.
+/// The fault that the request's order requests, if it was not made yet.
 fn asked_for(request: &str, had: &Mutex<HashMap<String, usize>>) -> Option<Fault> {
     let is_of_a_number = |c: char| c.is_ascii_alphanumeric() || c == '-';
     for word in request.split(|c| !is_of_a_number(c)) {
@@ -237,7 +238,7 @@ fn asked_for(request: &str, had: &Mutex<HashMap<String, usize>>) -> Option<Fault
     None
 }
 
-/// One whole request or answer, as it came.
+/// One whole request or answer, unchanged.
 fn read_message(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut from = from.take(MAX_BYTES);
     let mut message = Vec::new();
@@ -257,7 +258,7 @@ fn read_message(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
         }
     }
     while chunked {
-        // Chunk by chunk, as they stand, to the empty one.
+        // Chunk by chunk, up to the empty one.
         let start = message.len();
         from.read_until(b'\n', &mut message)?;
         let line = String::from_utf8_lossy(message.get(start..).unwrap_or_default());

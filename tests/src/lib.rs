@@ -1,4 +1,4 @@
-//! What the suites of whole payments share.
+//! Helpers that the suites of whole payments share.
 //!
 //! * `memory/`: the gateway and the sandbox as values, under a simulated
 //!   clock: [`memory`].
@@ -7,7 +7,8 @@
 //! * `http/`: the real Workers in `workerd`: [`live`], listening: [`socket`];
 //!   killed under load: [`crash`], over a network that misbehaves: [`faulty_proxy`].
 //! * `browser/`: the pages in a real Chromium.
-//! * `architecture/`: what the architecture forbids; the documents: [`documents`].
+//! * `architecture/`: the rules of the architecture; the documents:
+//! [`documents`].
 
 #![allow(
     clippy::expect_used,

@@ -20,7 +20,7 @@ pub const KEY: &str = "weceive-sandbox-demo-key-0000001";
 pub struct Live {
     system: System,
     running: Mutex<Option<Workerd>>,
-    /// WeChat in a process of its own, and what lies on the way to it.
+    /// WeChat in a process of its own, and the proxy in front of it.
     apart: Option<(Workerd, FaultyProxy)>,
     directory: std::path::PathBuf,
 }
@@ -38,8 +38,8 @@ impl Live {
         }
     }
 
-    /// The same in two processes, with [`FaultyProxy`] on the way: the gateway can
-    /// be killed while WeChat goes on.
+    /// The same in two processes, with [`FaultyProxy`] between them: the
+    /// gateway can be killed while WeChat runs.
     pub fn apart(name: &str) -> Self {
         let (directory, system) = fresh(name);
         let failed = |failure| -> Workerd { panic!("{failure}") };
@@ -54,8 +54,8 @@ impl Live {
         }
     }
 
-    /// Kills it (`kill -9`), waits, and starts it again on the same store. Of
-    /// a system that is apart, only the gateway. What it had logged.
+    /// Kills it (`kill -9`), waits, and starts it again with the same store; of
+    /// a system in two processes, only the gateway. Returns its log.
     pub fn crash_and_restart(&self, pause: Duration) -> String {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut log = String::new();
@@ -73,7 +73,7 @@ impl Live {
     }
 
     /// Kills it and starts it with a wrong variable, so that the gateway cannot
-    /// work. What it had logged.
+    /// work. Returns its log.
     pub fn crash_and_misconfigure(&self) -> String {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut log = String::new();
@@ -86,7 +86,7 @@ impl Live {
         log
     }
 
-    /// What the gateway has logged since it was started last.
+    /// The gateway's log since its last start.
     pub fn log(&self) -> String {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.as_ref().map(Workerd::log).unwrap_or_default()
@@ -196,8 +196,8 @@ impl Drop for Live {
 }
 
 fn fresh(name: &str) -> (std::path::PathBuf, System) {
-    // A process that ends does not drop what is static: what an earlier run
-    // left is wiped here.
+    // A process that ends does not drop statics, so the files of an earlier run
+    // are removed here.
     let directory = testkit::paths::root().join("target/live").join(name);
     std::fs::remove_dir_all(&directory).ok();
     let [gateway, sandbox, tls, tls_2] = free_ports().expect("four free ports");
@@ -233,7 +233,7 @@ impl Shop {
     ///
     /// # Errors
     ///
-    /// No answer came; the call may or may not have had its effect.
+    /// No answer was received; the call may have had its effect.
     pub fn try_call(
         &self,
         method: &str,
@@ -348,7 +348,7 @@ pub fn try_send(
     })
 }
 
-/// Waits until something is so, at most this long.
+/// Waits until `look` returns a value, at most this long.
 pub fn wait_for<T>(what: &str, seconds: u64, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     loop {
@@ -360,17 +360,17 @@ pub fn wait_for<T>(what: &str, seconds: u64, mut look: impl FnMut() -> Option<T>
     }
 }
 
-/// A merchant's server: keeps what it receives, answers as it is told.
+/// A merchant's server: stores its requests, and gives the test's answers.
 #[derive(Clone, Debug)]
 pub struct Receiver {
-    /// Where it listens.
+    /// Its URL.
     pub url: String,
     received: Arc<Mutex<Vec<String>>>,
 }
 
 impl Receiver {
-    /// Starts one. The `n`th request is answered by `answers[n]`, later ones
-    /// by the last: a status, a body, and how long to wait before it.
+    /// Starts one. The `n`th request is answered by `answers[n]`, later ones by
+    /// the last: a status, a body, and the delay before it.
     pub fn start(answers: Vec<(u16, &'static str, Duration)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!(
@@ -422,7 +422,7 @@ impl Receiver {
         Self::start(vec![(200, "success", Duration::ZERO)])
     }
 
-    /// What it has received.
+    /// The bodies that it has received.
     pub fn received(&self) -> Vec<String> {
         self.received.lock().expect("a lock").clone()
     }

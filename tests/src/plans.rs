@@ -1,14 +1,14 @@
-//! How SQLite carries out the gateway's statements: none may read a whole table
+//! The query plans of the gateway's statements: none may read a whole table
 //! that grows with a merchant's business.
 
 use rusqlite::Connection;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-/// Tables that do not grow with sales.
-/// `read` is what one page of a list compares with its filters: 1,000 rows at most.
+/// Tables that do not grow with sales. `read` is what one page of a list
+/// compares with its filters: 1,000 rows at most.
 const SMALL: [&str; 5] = ["facts", "counters", "totals", "sqlite_master", "read"];
-/// Indexes that hold only the rows with something to wait for.
+/// Indexes that contain only waiting rows.
 const WAITING: [&str; 6] = [
     "board_due",
     "board_contact",
@@ -42,7 +42,7 @@ pub fn watch(database: &Connection, sql: &str) {
 /// The step, and the statement.
 pub fn check(database: &Connection, sql: &str) -> Result<(), String> {
     let begin = sql.trim_start();
-    // Runs once, when a book of an earlier version is opened.
+    // Executed once, when a book of an earlier version is opened.
     if begin.starts_with("INSERT OR IGNORE INTO transactions") && begin.contains("FROM orders") {
         return Ok(());
     }

@@ -1,5 +1,5 @@
-//! RSA natively, for the worlds of tests. The `rsa` crate keeps no secret from
-//! an attacker who can time it (RUSTSEC-2023-0071); here there is none.
+//! Native RSA for the worlds of tests. The `rsa` crate can leak a private key
+//! through timing (RUSTSEC-2023-0071); the tests' keys are public.
 
 use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 use rsa::{Pkcs1v15Sign, RsaPrivateKey, RsaPublicKey};
@@ -14,7 +14,7 @@ pub fn sign(key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
         .map_err(|_| RsaError)
 }
 
-/// Whether the signature is the key's over the message.
+/// Whether `signature` is the signature of `key` over the message.
 pub fn verify(key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<bool, RsaError> {
     let key = RsaPublicKey::from_public_key_der(key.spki_der()).map_err(|_| RsaError)?;
     let digest = Sha256::digest(message);

@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 /// How long the handshake may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A server's frame is no longer than its first length byte can say.
+/// A server's frame is no longer than its first length byte can express.
 const LONGEST: usize = 125;
 
 /// A connection that was made.
 #[derive(Debug)]
 pub struct WebSocket {
     stream: TcpStream,
-    /// What has come and is not read yet.
+    /// Received bytes that are not read yet.
     buffer: Vec<u8>,
 }
 
-/// What a frame is.
+/// The kind of a frame.
 #[derive(Debug, PartialEq, Eq)]
 enum Frame {
     Text(String),
@@ -75,8 +75,8 @@ impl WebSocket {
         self.send(0x82, bytes).expect("it is sent");
     }
 
-    /// Says something thousands of times a second, for this long or until it is
-    /// closed; the code that it is closed with.
+    /// Sends a text thousands of times a second, for this long or until the
+    /// socket is closed; returns the code of the close.
     pub fn babbles(&mut self, text: &str, duration: Duration) -> Option<u16> {
         let deadline = Instant::now() + duration;
         while Instant::now() < deadline && self.send(0x81, text.as_bytes()).is_ok() {
@@ -111,7 +111,7 @@ impl WebSocket {
         self.stream.write_all(&frame)
     }
 
-    /// The next text within this time; `None` when none comes, or none any more.
+    /// The next text within this time; `None` when none is received.
     pub fn hears(&mut self, within: Duration) -> Option<String> {
         match self.frame(Instant::now() + within)? {
             Frame::Text(text) => Some(text),
@@ -165,7 +165,8 @@ impl WebSocket {
         }
     }
 
-    /// Waits for more. `false` when it is too late, or the connection is gone.
+    /// Waits for more bytes. `false` after the deadline, or when the connection
+    /// has ended.
     fn fill(&mut self, deadline: Instant) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {

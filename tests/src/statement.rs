@@ -1,7 +1,7 @@
-//! A statement of any length, made piece by piece.
+//! A statement of any length, made in pieces.
 
-/// The n-th piece of a v2 statement of so many hundreds of rows: the header,
-/// a hundred rows each, and at last the totals.
+/// The n-th piece of a v2 statement of this many hundreds of rows: the header,
+/// a hundred rows each, and at the end the totals.
 pub fn piece(n: usize, rows: usize) -> String {
     if n == 0 {
         return "\u{FEFF}交易时间,微信订单号,商户订单号,交易状态,货币种类,应结订单金额,商品名称\r\n".to_owned();

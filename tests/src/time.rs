@@ -1,4 +1,4 @@
-//! Time and connections of the in-memory world: what waits, and for what.
+//! Time and connections of the in-memory world: which tasks wait, and for what.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Everything that waits for a moment, by moment.
+/// The waiting tasks, by time.
 #[derive(Default)]
 pub struct Sleepers {
     waiting: RefCell<BTreeMap<(i64, u64), Waker>>,
@@ -16,7 +16,7 @@ pub struct Sleepers {
 }
 
 impl Sleepers {
-    /// Wakes the one whose moment comes first; when that is.
+    /// Wakes the task with the earliest time; returns that time.
     pub fn wake_first(&self) -> Option<i64> {
         let (key, waker) = self.waiting.borrow_mut().pop_first()?;
         waker.wake();
@@ -24,7 +24,7 @@ impl Sleepers {
     }
 }
 
-/// Waits for a moment.
+/// Waits until a time.
 pub struct Pause {
     of: Rc<Sleepers>,
     key: (i64, u64),
@@ -64,7 +64,7 @@ impl Drop for Pause {
     }
 }
 
-/// Cloudflare lets so many requests of one object wait for an answer.
+/// How many requests of one object Cloudflare lets wait for an answer.
 const CONNECTIONS: usize = 6;
 
 /// The connections of one isolate or object.
@@ -110,8 +110,8 @@ impl Wake for Woken {
     }
 }
 
-/// Runs a future to its end; `pass` lets time pass when it waits for nothing
-/// else.
+/// Runs a future to its end; `pass` advances the clock when the future waits
+/// for nothing else.
 pub fn run<T>(future: impl Future<Output = T>, pass: impl Fn()) -> T {
     let mut future = pin!(future);
     let woken = Arc::new(Woken(AtomicBool::new(false)));

@@ -1,37 +1,37 @@
-//! Requests of the in-memory gateway, and the faults that they may meet.
+//! Requests of the in-memory gateway, and their faults.
 
-/// How the network to WeChat behaves for the next request.
+/// The network's fault for the next request to WeChat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upstream {
     /// It works.
     Works,
-    /// The request never arrives.
+    /// The request is lost.
     LosesRequest,
-    /// The request arrives and has its effect; the answer is lost.
+    /// The request has its effect; the answer is lost.
     LosesAnswer,
-    /// The answer's signature is changed on the way.
+    /// The answer's signature is changed in transit.
     ForgesAnswer,
     /// A server in between answers 502.
     Answers502,
-    /// Instead of its answer comes the one before, once more.
+    /// The previous answer is sent again instead.
     AnswersAsBefore,
-    /// A proxy in between answers with a status, a body, and headers of a
-    /// signature under a key with this serial number.
+    /// A proxy answers with a status, a body, and headers of a signature under
+    /// a key with this serial number.
     Proxy(u16, &'static str, &'static str),
 }
 
 /// A document that the merchant received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// When.
+    /// When it was received, Unix milliseconds.
     pub at_ms: i64,
-    /// Where.
+    /// The URL that it was sent to.
     pub url: String,
-    /// The request's id that it names.
+    /// The request's id in its header.
     pub request_id: String,
-    /// How it is signed.
+    /// Its signature header.
     pub signature: String,
-    /// What.
+    /// The body.
     pub body: String,
 }
 

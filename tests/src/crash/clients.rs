@@ -1,4 +1,4 @@
-//! Those who use the gateway, and remember what it told them.
+//! The clients of the gateway, which record its answers.
 
 use super::system::{Merchant, TestSystem};
 use crate::faulty_proxy::Fault;
@@ -9,21 +9,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How often a client that has no good answer asks again.
+/// How often a client repeats a call without a successful answer.
 const PATIENCE: usize = 12;
 
-/// What a client knows of an order.
+/// A client's record of an order.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    /// Whose, among the system's.
+    /// The index of its merchant in the system.
     pub(super) merchant: usize,
     pub(super) number: String,
     pub(super) amount: i64,
     /// The gateway has accepted it.
     pub(super) accepted: bool,
-    /// The payer's phone has said that it is paid.
+    /// The payer's phone has shown that it is paid.
     pub(super) paid: bool,
-    /// The gateway has answered that it is paid: this it can never take back.
+    /// The gateway has answered that it is paid, which must stay true.
     pub(super) told_paid: bool,
     /// The gateway has answered that it is closed.
     pub(super) told_closed: bool,
@@ -31,7 +31,7 @@ pub(super) struct Kept {
     pub(super) refund: Option<KeptRefund>,
 }
 
-/// What a client knows of a refund.
+/// A client's record of a refund.
 #[derive(Clone, Debug)]
 pub(super) struct KeptRefund {
     pub(super) number: String,
@@ -60,7 +60,7 @@ impl<'t> Client<'t> {
         }
     }
 
-    /// Acts until it is over.
+    /// Acts until the run is over.
     pub(super) fn act(mut self, over: &AtomicBool) -> Self {
         while !over.load(Ordering::Relaxed) {
             match self.random.below(10) {
@@ -82,8 +82,7 @@ impl<'t> Client<'t> {
         self.random.below(self.system.merchants.len())
     }
 
-    /// A new order; once in four, the network is against
-    /// it.
+    /// A new order; one in four with a fault of the network.
     fn new_order(&self, merchant: usize) -> Kept {
         let fault = match self.random.one_in(4) {
             // Faults that make every client wait for seconds are rarer.
@@ -124,8 +123,8 @@ impl<'t> Client<'t> {
         (!fitting.is_empty()).then(|| self.random.pick(&fitting))
     }
 
-    /// Asks, and asks again where there is no answer: `None` when the state stays unknown.
-    /// A refusal that is the caller's fault is an answer.
+    /// Calls, and repeats where there is no answer: `None` when the state stays
+    /// unknown. A refusal of the caller's mistake is an answer.
     fn ask(
         &mut self,
         merchant: &Merchant,
@@ -264,7 +263,7 @@ impl<'t> Client<'t> {
         self.kept[at].told_closed |= closed;
     }
 
-    /// How one of them stands. What was paid stays paid.
+    /// Queries one of the orders. What was paid stays paid.
     fn look(&mut self) {
         let Some(at) = self.one_of_mine(|order| order.accepted) else {
             return thread::sleep(Duration::from_millis(20));

@@ -1,5 +1,5 @@
-//! What must be so after the last crash: WeChat's books, the gateway's answers
-//! and what merchants received say the same.
+//! The invariants after the last crash: WeChat's ledger, the gateway's answers
+//! and the merchants' deliveries agree.
 
 use super::clients::Kept;
 use super::system::{DIALECTS, Merchant, TestSystem, Total, panics};
@@ -10,11 +10,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 use wechatpay::common::Fields;
 
-/// How long everything may take to come right. A delivery that was cut off
-/// three times comes a minute later.
+/// How long everything may take to agree. A delivery that was interrupted three
+/// times is repeated a minute later.
 const SETTLING: Duration = Duration::from_secs(150);
 
-/// WeChat's books, by number.
+/// WeChat's ledger, by number.
 struct Wechat {
     orders: BTreeMap<String, Value>,
     refunds: BTreeMap<String, Value>,
@@ -40,7 +40,7 @@ impl Wechat {
         }
     }
 
-    /// Ends the refunds that are under way: a bank takes days.
+    /// Ends the refunds in progress: a bank takes days.
     fn end_refunds(&self, system: &TestSystem) {
         for (number, refund) in &self.refunds {
             if refund["refund_status"] == "PROCESSING" {
@@ -54,18 +54,18 @@ impl Wechat {
         }
     }
 
-    /// Whether it has taken the money of this order, and kept it or paid some
-    /// of it back.
+    /// Whether WeChat has taken the money of this order, regardless of later
+    /// refunds.
     fn has_taken(&self, number: &str) -> bool {
         let state = self.orders.get(number).map(|order| &order["trade_state"]);
         state.is_some_and(|state| state == "SUCCESS" || state == "REFUND")
     }
 }
 
-/// Waits until everything holds; or what does not.
+/// Waits until everything agrees; returns the differences.
 pub(super) fn settle(system: &TestSystem, kept: &[Kept], total: &mut Total) -> Vec<String> {
     let until = Instant::now() + SETTLING;
-    // First without asking the gateway: notices, deliveries and timers bring
+    // First without calls to the gateway: notices, deliveries and timers report
     // every payment to its merchant.
     while Instant::now() < until {
         system.wechat("/sandbox/time", &json!({"advance_seconds": 30}));
@@ -93,11 +93,11 @@ pub(super) fn settle(system: &TestSystem, kept: &[Kept], total: &mut Total) -> V
     }
 }
 
-/// What merchants were told, by the order's number.
+/// The merchants' deliveries, by the order's number.
 fn received(system: &TestSystem) -> BTreeMap<String, Vec<Fields>> {
     let mut by_number: BTreeMap<String, Vec<Fields>> = BTreeMap::new();
     for document in system.server.received() {
-        // One that was cut off with the gateway in the middle is none.
+        // One that was interrupted when the gateway was killed does not count.
         let Ok(fields) = Fields::parse(document.as_bytes()) else {
             continue;
         };
@@ -132,7 +132,7 @@ fn broken(system: &TestSystem, kept: &[Kept], wechat: &Wechat, total: &mut Total
         let named = |problem| format!("{} of {}: {problem}", order.number, merchant.kind.id);
         broken.extend(problems.into_iter().map(named));
     }
-    // And the other way about: WeChat has done nothing without a request.
+    // Conversely, WeChat has done nothing without a request.
     let known = |number: &str| kept.iter().find(|order| order.number == number);
     for number in wechat.orders.keys() {
         if wechat.has_taken(number) && known(number).is_none() {
@@ -229,8 +229,8 @@ fn compare(
             );
         }
     }
-    // A charge that never reached WeChat took no money; what never came cannot
-    // be waited for here.
+    // A charge that never reached WeChat took no money; a request that was
+    // never received cannot be waited for here.
     let is_over = !["USERPAYING"].contains(&state) || theirs.is_none();
     must(is_over, "a quick pay has no end");
 

@@ -1,17 +1,16 @@
 //! The real gateway in `workerd`, killed at random under load.
 //!
-//! Clients order, pay, close, refund and charge codes, in every dialect, over
-//! a network that misbehaves ([`FaultyProxy`](crate::faulty_proxy::FaultyProxy)). Now and
-//! then the gateway is killed (`kill -9`) and started on what it has on disk.
-//! When that is over, [`ledger`] compares what the gateway says with what
-//! WeChat has in its books, and with what clients were told and merchants
-//! received. The seed decides what is tried; the timing differs in every
-//! run.
+//! Clients order, pay, close, refund and charge codes, in every dialect, over a
+//! network with faults ([`FaultyProxy`](crate::faulty_proxy::FaultyProxy)).
+//! From time to time the gateway is killed (`kill -9`) and started with its
+//! stored data. At the end [`ledger`] compares the gateway's answers with
+//! WeChat's ledger, and with what clients were told and merchants received. The
+//! seed decides the actions; the timing differs in every run.
 //!
-//! The gateway uses the real clock. So the run waits only for what takes a minute
-//! or so: notices (the sandbox's clock is moved on for them),
-//! deliveries, queries. That an unpaid order is closed after two hours is
-//! for the simulation to show.
+//! The gateway uses the real clock. So the run waits only for what takes about
+//! a minute: notices (the sandbox's clock is moved for them), deliveries,
+//! queries. The simulation tests that an unpaid order is closed after two
+//! hours.
 
 mod clients;
 mod ledger;
@@ -26,26 +25,26 @@ use std::time::{Duration, Instant};
 pub use system::{DIALECTS, Total};
 use system::{TestSystem, panics};
 
-/// How many act at once.
+/// How many clients act at once.
 const CLIENTS: u64 = 6;
 
-/// A run.
+/// The options of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Decides what the clients do, and when the gateway is killed.
+    /// The seed of the clients' actions, and of the crashes.
     pub seed: u64,
-    /// How long it is loaded and killed.
+    /// The duration of the load and the crashes.
     pub seconds: u64,
 }
 
-/// A run in a directory of this name; or what did not hold.
+/// Runs in a directory of this name.
 ///
 /// # Errors
 ///
-/// Each thing that is not as it must be, in a sentence.
+/// Each broken invariant, in a sentence.
 pub fn run(name: &str, options: Options) -> Result<Total, Vec<String>> {
     let system = TestSystem::start(name);
-    // Every notice comes twice, from the beginning.
+    // Every notice is sent twice, from the beginning.
     system.wechat("/sandbox/faults", &json!({"duplicate_notices": 1}));
     let mut total = Total::default();
     let mut broken = Vec::new();
@@ -58,7 +57,7 @@ pub fn run(name: &str, options: Options) -> Result<Total, Vec<String>> {
     }
 }
 
-/// Load, and death: what the clients remember of it.
+/// Load and crashes; returns the clients' records.
 fn crash_under_load(
     system: &TestSystem,
     options: Options,

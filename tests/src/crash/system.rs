@@ -1,4 +1,4 @@
-//! The system that is killed, and what a run has done to it.
+//! The system that is killed, and the totals of a run.
 
 use crate::live::{Live, Receiver, Shop, try_send};
 use serde_json::{Value, json};
@@ -7,17 +7,17 @@ use testkit::demo::{Kind, MERCHANTS};
 use wechatpay::Secret;
 use wechatpay::common::SignType;
 
-/// What the merchants' upstreams speak.
+/// The dialects of the merchants.
 pub const DIALECTS: [&str; 3] = ["v2", "v3", "ionline"];
 
-/// What was done in a run that held.
+/// The totals of a successful run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Total {
     /// Orders that the gateway accepted.
     pub orders: usize,
-    /// Of them and of Quick Pays, paid.
+    /// The paid ones among them and the Quick Pays.
     pub paid: usize,
-    /// Of those, by [`DIALECTS`].
+    /// The same by [`DIALECTS`].
     pub paid_in: [usize; 3],
     /// Orders that the gateway said were closed.
     pub closed: usize,
@@ -55,7 +55,7 @@ impl fmt::Display for Total {
     }
 }
 
-/// A merchant at both ends.
+/// A merchant at the gateway and at WeChat.
 pub(super) struct Merchant {
     pub(super) kind: Kind,
     pub(super) shop: Shop,
@@ -97,7 +97,7 @@ impl TestSystem {
         }
     }
 
-    /// A control call to the sandbox, which is always there.
+    /// A control call to the sandbox, which is never killed.
     pub(super) fn wechat(&self, path: &str, body: &Value) -> Value {
         let url = format!("{}{path}", self.live.sandbox());
         let json_type = [("content-type", "application/json")];
@@ -107,7 +107,7 @@ impl TestSystem {
     }
 }
 
-/// A gateway that panics has lost its head, if not its books.
+/// The panics in a gateway's log.
 pub(super) fn panics(log: &str) -> Vec<String> {
     let panics = log.lines().filter(|line| line.contains("panicked at"));
     panics.map(str::to_owned).collect()

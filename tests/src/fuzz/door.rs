@@ -1,11 +1,11 @@
-//! Through the gateway's entry point: requests from any client, and WeChat's answers
+//! Requests to the gateway's entry point from any client, and WeChat's answers
 //! to the gateway's own requests.
 //!
-//! A request is written as HTTP/1.1 writes it; `{key}`, `{secret}`, `{token}`,
-//! `{admin}`, `{quick_auth}`, `{checkout}` and `{link}` stand for what this world
-//! gave out, so that an input gets past the doors that it knows. In a notice `{now}`,
-//! `{serial}`, `{signature}` and `{sign}` stand for what WeChat would put
-//! there, and a v3 resource may be there in the clear: it is sealed.
+//! A request is written in the form of HTTP/1.1; `{key}`, `{secret}`,
+//! `{token}`, `{admin}`, `{quick_auth}`, `{checkout}` and `{link}` are replaced
+//! by this world's values, so that an input can be authenticated. In a notice
+//! `{now}`, `{serial}`, `{signature}` and `{sign}` are replaced by WeChat's
+//! values, and a v3 resource may be unencrypted: it is encrypted.
 
 use crate::memory::{ADMIN_TOKEN, GATEWAY, Memory, START_MS, Shop};
 use gateway::runtime::{Request, Response};
@@ -22,8 +22,8 @@ const DEMO_KEY: &str = "weceive-sandbox-demo-key-0000001";
 /// Under the public key of WeChat's that the mainland's demo merchant has.
 const WECHATS_KEY: &str = include_str!("../../../sandbox/src/keys/public_key.key.pem");
 
-/// The answer to anything at all: never our own fault, always with its
-/// request's id, and JSON where it says so.
+/// Checks the answer to any request: never an error of the gateway, always with
+/// its request's id, and JSON where it says so.
 fn sound(answer: &Response) {
     assert_ne!(
         answer.status(),
@@ -47,8 +47,8 @@ pub(super) fn request(input: &[u8]) {
     }
 }
 
-/// What the gateway answers to one request; `None` where no server would hand
-/// it on.
+/// The gateway's answer to one request; `None` where no server would pass the
+/// request on.
 pub(super) fn answer(input: &[u8]) -> Option<Response> {
     let world = Memory::default();
     let shop = world.shop_with(
@@ -71,7 +71,7 @@ pub(super) fn answer(input: &[u8]) -> Option<Response> {
     );
     let token = given("/v1/token", json!({}), "/data/api-token");
     let mut input = String::from_utf8_lossy(input).into_owned();
-    // A merchant's keys take their time: only that of the input is made.
+    // A merchant's keys take time: only those in the input are made.
     let named = |kind: &&Kind| input.contains(kind.id) && kind.id != "demo";
     let (mut key, mut serial) = (DEMO_KEY.to_owned(), String::new());
     let other = MERCHANTS.iter().find(named).map(|kind| {
@@ -114,7 +114,7 @@ pub(super) fn answer(input: &[u8]) -> Option<Response> {
     Some(world.send(read_request(&input)?))
 }
 
-/// What the operator enters for a demo merchant.
+/// The body of the admin call that makes a demo merchant.
 fn entered(world: &Memory, kind: &Kind) -> Value {
     kind.admin_body(&world.account(kind.mch_id), "https://shop.example.com")
 }
@@ -158,7 +158,7 @@ fn signed(input: &str, key: &Secret) -> String {
     format!("{}\n\n{body}", head.replace("{signature}", &signature))
 }
 
-/// A request as it is written; `None` where no server would hand it on.
+/// Parses a request; `None` where no server would pass it on.
 fn read_request(text: &str) -> Option<Request> {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
     let mut lines = head.lines();
@@ -183,8 +183,8 @@ pub(super) fn answers_v2(input: &[u8]) {
     });
 }
 
-/// The same in APIv3, where every signature holds; in both regions, whose
-/// statements differ.
+/// The same in APIv3, where every signature counts as valid; in both regions,
+/// whose statements differ.
 pub(super) fn answers_v3(input: &[u8]) {
     for id in ["demo-v3", "lantern-v3"] {
         answers(id, input, <[u8]>::to_vec);
@@ -210,8 +210,8 @@ pub(super) fn answers_ionline(input: &[u8]) {
     );
 }
 
-/// Everything that a merchant asks WeChat, of orders that began well, while
-/// WeChat answers with the input.
+/// Every request of a merchant to WeChat, about open orders, while WeChat
+/// answers with the input.
 fn answers(kind: &str, input: &[u8], signed: impl Fn(&[u8]) -> Vec<u8>) {
     let world = Memory::default();
     let Some(kind) = MERCHANTS.iter().find(|merchant| merchant.id == kind) else {
@@ -248,7 +248,7 @@ fn answers(kind: &str, input: &[u8], signed: impl Fn(&[u8]) -> Vec<u8>) {
     ] {
         let answer = shop.answer(method, path, body);
         sound(&answer);
-        // What is refused here asks WeChat nothing.
+        // A call that is refused here sends nothing to WeChat.
         let text = String::from_utf8_lossy(answer.body());
         assert!(!text.contains("FIELD_MISSING"), "{path}: {text}");
     }

@@ -1,19 +1,19 @@
 //! Every parser that the network reaches, given malformed bytes.
 //!
-//! A *target* is a function of bytes that must not panic, and that asserts what
-//! always holds (a round trip, no `INTERNAL`). The same targets run
+//! A *target* is a function of bytes that must not panic, and that asserts
+//! invariants (a round trip, no `INTERNAL`). The same targets run
 //!
-//! * in the test command: every input of the corpus, and a fixed number made
-//!   of them at random from a seed;
-//! * for as long as one likes with `cargo xtask fuzz` ([`hunt`]);
+//! * in the test command: every input of the corpus, and a fixed number that a
+//!   seed makes from them at random;
+//! * for any time with `cargo xtask fuzz` ([`hunt`]);
 //! * under libFuzzer with `cargo +nightly fuzz run TARGET`, from `fuzz/`.
 //!
-//! | file | what |
+//! | file | target |
 //! |---|---|
-//! | `wire.rs` | what WeChat and browsers send, by its own reader |
+//! | `wire.rs` | messages of WeChat and browsers, by their own readers |
 //! | `door.rs` | requests to the whole gateway, and WeChat's answers to its own |
 //! | `refold.rs` | documents that share one signature |
-//! | `mutate.rs` | inputs made of inputs |
+//! | `mutate.rs` | inputs made from inputs |
 
 mod door;
 mod mutate;
@@ -29,11 +29,11 @@ use std::time::{Duration, Instant};
 /// One target.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// Its name, and its corpus's.
+    /// Its name, and that of its corpus.
     pub name: &'static str,
-    /// Takes an input. What it does not like, it panics about.
+    /// Runs an input, and panics if an invariant is broken.
     pub run: fn(&[u8]),
-    /// How many inputs the test command makes at random.
+    /// How many random inputs the test command makes.
     pub tries: u64,
 }
 
@@ -65,16 +65,16 @@ const fn target(name: &'static str, run: fn(&[u8]), tries: u64) -> Target {
     Target { name, run, tries }
 }
 
-/// The longest input that is made: one byte more than any reader takes.
+/// The longest input that is made: one byte more than any reader accepts.
 const LONGEST: usize = 64 * 1024 + 1;
 
 impl Target {
-    /// With this name.
+    /// The target with this name.
     pub fn named(name: &str) -> Option<Self> {
         TARGETS.iter().copied().find(|target| target.name == name)
     }
 
-    /// The inputs that are kept, by name.
+    /// The stored inputs, by name.
     pub fn corpus(self) -> Vec<(String, Vec<u8>)> {
         let directory = root().join("fuzz/corpus").join(self.name);
         let mut inputs: Vec<(String, Vec<u8>)> = fs::read_dir(&directory)
@@ -89,15 +89,15 @@ impl Target {
         inputs
     }
 
-    /// What the gateway's door answers to each input of the corpus; for the
-    /// targets that are requests.
+    /// The gateway's status for each input of the corpus, for the targets that
+    /// are requests.
     pub fn statuses(self) -> Vec<(String, Option<u16>)> {
         let answer = |input: &[u8]| door::answer(input).map(|answer| answer.status().as_u16());
         let corpus = self.corpus().into_iter();
         corpus.map(|(name, input)| (name, answer(&input))).collect()
     }
 
-    /// Takes every input of the corpus.
+    /// Runs every input of the corpus.
     pub fn replay(self) -> Result<usize, String> {
         let corpus = self.corpus();
         for (name, input) in &corpus {
@@ -106,7 +106,7 @@ impl Target {
         Ok(corpus.len())
     }
 
-    /// Takes random inputs until `enough` says so; how many.
+    /// Runs random inputs until `enough` says so; returns how many.
     pub fn hunt(self, seed: u64, enough: impl Fn(u64) -> bool) -> Result<u64, String> {
         let corpus: Vec<Vec<u8>> = self.corpus().into_iter().map(|(_, input)| input).collect();
         let random = Random::of(seed, 7);
@@ -128,11 +128,11 @@ impl Target {
     }
 }
 
-/// All targets, or one, in turns of a second each until the time is over.
+/// Runs all targets, or one, for a second each in turn, until the time is over.
 ///
 /// # Errors
 ///
-/// The input that broke one.
+/// The input that broke an invariant.
 pub fn hunt(name: Option<&str>, seed: u64, seconds: u64) -> Result<u64, String> {
     let targets: Vec<Target> = match name {
         Some(name) => vec![Target::named(name).ok_or(format!("there is no target {name}"))?],

@@ -1,8 +1,8 @@
-//! Inputs made of inputs: what fuzzers do, from a seed.
+//! Inputs made from inputs with a seed, as fuzzers do.
 
 use memory_runtime::random::Random;
 
-/// Words that readers look for, and values at their edges.
+/// Words that readers know, and values at their limits.
 const WORDS: [&[u8]; 46] = [
     b"<xml>",
     b"</xml>",
@@ -52,7 +52,7 @@ const WORDS: [&[u8]; 46] = [
     b"A==",
 ];
 
-/// An input: one of the corpus's, changed a few times.
+/// An input of the corpus, changed a few times.
 pub(super) fn one(random: &Random, corpus: &[Vec<u8>]) -> Vec<u8> {
     let mut input = match corpus.is_empty() {
         true => Vec::new(),
@@ -77,7 +77,7 @@ fn change(random: &Random, corpus: &[Vec<u8>], input: &mut Vec<u8>) {
         2 => {
             input.drain(at..to);
         }
-        // A piece again, and again.
+        // A piece is repeated.
         3 => {
             let piece = input[at..to].to_vec();
             let times = random.pick(&[1, 2, 40]);
@@ -91,13 +91,13 @@ fn change(random: &Random, corpus: &[Vec<u8>], input: &mut Vec<u8>) {
             random.fill(&mut bytes);
             input.splice(at..at, bytes);
         }
-        // The end of another.
+        // The end of another input.
         6 if !corpus.is_empty() => {
             let other = random.pick(corpus);
             let from = random.below(other.len() + 1);
             input.splice(at.., other[from..].iter().copied());
         }
-        // A number another number.
+        // A number is replaced by another.
         7 => {
             if let Some(digits) = digits(input, at) {
                 let other = random.pick(&WORDS[20..28]);
@@ -115,7 +115,7 @@ fn change(random: &Random, corpus: &[Vec<u8>], input: &mut Vec<u8>) {
     }
 }
 
-/// The first digits at or behind a place.
+/// The first digits at or after a position.
 fn digits(input: &[u8], at: usize) -> Option<std::ops::Range<usize>> {
     let from = at + input[at..].iter().position(u8::is_ascii_digit)?;
     let length = input[from..]

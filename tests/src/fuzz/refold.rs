@@ -1,12 +1,12 @@
 //! Documents that share one signature.
 //!
 //! v2 and iOnline sign `name=value` pairs joined by `&` and not escaped (WeChat
-//! Pay v2 manual, section 4.3.1). Where a value holds `&`, one signed text is
-//! the text of several documents. This target builds such documents: a true one
-//! that carries the fields of a forged one inside a value, and others that are
-//! cut from its text. It asserts that of all documents with one signed text a
-//! reader believes at most one payment, product or refund, and `checksign`'s
-//! rule at most one document.
+//! Pay v2 manual, section 4.3.1). Where a value contains `&`, one signed text
+//! is the text of several documents. This target builds such documents: a
+//! genuine one that contains the fields of a forged one inside a value, and
+//! others that are split from its text. It asserts that of all documents with
+//! one signed text a reader accepts at most one payment, product or refund, and
+//! `checksign`'s rule at most one document.
 
 use super::wire::key;
 use order::{Account, Currency, Payment, TradeState};
@@ -15,7 +15,7 @@ use wechatpay::common::{Fields, OrderNumber, SignType, Text};
 use wechatpay::ionline as acquirer;
 use wechatpay::v2::{native, notify, query, refundquery};
 
-/// What a forger wants believed, and what a true document may leave out.
+/// The forger's fields, and fields that a genuine document may omit.
 const FORGED: [(&str, &str); 20] = [
     ("appid", "wx0000000000000000"),
     ("bank_type", "XXX"),
@@ -40,7 +40,7 @@ const FORGED: [(&str, &str); 20] = [
 ];
 
 /// Fields whose value another system or a payer may have chosen, and fields
-/// that no reader knows.
+/// that no reader uses.
 const CARRIERS: [&str; 8] = [
     "aaa",
     "attach",
@@ -52,7 +52,7 @@ const CARRIERS: [&str; 8] = [
     "zzz",
 ];
 
-/// Decisions, taken from the input's bytes; past its end, always the first.
+/// Decisions from the input's bytes; after its end, always the first choice.
 struct Choices<'i>(std::slice::Iter<'i, u8>);
 
 impl Choices<'_> {
@@ -74,8 +74,8 @@ fn account() -> Account {
     }
 }
 
-/// A document that WeChat writes: of a payment, with the fields that each kind
-/// of message needs.
+/// A genuine document of a payment, with the fields that each kind of message
+/// needs.
 fn true_document(kind: Kind) -> Fields {
     let fields = Fields::new()
         .with("appid", "wx5a11d0b0c0ffee01")
@@ -139,7 +139,7 @@ const KINDS: [Kind; 6] = [
     Kind::IonlineQuery,
 ];
 
-/// What is believed of a document; `attach` is left out where the order
+/// What a reader accepts from a document; without `attach` where the order
 /// compares it with its own.
 fn believed(kind: Kind, fields: &Fields) -> Option<String> {
     let (key, md5) = (key(), SignType::Md5);
@@ -207,8 +207,8 @@ fn believed(kind: Kind, fields: &Fields) -> Option<String> {
     }
 }
 
-/// One cut of a signed text: each `&` ends a field or belongs to a value.
-/// `None` where the pieces are no document with this text.
+/// One way to split a signed text: each `&` ends a field or belongs to a value.
+/// `None` where the parts are not a document with this text.
 fn cut(text: &str, ends_field: impl Fn(usize) -> bool) -> Option<Fields> {
     let mut fields: Vec<(String, String)> = Vec::new();
     for (at, piece) in text.split('&').enumerate() {
@@ -233,8 +233,8 @@ fn cut(text: &str, ends_field: impl Fn(usize) -> bool) -> Option<Fields> {
     (document.signing_text() == text).then_some(document)
 }
 
-/// The input decides the message, what is forged, what carries it and how the
-/// text is cut.
+/// The input decides the message, the forged fields, the field that contains
+/// them, and how the text is split.
 pub(super) fn refold(input: &[u8]) {
     let mut choices = Choices(input.iter());
     let kind = KINDS[choices.below(KINDS.len())];
@@ -243,7 +243,7 @@ pub(super) fn refold(input: &[u8]) {
     let swallowing = CARRIERS[choices.below(CARRIERS.len())];
     let mut injected = String::new();
     for (name, value) in FORGED {
-        // Mostly in the order of a signed text, behind the carrier.
+        // Mostly in the order of a signed text, after the containing field.
         if name > carrier && !choices.one_in(4) {
             injected.push_str(&format!("&{name}={value}"));
         }
@@ -260,9 +260,9 @@ pub(super) fn refold(input: &[u8]) {
         .map_or(0, |at| text[..at].matches('&').count() + 1);
     let mut cuts = vec![
         Some(document),
-        // Each piece a field.
+        // Each part is a field.
         cut(&text, |_| true),
-        // The forged fields, and all that follows in one value.
+        // The forged fields, and the rest in one value.
         cut(&text, |at| at <= at_swallow),
     ];
     for _ in 0..8 {
@@ -280,7 +280,7 @@ pub(super) fn refold(input: &[u8]) {
         {
             answers.push(answer);
         }
-        // `POST /v1/checksign` says valid of unambiguous documents only.
+        // `POST /v1/checksign` accepts only unambiguous documents.
         if signed.unambiguous().is_ok() {
             let mut pairs: Vec<(String, String)> = fields
                 .iter()

@@ -1,5 +1,5 @@
-//! Readers of what WeChat, iOnline and browsers send. Where bytes must be
-//! signed or sealed to get further, they are, so that the readers behind are
+//! Readers of messages from WeChat, iOnline and browsers. Where bytes must be
+//! signed or encrypted to get further, they are, so that later readers are
 //! reached.
 
 use crate::memory::START_MS;
@@ -23,7 +23,7 @@ pub(super) fn key() -> Secret {
     Secret::new(KEY)
 }
 
-/// What is read is written so that it is read again.
+/// A document that can be read is written in a form that can be read again.
 pub(super) fn v2_xml(input: &[u8]) {
     for root in ["xml", "root"] {
         if let Ok(fields) = Fields::parse_root(input, root) {
@@ -72,7 +72,7 @@ pub(super) fn v3_json(input: &[u8]) {
     }
 }
 
-/// As if every signature held.
+/// Accepts every signature.
 struct Believes;
 
 impl Rsa for Believes {
@@ -135,7 +135,8 @@ pub(super) fn v3_notice(input: &[u8]) {
     }
 }
 
-/// One header to a line: the signature's four; and the first as ours.
+/// One header per line: the four of a signature; and the first as a request's
+/// `Authorization`.
 pub(super) fn v3_signature(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut lines = text.lines().map(str::to_owned);
@@ -245,8 +246,8 @@ pub(super) fn oauth(input: &[u8]) {
     let _ = code2session::Request::read(&text);
 }
 
-/// Line by line: a User-Agent, Accept-Language, a language, what a payer
-/// enters.
+/// Line by line: a User-Agent, Accept-Language, a language, and a payer's
+/// input.
 pub(super) fn payer(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let mut lines = text.lines();

@@ -1,4 +1,5 @@
-//! What a test asks the objects' databases, the sandbox, the operator's endpoints and the board.
+//! What a test reads from the objects' databases, the sandbox, the operator's
+//! endpoints and the board.
 
 use super::system::Memory;
 use gateway::reports;
@@ -11,8 +12,8 @@ use serde_json::Value as Json;
 use std::rc::Rc;
 
 impl Memory {
-    /// Everything the gateway has stored, as text: to look for what must not
-    /// be there.
+    /// Everything that the gateway has stored, as text, to assert what it must
+    /// not contain.
     pub fn stored_text(&self) -> String {
         self.stored_text_but(&[])
     }
@@ -50,8 +51,8 @@ impl Memory {
         text
     }
 
-    /// Runs statements in an object's database, past the gateway: `/registry`,
-    /// or a merchant's id for its book.
+    /// Executes statements in an object's database, without the gateway:
+    /// `/registry`, or a merchant's id for its book.
     pub fn sql(&self, object: &str, sql: &str) -> Result<(), String> {
         let disk = self.0.borrow().disks[object].clone();
         disk.connection()
@@ -115,7 +116,7 @@ impl Memory {
         (answer.status().as_u16(), json)
     }
 
-    /// Asks the board, as a book does.
+    /// Calls the board, as a book does.
     pub fn ask_board(&self, call: &reports::Call) -> reports::Answer {
         let body = serde_json::to_vec(call).expect("a call");
         let answer = self.run(self.call(Object::Board, body)).expect("the board");

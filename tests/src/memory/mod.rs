@@ -1,18 +1,18 @@
-//! The whole product in memory: the real gateway on real SQLite, joined to
+//! The whole product in memory: the real gateway on real SQLite, connected to
 //! the real sandbox, under a clock that only a test moves.
 //!
-//! Requests arrive at once and in order; what may go wrong is asked for with
-//! [`Memory::upstream`] and [`Memory::merchant_answers`]. A crash loses what
-//! an object holds in memory and keeps its database.
+//! Requests are received at once and in order; faults are requested with
+//! [`Memory::upstream`] and [`Memory::merchant_answers`]. In a crash an object
+//! loses its memory and keeps its database.
 //!
-//! Answers come at once too, unless a test asks for slow ones
-//! ([`Memory::answers_take`]); the clock then moves on while everything waits.
-//! As on Cloudflare, six requests of an object are under way at once; a seventh
+//! Answers are sent at once, too, unless a test requests slow ones
+//! ([`Memory::answers_take`]); the clock then advances while everything waits.
+//! As on Cloudflare, an object has six requests in flight at once; a seventh
 //! waits unsent, and its time-out runs while it waits.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `system.rs` | the state, the runtime and what a test changes |
+//! | `system.rs` | the state, the runtime and a test's controls |
 //! | `shop.rs` | a merchant and its calls |
 //! | `ask.rs` | what a test reads: databases, ledger, board |
 //! | `registry.rs` | the registry of an earlier version |

@@ -1,4 +1,4 @@
-//! The registry as an earlier version left it: one object with every merchant.
+//! The registry of an earlier version: one object with every merchant.
 
 use super::system::Memory;
 use gateway::runtime::{Object, Runtime, Shard};
@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use serde_json::{Value as Json, json};
 use std::rc::Rc;
 
-/// The tables of the version before the shards, as it made them.
+/// The tables of the version before the shards.
 const EARLIER: &str = "
     CREATE TABLE merchants(
         id TEXT PRIMARY KEY, quick_auth_token TEXT NOT NULL UNIQUE, json TEXT NOT NULL);
@@ -44,8 +44,8 @@ const EARLIER: &str = "
     WHEN NEW.id IN (SELECT id FROM audit)
     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;";
 
-/// What is copied. Entries of the audit get new numbers, because each shard
-/// counts its own.
+/// The copied tables. Entries of the audit get new numbers, because each shard
+/// numbers its own.
 const TABLES: [(&str, &str, usize); 6] = [
     ("merchants", "id, quick_auth_token, json", 3),
     (
@@ -83,8 +83,8 @@ fn copy(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
 }
 
 impl Memory {
-    /// Every merchant is in the one registry of an earlier version, and no
-    /// shard was opened yet.
+    /// Moves every merchant into the one registry of an earlier version, as if
+    /// no shard had been opened yet.
     pub fn downgrade_registry(&self) {
         let earlier = Connection::open_in_memory().expect("SQLite");
         earlier.execute_batch(EARLIER).expect("the earlier tables");
@@ -100,13 +100,13 @@ impl Memory {
         inner.disks.insert("/registry".to_owned(), disk);
     }
 
-    /// Whether that object still runs the earlier version, which cannot read the
-    /// calls of this one.
+    /// Sets whether that object still runs the earlier version, which cannot
+    /// read the calls of this one.
     pub fn root_runs_earlier_version(&self, earlier: bool) {
         self.0.borrow_mut().earlier_root = earlier;
     }
 
-    /// Every shard has read the earlier registry.
+    /// Makes every shard read the earlier registry.
     pub fn import_shards(&self) {
         assert_eq!(self.admin("/reseal", &json!({})).0, 200);
     }
@@ -124,12 +124,12 @@ impl Memory {
         }
     }
 
-    /// Asks the one registry of an earlier version, as that version did.
+    /// Calls the one registry of an earlier version, as that version did.
     pub fn ask_root(&self, call: &Json) -> Json {
         self.ask_registry(Object::Registry, call)
     }
 
-    /// Asks the shard of a name.
+    /// Calls the shard of a name.
     pub fn ask_shard_of(&self, name: &str, not_after_ms: Option<i64>, call: &Json) -> Json {
         let call = json!({"Shard": {"not_after_ms": not_after_ms, "call": call}});
         self.ask_registry(Object::Shard(Shard::of(name)), &call)

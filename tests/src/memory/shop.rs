@@ -1,4 +1,4 @@
-//! A merchant of the in-memory gateway, and what it calls.
+//! A merchant of the in-memory gateway, and its calls.
 
 use super::system::{Memory, SHOP_NOTIFY};
 use crate::certificates::binding_for;
@@ -16,7 +16,7 @@ pub struct Shop {
     pub api_key: String,
     /// Its api-secret.
     pub api_secret: String,
-    /// What the admin call answered.
+    /// The answer of the admin call.
     pub made: Json,
 }
 
@@ -135,7 +135,7 @@ impl Shop {
         assert_eq!(self.status(number)["trade_state"], "SUCCESS");
     }
 
-    /// The order's state, which must be known; its `data`.
+    /// The order's status, which must exist; its `data`.
     pub fn status(&self, number: &str) -> Json {
         let path = format!("/v1/order?out_trade_no={number}");
         let (status, answer) = self.call("GET", &path, "");
@@ -143,7 +143,7 @@ impl Shop {
         answer["data"].clone()
     }
 
-    /// What was changed of its `money` or `credentials`, newest first.
+    /// Its audit entries of `money` or `credentials`, newest first.
     pub fn audit(&self, of: &str) -> Vec<Json> {
         let (status, answer) = self.call("GET", &format!("/v1/audit?of={of}"), "");
         assert_eq!(status, 200, "{answer}");
@@ -165,7 +165,7 @@ impl Shop {
         report["data"].clone()
     }
 
-    /// The order as it stands after a query at WeChat, also where it is final.
+    /// The order after a query at WeChat, also if it is final.
     pub fn refresh(&self, number: &str) -> Json {
         self.status(&format!("{number}&refresh=1"))
     }
@@ -185,8 +185,8 @@ impl Shop {
         self.alarms().into_iter().map(|(name, _)| name).collect()
     }
 
-    /// Changes its settings, which must be taken, and waits until every isolate
-    /// knows them.
+    /// Changes its settings, which must succeed, and waits until every isolate
+    /// has them.
     pub fn change(&self, change: &Json) {
         let (status, answer) = self.world.change_merchant(&self.id, change);
         assert_eq!(status, 200, "{answer}");

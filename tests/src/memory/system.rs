@@ -1,5 +1,5 @@
-//! The state of everything in memory, the runtime that the gateway sees of it, and
-//! what a test does to it.
+//! The state of everything in memory, the runtime that the gateway uses, and a
+//! test's controls.
 
 use crate::certificates::certificate_of;
 use crate::time::{Pause, Sleepers, Wires, run};
@@ -39,10 +39,10 @@ pub(super) struct Inner {
     sandbox: Sandbox,
     pub(super) disks: BTreeMap<String, Rc<Disk>>,
     alarms: BTreeMap<String, i64>,
-    /// Those with a call under way.
+    /// The books with a call in flight.
     pub(super) books: BTreeMap<String, Weak<Opened<Memory, Sqlite<Memory>>>>,
     upstream: VecDeque<Upstream>,
-    /// What WeChat answers to every request.
+    /// WeChat's answer to every request.
     answer: Option<Vec<u8>>,
     long_statement: Option<usize>,
     statement_pieces: usize,
@@ -54,13 +54,13 @@ pub(super) struct Inner {
     during_next: Option<(&'static str, Request)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
-    /// How large each database says that it is.
+    /// The size that each database reports.
     size_bytes: i64,
     /// How long WeChat and the merchant take to answer, in milliseconds.
     takes_ms: (i64, i64),
     /// Requests that ran into their time-out before they were sent.
     never_sent: usize,
-    /// What befalls the next requests to WeChat's OAuth: an answer in place of
+    /// The faults of the next requests to WeChat's OAuth: an answer instead of
     /// the sandbox's, or none.
     weixin: VecDeque<Option<String>>,
     weixin_hosts: Vec<String>,
@@ -79,11 +79,11 @@ pub(super) struct Inner {
     statements: u64,
     /// The statement, counted as above, that the database refuses.
     refused_statement: Option<u64>,
-    /// What the log may not hold.
+    /// Texts that the log must not contain.
     secrets: BTreeSet<String>,
 }
 
-/// The fields of requests and answers that hold secrets.
+/// The fields of requests and answers that contain secrets.
 const SECRETS: [&str; 8] = [
     "api-key",
     "api-secret",
@@ -95,8 +95,8 @@ const SECRETS: [&str; 8] = [
     "private_key",
 ];
 
-/// After every test: each line of the log is one JSON object, and none
-/// holds a secret or a whole openid.
+/// After every test: each line of the log is one JSON object, and none contains
+/// a secret or a whole openid.
 impl Drop for Inner {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -117,7 +117,7 @@ impl Drop for Inner {
     }
 }
 
-/// The registry's object that a merchant, or a pointer of this name, lies in.
+/// The registry's object that stores a merchant, or a pointer of this name.
 pub fn registry_of(name: &str) -> String {
     format!("/{}", Shard::of(name).name())
 }
@@ -185,12 +185,12 @@ impl Memory {
         Self(Rc::new(RefCell::new(inner)), Rc::default(), Rc::default())
     }
 
-    /// A fresh isolate's gateway: what it remembers begins empty.
+    /// A new isolate's gateway, with empty caches.
     pub fn gateway(&self) -> Gateway<Self> {
         Gateway::new(self.elsewhere(), self.0.borrow().config.clone())
     }
 
-    /// Deploys it anew, with these variables changed.
+    /// Deploys it again, with these variables changed.
     pub fn deploy(&self, variables: &[(&str, &str)]) {
         self.0.borrow_mut().config = configured(variables);
     }
@@ -200,7 +200,8 @@ impl Memory {
         Self(self.0.clone(), self.1.clone(), Rc::default())
     }
 
-    /// Runs a future to its end. Where everything waits for time, time passes.
+    /// Runs a future to its end. When everything waits for time, the clock
+    /// advances.
     pub(super) fn run<T>(&self, future: impl Future<Output = T>) -> T {
         run(future, || {
             let at_ms = self.1.wake_first().expect("nothing is to come");
@@ -209,12 +210,12 @@ impl Memory {
         })
     }
 
-    /// From now on WeChat and the merchant take so long to answer.
+    /// From now on WeChat and the merchant take this long to answer.
     pub fn answers_take(&self, wechat_ms: i64, merchant_ms: i64) {
         self.0.borrow_mut().takes_ms = (wechat_ms, merchant_ms);
     }
 
-    /// From now on each object's database is so large.
+    /// From now on each object's database reports this size.
     pub fn databases_have(&self, bytes: i64) {
         self.0.borrow_mut().size_bytes = bytes;
     }
@@ -240,7 +241,7 @@ impl Memory {
             .collect()
     }
 
-    /// The same in all.
+    /// The sum of them.
     pub fn calls_to_registry(&self) -> usize {
         self.registry_calls().values().sum()
     }
@@ -269,7 +270,7 @@ impl Memory {
         self.send_to(&self.gateway(), request)
     }
 
-    /// Sends one isolate's gateway a request: what it remembers stays.
+    /// Sends a request to one isolate's gateway, which keeps its caches.
     pub fn send_to(&self, gateway: &Gateway<Self>, request: Request) -> Response {
         let keep_secrets = |bytes: &[u8]| {
             let Ok(json) = serde_json::from_slice::<Json>(bytes) else {
@@ -318,18 +319,18 @@ impl Memory {
         serde_json::from_slice(self.at_wechat(&request).body()).expect("JSON from the sandbox")
     }
 
-    /// Takes the notices that are due now off the wire.
+    /// Takes the due notices before they are sent.
     pub fn take_notices(&self) -> Vec<sandbox::Outgoing> {
         let now_ms = self.now();
         self.0.borrow_mut().sandbox.due(now_ms)
     }
 
-    /// Whether notices get lost on the way.
+    /// Sets whether notices are lost in transit.
     pub fn lose_notices(&self, lose: bool) {
         self.0.borrow_mut().lose_notices = lose;
     }
 
-    /// The next requests to WeChat meet these, in order; then it works.
+    /// The next requests to WeChat have these faults, in order; then it works.
     pub fn upstream(&self, next: impl IntoIterator<Item = Upstream>) {
         self.0.borrow_mut().upstream.extend(next);
     }
@@ -341,13 +342,13 @@ impl Memory {
     }
 
     /// From now on WeChat's answers have this body, and each RSA signature
-    /// holds.
+    /// counts as valid.
     pub fn answer_with(&self, body: Vec<u8>) {
         self.0.borrow_mut().answer = Some(body);
     }
 
-    /// From now on WeChat's statements have so many rows, a multiple of 100. They
-    /// are made while they are read.
+    /// From now on WeChat's statements have this many rows, a multiple of 100.
+    /// They are made while they are read.
     pub fn long_statement(&self, rows: usize) {
         self.0.borrow_mut().long_statement = Some(rows);
     }
@@ -357,12 +358,12 @@ impl Memory {
         self.0.borrow().statement_pieces
     }
 
-    /// A control call that comes right after the next request to WeChat.
+    /// Makes a control call right after the next request to WeChat.
     pub fn after_next_upstream_call(&self, path: &str, body: &Json) {
         self.0.borrow_mut().after_next_call = Some((path.to_owned(), body.clone()));
     }
 
-    /// A request that is sent while the next request to this path is under way.
+    /// Sends a request while the next request to this path is in flight.
     pub fn during_next(&self, path: &'static str, request: Request) {
         self.0.borrow_mut().during_next = Some((path, request));
     }
@@ -372,8 +373,8 @@ impl Memory {
         self.0.borrow_mut().merchant_answers.extend(next);
     }
 
-    /// The next requests to WeChat's OAuth meet these, in order; `None` is no
-    /// answer. Then it works.
+    /// The next requests to WeChat's OAuth get these answers, in order; `None`
+    /// is no answer. Then it works.
     pub fn weixin_answers(&self, next: impl IntoIterator<Item = Option<Json>>) {
         let next = next
             .into_iter()
@@ -381,7 +382,7 @@ impl Memory {
         self.0.borrow_mut().weixin.extend(next);
     }
 
-    /// The hosts that were asked for openids, in order.
+    /// The hosts of the OAuth requests, in order.
     pub fn weixin_hosts(&self) -> Vec<String> {
         self.0.borrow().weixin_hosts.clone()
     }
@@ -391,7 +392,7 @@ impl Memory {
         self.0.borrow().received.clone()
     }
 
-    /// What listeners were told since this was last asked: about what, and what.
+    /// The messages to listeners since the last call: tag and text.
     pub fn told(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.0.borrow_mut().told)
     }
@@ -408,7 +409,7 @@ impl Memory {
         self.0.borrow().upstream_body.clone()
     }
 
-    /// What was asked of WeChat, and answered.
+    /// The requests to WeChat, with their answers.
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.0.borrow().exchanges.clone()
     }
@@ -427,7 +428,7 @@ impl Memory {
         inner.refused_statement = Some(inner.statements + nth);
     }
 
-    /// Whether a refusal that was asked for has not come yet; it is called off.
+    /// Whether a requested refusal has not happened yet; it is cancelled.
     pub fn call_off_refusal(&self) -> bool {
         self.0.borrow_mut().refused_statement.take().is_some()
     }
@@ -442,7 +443,8 @@ impl Memory {
         self.0.borrow().now_ms
     }
 
-    /// Lets time pass. Every alarm and every notice comes at its own moment.
+    /// Advances the clock. Every alarm and every notice is handled at its own
+    /// time.
     pub fn advance(&self, seconds: i64) {
         let until_ms = self.now() + seconds * 1000;
         for _ in 0..100_000 {
@@ -503,13 +505,13 @@ impl Memory {
         }
     }
 
-    /// The runtime forgets every alarm.
+    /// The runtime loses every alarm.
     pub fn lose_alarms(&self) {
         self.0.borrow_mut().alarms.clear();
     }
 
-    /// From now on calls to these objects, named as in [`Memory::calls_to`], are
-    /// not answered, and their alarms do not ring.
+    /// From now on calls to these objects, named as in [`Memory::calls_to`],
+    /// are not answered, and their alarms do not run.
     pub fn unreachable(&self, objects: &[&str]) {
         self.0.borrow_mut().unreachable = objects.iter().map(|name| (*name).to_owned()).collect();
     }
@@ -535,7 +537,7 @@ impl Memory {
             .await
     }
 
-    /// A poll of an object is over.
+    /// Handles the end of an object's poll.
     fn closed(&self, name: &str, closed: Closed) {
         if let Some(at_ms) = closed.alarm_ms {
             let mut inner = self.0.borrow_mut();
@@ -559,8 +561,8 @@ impl Memory {
         }
     }
 
-    /// Objects are opened afresh for every call, as after a crash: nothing
-    /// that matters may live only in memory. Calls that are under way at the
+    /// Objects are opened again for every call, as after a crash, because
+    /// nothing important may be only in memory. Calls that are in flight at the
     /// same time share one.
     fn object(&self, name: &str) -> Rc<Opened<Self, Sqlite<Self>>> {
         let under_way = self.0.borrow().books.get(name).and_then(Weak::upgrade);
@@ -592,8 +594,8 @@ impl Memory {
         opened
     }
 
-    /// A merchant's book: while a test holds it, calls share it, with all that it
-    /// has in memory.
+    /// A merchant's book: while a test holds it, calls share it, with all its
+    /// memory.
     pub fn hold_book(&self, name: &str) -> impl Sized + use<> {
         self.object(name)
     }
@@ -679,7 +681,7 @@ impl Runtime for Memory {
         Pause::new(&self.1, self.now() + i64::from(ms)).await;
     }
 
-    /// In pieces that end anywhere; a [long statement](Memory::long_statement)
+    /// In chunks that end anywhere; a [long statement](Memory::long_statement)
     /// is made while it is read.
     async fn fetch_pieces(
         &self,
@@ -728,7 +730,7 @@ impl Runtime for Memory {
 }
 
 impl Memory {
-    /// A request leaves, once there is a connection for it.
+    /// Sends a request, once there is a connection for it.
     async fn send_out(
         &self,
         route: Route<'_>,
@@ -850,7 +852,7 @@ impl Memory {
                     Some(Some(body)) => Ok(Response::new(body.into_bytes())),
                 }
             }
-            // What the gateway fetches from its own address comes back to it.
+            // The gateway's requests to its own address are answered by itself.
             Destination::Merchant if request.uri().to_string().starts_with(GATEWAY) => {
                 let world = self.clone();
                 let answered = Box::pin(async move { world.gateway().handle(request).await });
@@ -882,7 +884,7 @@ impl Memory {
     }
 }
 
-/// The gateway's answer, whole.
+/// The gateway's whole answer.
 async fn answered(gateway: &Gateway<Memory>, request: Request) -> Response {
     let answer = gateway.handle(request).await;
     let whole = gateway::runtime::whole(answer).await;
