@@ -1,10 +1,12 @@
 //! `cargo xtask bench`: how fast and how big, all in one run.
 //!
-//! The gateway is measured beside the least that a Worker with the same I/O does (`bench/workerd/bench.capnp`), in
-//! turns: each turn is a new `workerd` with an empty store, and WeChat is a stub in the same process. What a machine
-//! can do differs from the next one's, and from what it could do an hour ago; the ratio of two turns that follow each
-//! other differs little. So ratios are what to compare, and nothing here is a threshold. WeChat Pay v2 and APIv3 take
-//! turns too.
+//! The gateway is compared with a minimal Worker that does the same I/O
+//! (`bench/workerd/bench.capnp`). They are measured alternately: each turn
+//! starts a new `workerd` with an empty store, and WeChat is a stub in the same
+//! process. The speed of a machine differs from that of the next one, and
+//! changes within an hour; the ratio of two turns that follow each other
+//! changes little. So the ratios are what to compare, and no number here is a
+//! threshold. The turns of WeChat Pay v2 and of APIv3 alternate too.
 
 #![allow(clippy::print_stdout, reason = "results are for the terminal")]
 
@@ -33,31 +35,33 @@ use spread::{Spread, written};
 use subject::{Notices, Worker};
 use table::Table;
 
-/// What was asked for.
+/// The options of the command line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// See that it works, in a few seconds. The numbers mean little then.
+    /// Checks in a few seconds that everything works. The numbers mean little
+    /// then.
     pub quick: bool,
-    /// Only the page in a browser.
+    /// Measures only the page in a browser.
     pub only_page: bool,
 }
 
-/// How many connections orders are made over.
+/// The numbers of connections over which orders are made.
 const CONNECTIONS: [usize; 3] = [1, 16, 64];
 
-/// How many connections notices come over.
+/// The number of connections over which notices arrive.
 const NOTICE_CONNECTIONS: usize = 16;
 
-/// How the parts are sent, and how many bytes they are meant to be then at most.
+/// How each part is compressed when it is sent, and the size to aim for, in
+/// bytes.
 const AIMS: [(Part, &str, u64); 2] = [
     (Part::Page, "brotli", 100_000),
     (Part::Edge, "gzip", 400_000),
 ];
 
-/// How long to measure.
+/// How long each measurement takes.
 struct Plan {
     rounds: Range<usize>,
-    /// How often each page is visited.
+    /// The number of visits to each page.
     visits: usize,
     warm_up: Duration,
     each: Duration,
@@ -79,11 +83,11 @@ impl Plan {
     }
 }
 
-/// What one Worker showed in one round.
+/// What one Worker achieved in one round.
 struct Turn {
-    /// One for each of [`CONNECTIONS`].
+    /// One sample for each of [`CONNECTIONS`].
     orders: Vec<Sample>,
-    /// The gateway's.
+    /// Measured with the gateway only.
     notices: Option<Notices>,
 }
 
@@ -101,7 +105,7 @@ impl Turn {
     }
 }
 
-/// The Workers in the order of their turns.
+/// The Workers, in the order in which they are measured.
 const TURNS: [Worker; 3] = [Worker::V2, Worker::V3, Worker::Minimal];
 
 /// One turn of each of [`TURNS`].
@@ -111,7 +115,7 @@ type Round = [Turn; 3];
 ///
 /// # Errors
 ///
-/// Any step's.
+/// Those of any step.
 pub fn run(options: Options) -> Result<()> {
     setup::all()?;
     build::run(&Part::ALL)?;
@@ -148,7 +152,7 @@ pub fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-/// Orders made with each Worker, and compared.
+/// Compares the orders that each Worker made.
 fn orders(rounds: &[Round]) -> Table {
     let mut table = Table::new(["connections", "Worker", "per second", "p50 ms", "p99 ms"]);
     for (at, connections) in CONNECTIONS.iter().enumerate() {
@@ -171,7 +175,8 @@ fn orders(rounds: &[Round]) -> Table {
     table
 }
 
-/// Notices taken, and what follows from them.
+/// The notices that the gateway took, and the deliveries to the merchant that
+/// followed.
 fn notices(rounds: &[Round]) -> Table {
     let mut table = Table::new([
         "over 16 connections",
@@ -207,7 +212,7 @@ fn notices(rounds: &[Round]) -> Table {
     table
 }
 
-/// A sample's numbers, which are the columns of most tables.
+/// The numbers of a sample: the columns of most tables.
 const COLUMNS: [fn(&Sample) -> f64; 3] = [
     |sample| sample.per_second,
     |sample| sample.p50_ms,
@@ -222,7 +227,7 @@ fn medians(rounds: &[Round], pick: impl Fn(&Round) -> Option<Sample>) -> [String
     [written(per_second, 0), written(p50, 2), written(p99, 2)]
 }
 
-/// How the rounds' ratios are spread.
+/// The median, the least and the greatest of the rounds' ratios.
 fn ratios(rounds: &[Round], pick: impl Fn(&Round) -> Option<(Sample, Sample)>) -> [String; 3] {
     let pairs: Vec<(Sample, Sample)> = rounds.iter().filter_map(pick).collect();
     COLUMNS.map(|column| {
@@ -231,39 +236,42 @@ fn ratios(rounds: &[Round], pick: impl Fn(&Round) -> Option<(Sample, Sample)>) -
     })
 }
 
-/// What v3 asks of the runtime's RSA.
+/// How many operations APIv3 asks of the runtime's RSA.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
-    /// How many JSAPI orders were made.
+    /// The number of JSAPI orders.
     pub orders: u64,
-    /// What for them.
+    /// The RSA operations for them.
     pub by_orders: Rsa,
-    /// The requests to WeChat and its signed answers meanwhile.
+    /// The requests to WeChat, and its signed answers, while the orders were
+    /// made.
     pub exchanged_for_orders: (u64, u64),
-    /// How many notices came.
+    /// The number of notices.
     pub notices: u64,
-    /// What for them.
+    /// The RSA operations for them.
     pub by_notices: Rsa,
-    /// The requests to WeChat and its signed answers meanwhile.
+    /// The requests to WeChat, and its signed answers, while the notices were
+    /// taken.
     pub exchanged_for_notices: (u64, u64),
-    /// How many keys were imported for everything.
+    /// The number of keys imported in all.
     pub imports: u64,
 }
 
-/// So many orders are counted.
+/// The number of orders for which operations are counted.
 const COUNTED_ORDERS: u64 = 60;
 
-/// Counts what the gateway asks of RSA for a number of orders and for the notice of each, sent twice; it must be built.
-/// The numbers are fixed, and what WeChat was really asked is counted there, so that nothing depends on how quick the
-/// machine is.
+/// Counts the RSA operations of the gateway for a number of orders and for the
+/// notice of each, which is sent twice. The Worker must be built. The number of
+/// orders is fixed, and the stub counts the requests that it received, so the
+/// result does not depend on the speed of the machine.
 ///
 /// # Errors
 ///
-/// It did not start, or refused something.
+/// The gateway did not start, or refused a request.
 pub fn count() -> Result<Counted> {
     let patience = Duration::from_mins(2);
     let running = Worker::Counting.start()?;
-    // The first one asks for certificates, of which there are none.
+    // The first order also asks for certificates, and the stub has none.
     running.orders_until(1, 1, patience)?;
     let (before, exchanged_before) = (running.rsa()?, running.exchanged()?);
     running.orders_until(1 + COUNTED_ORDERS, NOTICE_CONNECTIONS, patience)?;
@@ -275,7 +283,7 @@ pub fn count() -> Result<Counted> {
         orders: COUNTED_ORDERS,
         by_orders: ordered.since(before),
         exchanged_for_orders: since(exchanged, exchanged_before),
-        // Each came twice.
+        // Each notice was sent twice.
         notices: u64::try_from(taken).unwrap_or(u64::MAX).saturating_mul(2),
         by_notices: after.since(ordered),
         exchanged_for_notices: since(exchanged_after, exchanged),
@@ -283,7 +291,7 @@ pub fn count() -> Result<Counted> {
     })
 }
 
-/// What an order and a notice of v3 ask of RSA.
+/// The RSA operations for an order and for a notice of APIv3.
 fn rsa(counted: &Counted) -> Table {
     let Counted {
         orders, notices, ..
@@ -311,7 +319,7 @@ fn rsa(counted: &Counted) -> Table {
     table
 }
 
-/// The parts, and how large each is meant to be at most.
+/// The size of each part, and the size to aim for.
 fn bytes(sizes: &[Size]) -> Table {
     let mut table = Table::new(["", "bytes", "aim"]);
     for (part, compression, aim) in AIMS {

@@ -1,7 +1,9 @@
-//! The load: connections that are kept open, each with one request under way at a time.
+//! The load: connections that stay open, each with one request in flight at a
+//! time.
 //!
-//! A plain HTTP/1.1 client of its own, because this program is compiled without optimisation, and a client that is
-//! slower than what it measures measures itself.
+//! It has an HTTP/1.1 client of its own. This program is compiled without
+//! optimisation, and a client that is slower than the gateway would measure
+//! itself.
 
 use std::{
     io::{self, BufRead, BufReader, Error, ErrorKind, Read, Write},
@@ -12,10 +14,10 @@ use std::{
 
 use testkit::{Failure, Result};
 
-/// How long one answer may take.
+/// The longest time to wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What one load measured.
+/// The result of one load.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     /// Answers a second, over all connections.
@@ -27,7 +29,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Of the times that all answers took, and the time from the first request to the last answer.
+    /// `times` holds the duration of every request; `elapsed` is the time from
+    /// the first request to the last answer.
     fn of(mut times: Vec<Duration>, elapsed: Duration) -> Self {
         times.sort_unstable();
         let quantile = |hundredths: usize| {
@@ -46,13 +49,15 @@ impl Sample {
     }
 }
 
-/// Keeps `connections` to a port of this machine busy for a time, or until `next` has no more requests.
+/// Keeps `connections` connections to a port of this machine busy for a time,
+/// or until `next` has no more requests.
 ///
-/// Every request that `next` gave has been answered when this returns. A request is its bytes: see [`request`].
+/// Every request that `next` returned has been answered when this function
+/// returns. A request is its bytes: see [`request`].
 ///
 /// # Errors
 ///
-/// An answer did not come, or its status is neither 200 nor 204.
+/// An answer did not arrive, or its status is neither 200 nor 204.
 pub fn run(
     port: u16,
     connections: usize,
@@ -92,7 +97,7 @@ pub fn run(
     Ok(Sample::of(times, elapsed))
 }
 
-/// Sends one request on a connection of its own; returns the body of its answer.
+/// Sends one request on a new connection; returns the body of its answer.
 ///
 /// # Errors
 ///
@@ -164,7 +169,7 @@ impl Client {
         Err(Error::other(format!("{status}: {body}")))
     }
 
-    /// The next line, without its end.
+    /// The next line, without its line end.
     fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         if self.stream.read_line(&mut line)? == 0 {
@@ -180,7 +185,8 @@ mod tests {
     use super::*;
     use std::{net::TcpListener, sync::Mutex};
 
-    /// A server for one connection, which gives these answers, one to each request of ten bytes.
+    /// A server for one connection. It gives one of these answers to each
+    /// request of ten bytes.
     fn server(answers: &'static [&'static str]) -> (u16, thread::JoinHandle<()>) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -218,14 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_body_is_an_answer() {
+    fn an_answer_may_have_no_body() {
         const DONE: &str = "HTTP/1.1 204 No Content\r\n\r\n";
         const YES: &str = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
         ask(&[DONE, YES]).unwrap();
     }
 
     #[test]
-    fn any_other_status_is_a_failure_with_its_body() {
+    fn an_unexpected_status_fails_with_the_answers_body() {
         const NO: &str = "HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\nno";
         let failure = ask(&[NO]).unwrap_err();
         assert!(
@@ -236,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_of_the_times_in_order() {
+    fn quantiles_are_taken_from_the_sorted_times() {
         let times = (1..=200).rev().map(Duration::from_millis).collect();
         let sample = Sample::of(times, Duration::from_secs(2));
         let expected = Sample {

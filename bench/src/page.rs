@@ -1,5 +1,6 @@
-//! How soon a payer can read and pay: the checkout page in Chromium, on a slow network and a slow processor, beside a
-//! page of the same function that is written by hand (`bench/workerd/page_by_hand.js`).
+//! How soon a payer can read and pay: the checkout page in Chromium, on a slow
+//! network and a slow processor, compared with a page of the same function that
+//! is written by hand (`bench/workerd/page_by_hand.js`).
 
 use std::{
     cell::Cell,
@@ -26,21 +27,22 @@ use testkit::{
 };
 use xtask::{part::target_directory, setup, step};
 
-/// How long one page may take.
+/// The longest time to wait for one page.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many times slower the processor is made.
+/// The factor by which the processor is slowed down.
 const CPU: u32 = 4;
 
 /// Bytes a second of slow 4G: 1.6 Mbit/s down and 750 kbit/s up.
 const DOWN: u32 = 1_638_400 / 8;
 const UP: u32 = 750_000 / 8;
 
-/// How long every request waits for its answer to begin, ms: slow 4G's round trip; and what Chromium's own tools take
-/// for it, which counts a new connection's round trips into every request.
+/// The delay of every answer, in ms: the round trip of slow 4G; and the value
+/// that Chromium's developer tools use for slow 4G, which adds the round trip
+/// of a new connection to every request.
 const LATENCIES_MS: [(&str, f64); 2] = [("150 ms", 150.0), ("562 ms", 562.5)];
 
-/// A payer's way, and where on the page it begins.
+/// A way to pay, and the place on the page where it begins.
 struct Way {
     name: &'static str,
     user_agent: &'static str,
@@ -61,18 +63,19 @@ const WAYS: [Way; 2] = [
     },
 ];
 
-/// What one visit showed, in ms since the address was opened.
+/// The times of one visit, in ms after the address was opened.
 #[derive(Clone, Copy, Debug)]
 struct Visit {
     largest_paint: f64,
     ready: f64,
 }
 
-/// Visits both pages in turns, so many times each, and writes down the medians.
+/// Visits both pages alternately, `times` times each, and returns the medians
+/// as a table.
 ///
 /// # Errors
 ///
-/// Something did not start, or a page did not become ready.
+/// A program did not start, or a page did not become ready.
 pub fn run(times: usize) -> Result<Table> {
     let directory = target_directory()?.join("xtask/bench-page");
     wipe(&directory)?;
@@ -87,7 +90,8 @@ pub fn run(times: usize) -> Result<Table> {
             let name = format!("measure the page: {}, {latency}", way.name);
             let visits = step::of(&name, || {
                 let browser = driver.browser(way)?;
-                // Signed in, and the runtime warm.
+                // Before measuring, the payer is signed in and the runtime is
+                // warm.
                 for shop in [&ours, &theirs] {
                     browser.visit(&shop.checkout()?, None)?;
                 }
@@ -143,7 +147,8 @@ fn rows(table: &mut Table, way: &str, latency: &str, visits: &[(Visit, Visit)]) 
     ]);
 }
 
-/// The page's frame as it is built, with the program written by hand in place of ours.
+/// The frame of the page as it is built, with the handwritten program in place
+/// of ours.
 fn by_hand(directory: &Path) -> Result<PathBuf> {
     let dist = paths::root().join("dist");
     let failed = |said: &dyn std::fmt::Display| {
@@ -183,11 +188,11 @@ fn by_hand(directory: &Path) -> Result<PathBuf> {
     directory.canonicalize().map_err(|error| failed(&error))
 }
 
-/// A system with one merchant.
+/// A gateway and a sandbox with one merchant.
 struct Shop {
     running: Workerd,
     api_key: String,
-    /// How many checkouts were made.
+    /// The number of checkouts made.
     checkouts: Cell<u32>,
 }
 
@@ -218,7 +223,7 @@ impl Shop {
         })
     }
 
-    /// A new checkout's address.
+    /// The address of a new checkout.
     fn checkout(&self) -> Result<String> {
         let number = self.checkouts.get() + 1;
         self.checkouts.set(number);
@@ -236,7 +241,7 @@ struct Driver {
     address: String,
     chromium: PathBuf,
     directory: PathBuf,
-    /// How many browsers it has started.
+    /// The number of browsers started.
     browsers: Cell<u32>,
 }
 
@@ -276,7 +281,8 @@ impl Driver {
     }
 
     fn browser(&self, way: &Way) -> Result<Browser> {
-        // Each a new one: who has ended may still write into theirs.
+        // Each browser has a new profile: one that has ended may still write
+        // into its own.
         let profile = self
             .directory
             .join(format!("profile-{}", self.browsers.get()));
@@ -323,13 +329,14 @@ impl Driver {
     }
 }
 
-/// A Chromium; it is closed when this is dropped.
+/// A Chromium; dropping it closes it.
 struct Browser {
     session: String,
 }
 
 impl Browser {
-    /// Opens an address with nothing of it in the cache; slowed down where a latency is given.
+    /// Opens an address with an empty cache, and with a slow network and
+    /// processor when a latency is given.
     fn visit(&self, address: &str, latency_ms: Option<f64>) -> Result<Visit> {
         self.cdp("Network.clearBrowserCache", json!({}))?;
         self.call("url", json!({ "url": "about:blank" }))?;

@@ -1,5 +1,5 @@
-//! WeChat's signed documents, as its side writes them: the answer to a unified order of v2, and its notice; and what
-//! the stub signs for APIv3.
+//! WeChat's signed documents, as WeChat writes them: the answer to a unified
+//! order of v2 and its notice, and what the stub signs for APIv3.
 //!
 //! Implemented here, without crate `wechatpay`: a signature of an independent implementation shows that the gateway
 //! verifies it.
@@ -11,26 +11,28 @@ use serde_json::{Value, json};
 pub const APPID: &str = "wx5a11d0b0c0ffee01";
 /// The merchant's number at WeChat.
 pub const MCH_ID: &str = "1900000109";
-/// What the merchant and WeChat sign with in v2.
+/// The key with which the merchant and WeChat sign in v2.
 pub const KEY: &str = "weceive-bench-key-00000000000001";
-/// What APIv3's notices are encrypted with.
+/// The key with which notices of APIv3 are encrypted.
 pub const APIV3_KEY: &str = "weceive-bench-apiv3-key-00000001";
-/// The serial number of the certificate of [`PRIVATE_KEY`], which no one asks for.
+/// The serial number of the certificate of [`PRIVATE_KEY`]. No one asks for the
+/// certificate.
 pub const SERIAL_NO: &str = "5A11D0B0C0FFEE01";
-/// What the merchant signs with in APIv3.
+/// The key with which the merchant signs in APIv3.
 pub const PRIVATE_KEY: &str = include_str!("../../sandbox/src/keys/merchant_1900000109.key.pem");
-/// The name of the key that the stub signs with.
+/// The name of the key with which the stub signs.
 pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092024110100000000";
-/// Its public half.
+/// The public half of that key.
 pub const PUBLIC_KEY: &str = include_str!("../../sandbox/src/keys/public_key.pub.pem");
-/// Who pays.
+/// The payer.
 pub const OPENID: &str = "oBench6rLq0Tz9Xw3uVb5Nc8YdKf";
-/// How much, in cents.
+/// The amount, in cents.
 pub const TOTAL_FEE: &str = "8800";
 /// The merchant's currency.
 pub const FEE_TYPE: &str = "HKD";
 
-/// The answer to every unified order by JSAPI: it repeats nothing of the order but whose it is.
+/// The answer to every unified order by JSAPI. Of the order it repeats only the
+/// merchant.
 #[must_use]
 pub fn prepaid() -> String {
     document(&[
@@ -68,7 +70,8 @@ pub fn notice(out_trade_no: &str) -> String {
     ])
 }
 
-/// What the notice of APIv3 says of the order with this number, for the stub to encrypt and sign.
+/// The content of APIv3's notice that the order with this number was paid, for
+/// the stub to encrypt and sign.
 #[must_use]
 pub fn transaction(out_trade_no: &str) -> Value {
     let total: i64 = TOTAL_FEE.parse().unwrap_or_default();
@@ -92,7 +95,7 @@ pub fn transaction(out_trade_no: &str) -> Value {
     })
 }
 
-/// A document of these fields and their sign.
+/// A document of these fields and their signature.
 fn document(fields: &[(&str, &str)]) -> String {
     let sign = sign(fields, KEY);
     let leaves = fields.iter().copied().chain([("sign", sign.as_str())]);
@@ -100,7 +103,7 @@ fn document(fields: &[(&str, &str)]) -> String {
     format!("<xml>{}</xml>", leaves.collect::<String>())
 }
 
-/// MD5 over the fields, none of which is empty, in the order of their names
+/// MD5 over the fields in the order of their names; none of them is empty
 /// (WeChat Pay v2 manual, section 4.3.1).
 fn sign(fields: &[(&str, &str)], key: &str) -> String {
     let mut fields = fields.to_vec();
@@ -115,9 +118,9 @@ fn sign(fields: &[(&str, &str)], key: &str) -> String {
 mod tests {
     use super::*;
 
-    /// The manual's own example.
+    /// The example of the manual.
     #[test]
-    fn the_sign_is_wechats() {
+    fn the_signature_of_the_manuals_example_is_reproduced() {
         let fields = [
             ("appid", "wxd930ea5d5a258f4f"),
             ("mch_id", "10000100"),

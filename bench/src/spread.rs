@@ -1,16 +1,16 @@
-//! Repeated measurements as one number, and how far apart they are.
+//! Repeated measurements as one number, and their spread.
 
-/// The middle of some numbers, and how far apart they are.
+/// The median of some numbers, and their spread.
 #[derive(Debug, PartialEq)]
 pub struct Spread {
     least: f64,
-    /// The middle one in order.
+    /// The median.
     pub median: f64,
     most: f64,
 }
 
 impl Spread {
-    /// Of these; not a number where there are none.
+    /// Of these numbers; the median is not a number when there are none.
     pub fn of(numbers: impl Iterator<Item = f64>) -> Self {
         let mut numbers: Vec<f64> = numbers.collect();
         numbers.sort_by(f64::total_cmp);
@@ -22,7 +22,7 @@ impl Spread {
         }
     }
 
-    /// The median, and the least and the most.
+    /// The median, the least and the greatest as text.
     pub fn shown(&self) -> String {
         match self.median.is_nan() {
             true => String::new(),
@@ -31,7 +31,7 @@ impl Spread {
     }
 }
 
-/// A number, or nothing where nothing was measured.
+/// A number as text, or nothing when nothing was measured.
 pub fn written(number: f64, decimals: usize) -> String {
     match number.is_nan() {
         true => String::new(),
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle_one_in_order() {
+    fn the_median_is_the_middle_of_the_sorted_numbers() {
         let spread = Spread::of([3.0, 1.0, 10.0].into_iter());
         assert_eq!(spread.shown(), "3.00 (1.00–10.00)");
     }

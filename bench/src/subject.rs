@@ -1,4 +1,4 @@
-//! What is measured, running: the gateway, or the minimal Worker in its place.
+//! What is measured: a running gateway, or the minimal Worker in its place.
 
 use std::{
     fs,
@@ -21,33 +21,34 @@ use testkit::{
 };
 use xtask::part;
 
-/// How long a start, and the forwarding of all notices, may take.
+/// The longest time to wait for a start, and for the delivery of all notices.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The bearer token of `/admin`.
 const ADMIN_TOKEN: &str = "admin-token-of-the-bench";
-/// The header with it.
+/// The header that carries it.
 const AUTHORIZATION: &str = "authorization: Bearer admin-token-of-the-bench";
 
 /// The merchant's name at the gateway.
 const MERCHANT: &str = "bench";
 
-/// How many notices of APIv3 are made for each second of measuring: making them takes the stub longer than taking them.
+/// The number of notices of APIv3 made for each second of measuring: the stub
+/// needs longer to make a notice than the gateway needs to take it.
 const NOTICES_A_SECOND: u64 = 1500;
 
-/// How many of them the stub is asked for at once.
+/// The number of notices that the stub is asked for in one request.
 const BATCH: usize = 200;
 
 /// Which Worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worker {
-    /// Ours, for a merchant of WeChat Pay v2.
+    /// The gateway, for a merchant of WeChat Pay v2.
     V2,
-    /// Ours, for a merchant of APIv3.
+    /// The gateway, for a merchant of APIv3.
     V3,
-    /// The same, counting what is asked of RSA.
+    /// The same, with its RSA operations counted.
     Counting,
-    /// The least that does the same I/O.
+    /// The minimal Worker with the same I/O.
     Minimal,
 }
 
@@ -72,7 +73,7 @@ impl Worker {
         }
     }
 
-    /// Starts it on an empty store, with one merchant.
+    /// Starts the Worker on an empty store, with one merchant.
     ///
     /// # Errors
     ///
@@ -127,36 +128,39 @@ impl Worker {
     }
 }
 
-/// A Worker under measurement. It and its store are gone when this is dropped.
+/// A Worker under measurement. Dropping it stops the process and deletes the
+/// store.
 #[derive(Debug)]
 pub struct Running {
-    // Before the store, which is deleted once no process writes to it any more.
+    // Declared before the store: the store is deleted when no process writes to
+    // it any more.
     child_guard: ChildGuard,
     _store: Store,
     worker: Worker,
     port: u16,
-    /// The stub's own, where it makes notices.
+    /// The stub's own port, when it makes notices.
     stub_port: u16,
     api_key: String,
-    /// How many orders were made: their numbers are those below it.
+    /// The number of orders made: their numbers are those below it.
     orders: AtomicU64,
 }
 
-/// What became of a batch of notices.
+/// The result of a batch of notices.
 #[derive(Clone, Copy, Debug)]
 pub struct Notices {
-    /// Each for another order.
+    /// The first notice of each order.
     pub first: Sample,
-    /// The same ones again.
+    /// The same notices a second time.
     pub again: Sample,
-    /// How many reached the merchant a second, from the first notice taken to the last delivery acknowledged. How long
-    /// one took is not known.
+    /// The deliveries that reached the merchant per second, from the first
+    /// notice taken to the last delivery acknowledged. The duration of a single
+    /// delivery is not known.
     pub delivered: Sample,
-    /// How many there were.
+    /// The number of notices.
     pub taken: usize,
 }
 
-/// What was asked of the runtime's RSA so far.
+/// The number of operations asked of the runtime's RSA so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rsa {
     /// Keys imported.
@@ -168,7 +172,7 @@ pub struct Rsa {
 }
 
 impl Rsa {
-    /// What was asked after that.
+    /// The operations after those of `before`.
     #[must_use]
     pub const fn since(self, before: Self) -> Self {
         Self {
@@ -184,12 +188,12 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// One was refused.
+    /// An order was refused.
     pub fn orders(&self, connections: usize, lasting: Duration) -> Result<Sample> {
         self.orders_until(u64::MAX, connections, lasting)
     }
 
-    /// As [`Running::orders`], until so many were made in all.
+    /// As [`Running::orders`], until `most` orders were made in all.
     ///
     /// # Errors
     ///
@@ -220,13 +224,14 @@ impl Running {
         })
     }
 
-    /// Tells the gateway that orders made before were paid, for a time, and then the same once more.
+    /// Sends a notice for each of the orders made earlier, for a time, and then
+    /// sends the same notices once more.
     ///
     /// # Errors
     ///
-    /// A notice was not taken, or not delivered.
+    /// A notice was refused, or not delivered to the merchant.
     pub fn notices(&self, connections: usize, lasting: Duration) -> Result<Notices> {
-        // Made before the clock runs.
+        // Made before the measurement starts.
         let notices = self.made_notices(lasting)?;
         let send = |notices: &[Vec<u8>]| {
             let sent = AtomicU64::new(0);
@@ -258,7 +263,8 @@ impl Running {
         })
     }
 
-    /// A notice for each order made before, or for as many as can be taken in that time.
+    /// A notice for each order made earlier, or for as many as can be taken in
+    /// that time.
     fn made_notices(&self, lasting: Duration) -> Result<Vec<Vec<u8>>> {
         let orders = self.made();
         if self.worker == Worker::V2 {
@@ -291,17 +297,17 @@ impl Running {
         Ok(notices)
     }
 
-    /// How many orders were made.
+    /// The number of orders made.
     #[must_use]
     pub fn made(&self) -> u64 {
         self.orders.load(Ordering::Relaxed)
     }
 
-    /// What [`Worker::Counting`] counted.
+    /// The operations that [`Worker::Counting`] counted.
     ///
     /// # Errors
     ///
-    /// It did not say.
+    /// The gateway did not answer.
     pub fn rsa(&self) -> Result<Rsa> {
         let counts = json_of(&load::once(self.port, &load::request("GET /rsa", &[], ""))?)?;
         let count = |name: &str| counts.get(name).and_then(Value::as_u64).unwrap_or(0);
@@ -312,11 +318,12 @@ impl Running {
         })
     }
 
-    /// How many signed requests of APIv3 reached the stub, and how many signed answers it gave.
+    /// The number of signed requests of APIv3 that reached the stub, and of
+    /// signed answers that it gave.
     ///
     /// # Errors
     ///
-    /// It did not say.
+    /// The stub did not answer.
     pub fn exchanged(&self) -> Result<(u64, u64)> {
         let request = load::request("GET /counts", &[], "");
         let counts = json_of(&load::once(self.stub_port, &request)?)?;
@@ -324,7 +331,7 @@ impl Running {
         Ok((count("asked"), count("answered")))
     }
 
-    /// Waits until the gateway has counted something so often.
+    /// Waits until the gateway's counter `name` has reached `times`.
     fn counted(&self, name: &str, times: usize) -> Result<()> {
         let line = format!("GET /admin/merchants/{MERCHANT}/report");
         let request = load::request(&line, &[AUTHORIZATION], "");
@@ -347,7 +354,7 @@ impl Running {
         }
     }
 
-    /// Waits until something listens.
+    /// Waits until the port accepts connections.
     fn wait(&mut self) -> Result<()> {
         let began = Instant::now();
         while let Err(error) = TcpStream::connect(("127.0.0.1", self.port)) {
@@ -369,7 +376,8 @@ impl Running {
             "appid": signed::APPID,
             "mch_id": signed::MCH_ID,
             "api_key": signed::KEY,
-            // The stub knows no payment: a notice is measured without the query that confirms it.
+            // The stub knows no payment: notices are measured without the query
+            // that confirms them.
             "confirm_notices_from": 1_000_000_000,
         });
         if self.worker != Worker::V2
@@ -398,7 +406,7 @@ impl Running {
     }
 }
 
-/// A directory that is deleted when this is dropped.
+/// A directory that is deleted when it is dropped.
 #[derive(Debug)]
 struct Store(PathBuf);
 
@@ -419,7 +427,7 @@ fn json_of(body: &[u8]) -> Result<Value> {
     })
 }
 
-/// The number of the order that was made so many orders after the first.
+/// The number of the order that was made `order` orders after the first.
 fn number(order: u64) -> String {
     format!("BENCH{order:08}")
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Rows under a head. The first column is words, the rest mostly numbers: they stand to the right.
+/// Rows under a head. The first column holds words; the others hold mostly
+/// numbers, aligned to the right.
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_markdown_with_its_columns_aligned() {
+    fn a_table_is_markdown_with_aligned_columns() {
         let mut table = Table::new(["what", "a second"]);
         table.row(["gateway".to_owned(), "700".to_owned()]);
         let expected = "\

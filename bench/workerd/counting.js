@@ -1,5 +1,5 @@
 // @ts-check
-// The gateway, with what it asks of the runtime's RSA counted: `GET /rsa`.
+// The gateway, with its operations of the runtime's RSA counted: `GET /rsa`.
 
 import Gateway, { Book, Registry } from "index.js";
 

@@ -1,6 +1,7 @@
 // @ts-check
-// The least that a Worker does to make an order: JSON in, one hop to an object, one request to WeChat, one row,
-// JSON out. It checks nothing, signs nothing and sets no timer.
+// The least that a Worker must do to make an order: JSON in, one call to an
+// object, one request to WeChat, one row, JSON out. It checks nothing, signs
+// nothing and sets no timer.
 
 import { DurableObject } from "cloudflare:workers";
 

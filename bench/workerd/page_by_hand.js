@@ -1,7 +1,9 @@
 // @ts-check
-// The checkout page's function, written by hand and in one language, to measure the real page beside: draws the
-// purchase, orders, calls WeChat's bridge or shows the code, and asks until it is paid. Served from the same Worker, in
-// the same frame and with the same stylesheet. It is no part of the product.
+// The function of the checkout page, written by hand and in one language, to
+// compare the real page with: it draws the purchase, orders, calls WeChat's
+// bridge or shows the code, and asks until the order is paid. The same Worker
+// serves it, in the same frame and with the same stylesheet. It is not a part
+// of the product.
 
 const page = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("view")).textContent || "{}");
 const view = page.view || page;
@@ -66,7 +68,7 @@ async function pay() {
     return watch();
   }
   say("Continue in WeChat Pay");
-  // @ts-ignore: WeChat's own
+  // @ts-ignore: WeChat defines it
   window.WeixinJSBridge.invoke("getBrandWCPayRequest", prepared.jsapi, (/** @type {{err_msg: string}} */ { err_msg }) => {
     if (err_msg.endsWith(":ok")) return watch();
     say("Not paid yet");

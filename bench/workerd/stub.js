@@ -1,9 +1,10 @@
 // @ts-check
-// WeChat and the merchants, as quick as they can be: every order is answered with the same signed prepayment, and
-// every delivery is acknowledged.
+// WeChat and the merchants, as fast as possible: every order is answered with
+// the same signed prepayment, and every delivery is acknowledged.
 //
-// Of v2 the prepayment is given. Of APIv3 it is signed here, once for all orders: its signature holds for five
-// minutes, and no turn takes so long. `POST /sign` makes the notices of many orders before they are needed.
+// The prepayment of v2 is a constant. That of APIv3 is signed here, once for
+// all orders: its signature is valid for five minutes, and no turn takes so
+// long. `POST /sign` makes the notices of many orders before they are needed.
 
 import PRIVATE_KEY from "public_key.key.pem";
 
@@ -79,7 +80,7 @@ async function notice(transaction, key, env) {
 
 /** @type {Promise<Record<string, string>> | undefined} */
 let prepaidHeaders;
-
+/** The number of signed requests of APIv3 received, and of signed answers sent: `GET /counts`. */
 /** How many signed requests of APIv3 came, and how many signed answers left: `GET /counts`. */
 const counts = { asked: 0, answered: 0 };
 
@@ -103,7 +104,7 @@ export default {
       return new Response(PREPAID_V3, { headers: await prepaidHeaders });
     }
     if (pathname === "/v3/global/certificates") {
-      // The merchant has WeChat Pay's public key.
+      // The merchant uses WeChat Pay's public key.
       return new Response(null, { status: 404 });
     }
     if (pathname === "/sign") {

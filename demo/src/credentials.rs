@@ -1,4 +1,5 @@
-//! What an earlier run has chosen or was told, in a file beside the store.
+//! The keys and passwords that earlier runs chose or received, in a file next
+//! to the store.
 
 use std::{
     fs::{self, File},
@@ -13,7 +14,8 @@ use crate::{
     files::{wipe, write_secret},
 };
 
-/// What was chosen or answered in earlier runs and cannot be asked for again. Kept beside the store that it opens.
+/// The keys and passwords that earlier runs chose or received, and that no
+/// request can read again. The file is next to the store that they open.
 #[derive(Debug)]
 pub struct Credentials {
     file: PathBuf,
@@ -21,7 +23,9 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Those of an earlier run with the same store, or new ones: then the store is of no use and is deleted.
+    /// The credentials of an earlier run with the same store. When there are
+    /// none, new ones are made, and the store is deleted, because they cannot
+    /// open it.
     ///
     /// # Errors
     ///
@@ -78,7 +82,7 @@ impl Credentials {
         self.save()
     }
 
-    /// Writes the file, for its owner's eyes only.
+    /// Writes the file; only its owner can read it.
     fn save(&self) -> Result<()> {
         let text = serde_json::to_string_pretty(&self.kept).unwrap_or_default();
         write_secret(&self.file, &text)

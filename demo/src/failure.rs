@@ -8,7 +8,7 @@ pub type Result<T> = std::result::Result<T, Failure>;
 /// A step that failed.
 #[derive(Debug)]
 pub struct Failure {
-    /// What was being done, as a verb phrase: "compile the gateway".
+    /// The step as a verb phrase: "compile the gateway".
     pub step: String,
     /// The command line, when a command was run.
     pub command: Option<String>,

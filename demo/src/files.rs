@@ -33,7 +33,8 @@ pub fn write_secret(file: &Path, text: &str) -> Result<()> {
     })
 }
 
-/// Deletes a directory with all that is in it, such as a system's store; one that is not there is deleted already.
+/// Deletes a directory and its content, such as the store of a system. A
+/// directory that does not exist is no error.
 ///
 /// # Errors
 ///

@@ -11,7 +11,8 @@ use crate::{
     merchants::{Kind, MERCHANTS},
 };
 
-/// Where the gateway and the sandbox listen, with no slash at the end.
+/// The addresses on which the gateway and the sandbox listen, with no slash at
+/// the end.
 #[derive(Clone, Debug)]
 pub struct Origins {
     /// The gateway.
@@ -20,10 +21,10 @@ pub struct Origins {
     pub sandbox: String,
 }
 
-/// What can be tried.
+/// The running system: the addresses, the credentials and the merchants.
 #[derive(Debug)]
 pub struct Demo {
-    /// Where both listen.
+    /// The addresses of both.
     pub origins: Origins,
     /// The bearer token of the gateway's `/admin`.
     pub admin_token: String,
@@ -31,21 +32,23 @@ pub struct Demo {
     pub merchants: Vec<Merchant>,
 }
 
-/// A merchant at both ends.
+/// A merchant, as the gateway and the sandbox know it.
 #[derive(Debug)]
 pub struct Merchant {
-    /// Which it is.
+    /// Which of [`MERCHANTS`](crate::merchants::MERCHANTS) it is.
     pub kind: Kind,
     /// Its account at WeChat, as `GET /sandbox/merchants` describes it: ids, keys, every payer's openid.
     pub account: Value,
-    /// Itself at the gateway, as `POST /admin/merchants` answered: `id`, `api-key`, `api-secret`, ….
+    /// The merchant at the gateway, as `POST /admin/merchants` answered: `id`,
+    /// `api-key`, `api-secret`, ….
     pub gateway: Value,
-    /// A checkout that is still to be paid.
+    /// The address of a checkout that is not paid yet.
     pub checkout: String,
 }
 
 impl Merchant {
-    /// Both in one object: `key` is what signs with WeChat, `api-key` and `api-secret` open the gateway.
+    /// Both as one object: the account's `key` signs requests to WeChat,
+    /// `api-key` and `api-secret` open the gateway.
     #[must_use]
     pub fn json(&self) -> Value {
         let dialect = json!({ "dialect": self.kind.dialect, "checkout": self.checkout });
@@ -60,7 +63,8 @@ impl Merchant {
     }
 }
 
-/// Makes the merchants that are not there yet, tells the shop, and opens one checkout.
+/// Makes the merchants that do not exist yet, gives the demo shop its
+/// credentials, and opens a checkout for each merchant.
 ///
 /// # Errors
 ///
@@ -134,7 +138,8 @@ pub fn sandbox_merchants(sandbox: &str) -> Result<Vec<Value>> {
     }
 }
 
-/// Makes one merchant at the gateway; one that exists already gets new keys, as its old ones are not known here.
+/// Makes one merchant at the gateway. A merchant that exists gets new keys,
+/// because its old ones are not known here.
 fn make(origins: &Origins, admin_token: &str, kind: Kind, account: &Value) -> Result<Value> {
     let id = kind.id;
     let wanted = kind.admin_body(account, &origins.sandbox);

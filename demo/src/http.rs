@@ -15,11 +15,12 @@ pub struct Answer {
     pub body: Value,
 }
 
-/// Asks `url` for what it has.
+/// Sends `GET` to `url`.
 ///
 /// # Errors
 ///
-/// No HTTP answer came: nothing listens there, or it took longer than ten seconds.
+/// No HTTP answer arrived: nothing listens there, or it took longer than ten
+/// seconds.
 pub fn get(url: &str) -> Result<Answer> {
     answer(url, agent().get(url).call())
 }
@@ -70,7 +71,8 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// Any other status. `step` says what was wanted: "make the demo merchant".
+    /// The answer has another status. `step` is what the caller wanted: "make
+    /// the demo merchant".
     pub fn ok(self, step: &str) -> Result<Value> {
         if (200..300).contains(&self.status) {
             return Ok(self.body);

@@ -1,16 +1,18 @@
-//! Fills a running gateway and sandbox with merchants and a shop, so that they can be tried at once.
+//! Fills a running gateway and sandbox with merchants and a shop, so that a
+//! developer can try them at once.
 //!
-//! `weceive dev` and `cargo xtask dev` start different programs; what they put into them and print is here.
+//! `weceive dev` and `cargo xtask dev` start different programs; what they
+//! store and print is the same, and is here.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | [`merchants`] | the demo merchants |
 //! | [`fill`](mod@fill) | makes them at the gateway, and opens a checkout for each |
-//! | [`credentials`] | what a run chose or was told, kept for the next |
-//! | [`listing`] | the list that is printed, and the variables of the documents |
-//! | [`files`] | files that a run keeps |
+//! | [`credentials`] | the keys and passwords of a run, kept for the next one |
+//! | [`listing`] | the list that is printed, and the variables for the commands of the documents |
+//! | [`files`] | the files that a run keeps |
 //! | [`http`] | a JSON client for loopback |
-//! | [`failure`] | errors that say what was being done and what to do now |
+//! | [`failure`] | errors that say which step failed and what to do now |
 
 pub mod credentials;
 pub mod failure;

@@ -1,4 +1,5 @@
-//! What a started system prints, and the variables of the documents.
+//! What a started system prints, and the variables for the commands of the
+//! documents.
 
 use serde_json::{Value, json};
 
@@ -63,8 +64,9 @@ impl Demo {
         })
     }
 
-    /// What the documents' commands use, as assignments of a shell: `A` and `GATEWAY`, `SANDBOX`, `PHONE`, the demo
-    /// shop's `K`, `S`, `delivery_secret` and `api_key` (its key at WeChat), and `ADMIN_TOKEN`.
+    /// The variables that the documents' commands use, as assignments of a
+    /// shell: `A` and `GATEWAY`, `SANDBOX`, `PHONE`, the demo shop's `K`, `S`,
+    /// `delivery_secret` and `api_key` (its key at WeChat), and `ADMIN_TOKEN`.
     #[must_use]
     pub fn variables(&self) -> String {
         let (gateway, sandbox) = (self.origins.gateway.as_str(), self.origins.sandbox.as_str());
@@ -101,7 +103,8 @@ impl Demo {
 /// The sandbox's phone, with a page opened in its WeChat.
 #[must_use]
 pub fn phone(sandbox: &str, page: Option<&str>) -> String {
-    // A name of its own, so that the pages on the phone are of other origins than the phone itself.
+    // The phone has a host name of its own, so that the pages on it are of
+    // another origin than the phone itself.
     let phone = format!("{}/phone/", sandbox.replace("127.0.0.1", "phone.localhost"));
     match page {
         Some(page) => format!(
@@ -114,7 +117,8 @@ pub fn phone(sandbox: &str, page: Option<&str>) -> String {
     }
 }
 
-/// A line for each merchant: what its upstream speaks, and a checkout to pay.
+/// A line for each merchant: the protocol of its upstream, and a checkout to
+/// pay.
 fn each(merchants: &[Merchant]) -> String {
     merchants
         .iter()

@@ -1,19 +1,20 @@
-//! The demo merchants: which there are, and how an operator makes one known to the gateway.
+//! The demo merchants, and the body with which an operator adds one to the
+//! gateway.
 
 use serde_json::{Map, Value, json};
 
-/// A merchant of the gateway over one of the sandbox's own.
+/// A merchant of the gateway, and the account of the sandbox that it uses.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
     /// The gateway's name for it.
     pub id: &'static str,
     /// Its account in the sandbox.
     pub mch_id: &'static str,
-    /// Which of an institution's sub-merchants it is.
+    /// The index of the sub-merchant, when the account is an institution's.
     pub sub_merchant: Option<usize>,
-    /// What its upstream speaks: `v2`, `v3` or `ionline`.
+    /// The protocol of its upstream: `v2`, `v3` or `ionline`.
     pub dialect: &'static str,
-    /// Of v3, `global` or `mainland`.
+    /// `global` or `mainland`, for v3.
     pub region: Option<&'static str>,
 }
 
@@ -27,8 +28,9 @@ const fn kind(id: &'static str, mch_id: &'static str, dialect: &'static str) -> 
     }
 }
 
-/// The demo merchant in every dialect, direct and as an institution's sub-merchant, with an application of its own and
-/// without. The first is the demo shop's.
+/// One demo merchant for every protocol, as a direct merchant and as the
+/// sub-merchant of an institution, with and without an application of its own.
+/// The first is the demo shop's.
 pub const MERCHANTS: [Kind; 7] = [
     kind("demo", "1900000109", "v2"),
     Kind {
@@ -94,7 +96,7 @@ impl Kind {
             }
             _ => {
                 set("api_key", account.get("key"));
-                // `testkit/workerd/weceive.capnp` has these two.
+                // These two bindings are in `testkit/workerd/weceive.capnp`.
                 let binding = match self.mch_id {
                     "1900000109" => "WECHATPAY_MTLS",
                     _ => "WECHATPAY_MTLS_1900000110",
@@ -108,7 +110,8 @@ impl Kind {
             for name in ["name", "sub_mch_id", "sub_appid"] {
                 set(name, sub.and_then(|sub| sub.get(name)));
             }
-            // Its payers are known to its own application, where it has one.
+            // A sub-merchant with an application of its own knows its payers by
+            // that application.
             set("app_secret", sub.and_then(|sub| sub.get("sub_app_secret")));
             mini_program = sub.and_then(|sub| sub.get("mini_program"));
         }

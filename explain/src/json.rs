@@ -1,9 +1,9 @@
-//! JSON written again, as common libraries do it.
+//! Writes JSON again in the forms that common libraries write.
 
 use serde_json::Value;
 use std::fmt::Write as _;
 
-/// Where libraries put white space.
+/// The places where libraries put white space.
 #[derive(Clone, Copy)]
 struct Layout {
     indent: Option<&'static str>,
@@ -11,18 +11,18 @@ struct Layout {
     comma: &'static str,
 }
 
-/// Which characters libraries escape.
+/// The characters that libraries escape.
 #[derive(Clone, Copy)]
 enum Escapes {
-    /// What JSON demands.
+    /// Only what JSON demands.
     Least,
-    /// All that is not ASCII.
+    /// Every character that is not ASCII.
     NonAscii,
     /// `/` as `\/`.
     Slashes,
-    /// Both, as PHP does.
+    /// Both, as in PHP.
     SlashesAndNonAscii,
-    /// `<`, `>` and `&`, as Go does.
+    /// `<`, `>` and `&`, as in Go.
     Html,
 }
 
@@ -44,7 +44,8 @@ const fn indented(indent: &'static str) -> Layout {
     }
 }
 
-/// The document in every form that a library would write, with a name for each.
+/// The document in each form that a library would write, with the name of the
+/// form.
 pub fn rewritten(body: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return Vec::new();
@@ -183,7 +184,7 @@ fn end(out: &mut String, layout: Layout, is_empty: bool, depth: usize, bracket: 
 }
 
 fn write_text(out: &mut String, text: &str, escapes: Escapes) {
-    // A text is always written: it has no key that is not a string.
+    // This cannot fail: a text has no key that is not a string.
     let plain = serde_json::to_string(text).unwrap_or_default();
     let slashes = matches!(escapes, Escapes::Slashes | Escapes::SlashesAndNonAscii);
     let ascii = matches!(escapes, Escapes::NonAscii | Escapes::SlashesAndNonAscii);
@@ -200,7 +201,7 @@ fn write_text(out: &mut String, text: &str, escapes: Escapes) {
 fn escape(out: &mut String, character: char) {
     let mut units = [0; 2];
     for unit in character.encode_utf16(&mut units) {
-        // Writing to a String does not fail.
+        // Writing to a `String` does not fail.
         let _ = write!(out, "\\u{unit:04x}");
     }
 }

@@ -1,13 +1,13 @@
-//! Keys as they are pasted or read from a file.
+//! Keys, as a user pastes them or as they are read from a file.
 
 use thiserror::Error;
 use wechatpay::Secret;
 use wechatpay::rsa::{Certificate, KeyError, PrivateKey, PublicKey};
 
-/// A key, and how the user calls it.
+/// A key with a name for reports.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// A name to report: the file's, for example.
+    /// The name that a report shows, for example the name of the file.
     pub name: String,
     pub(crate) material: Material,
 }
@@ -21,21 +21,21 @@ pub(crate) enum Material {
     Certificate(Certificate),
 }
 
-/// Why a text is no key.
+/// The reason why a text is not a key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KeyProblem {
-    /// Nothing but white space.
+    /// The text is empty, or only white space.
     #[error("the key is empty")]
     Empty,
-    /// PEM that holds no key of use here.
+    /// The text is PEM, but holds no key that can be used here.
     #[error(transparent)]
     Pem(#[from] KeyError),
 }
 
 impl Key {
     /// Reads PEM (a private key, a public key or a certificate), or takes the
-    /// text for an API key. One line end at the end of it is the file's and not
-    /// the key's.
+    /// text as an API key. One line end at the end of the text belongs to the
+    /// file and not to the key.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Key {
         }
     }
 
-    /// What an RSA signature is verified with.
+    /// The key with which an RSA signature is verified.
     pub(crate) const fn public_key(&self) -> Option<&PublicKey> {
         match &self.material {
             Material::Symmetric(_) => None,
@@ -77,7 +77,7 @@ impl Key {
         }
     }
 
-    /// The serial number, where the key is a certificate.
+    /// The serial number, when the key is a certificate.
     pub(crate) fn serial_no(&self) -> Option<&str> {
         match &self.material {
             Material::Certificate(certificate) => Some(certificate.serial_no()),

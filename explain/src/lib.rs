@@ -1,5 +1,5 @@
-//! Why a signature of WeChat Pay does not hold: a pasted message and a key are
-//! compared with every text that a known mistake would sign.
+//! Finds out why a signature of WeChat Pay is wrong: the signature is compared
+//! with that of every text which a known mistake would sign.
 //!
 //! ```text
 //! pasted text ──▶ message ──▶ symmetric   v2 documents, JSAPI packages, iOnline
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A mistake is reported only when it gives exactly the signature that the
-//! message carries, so no explanation is a guess. The simplest one is reported:
-//! two mistakes together only where no single one gives the signature.
+//! message carries, so no explanation is a guess. The simplest explanation is
+//! reported: two mistakes together only when no single one gives the signature.
 //!
 //! Not in scope: input and output, and RSA, which the caller provides as
 //! [`Rsa`]. Keys are never part of an explanation.
@@ -33,11 +33,11 @@ pub use verdict::{Explanation, Verdict};
 use wechatpay::rsa::Rsa;
 
 /// Explains the signature of `message`. The first key of the right kind is the
-/// one that is meant to be used; the others are tried as well.
+/// one that should have signed; the others are tried too.
 ///
 /// # Errors
 ///
-/// The text is no message that WeChat Pay or iOnline signs.
+/// The text is not a message that WeChat Pay or iOnline signs.
 pub async fn explain(
     message: &[u8],
     keys: &[Key],

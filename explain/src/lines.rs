@@ -17,7 +17,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use wechatpay::rsa::Rsa;
 use wechatpay::v3::sign::PROBE_PREFIX;
 
-/// WeChat Pay's hosts, for a signed URL where the request names no host.
+/// WeChat Pay's hosts: tried for a signed URL when the request does not name
+/// its host.
 const HOSTS: [&str; 2] = ["api.mch.weixin.qq.com", "apihk.mch.weixin.qq.com"];
 
 #[derive(Clone)]
@@ -87,13 +88,14 @@ pub async fn explain(signed: &Signed, keys: &[Key], rsa: &impl Rsa) -> Explanati
             (change.apply)(&mut plan);
         }
         let mut texts = vec![plan.text()];
-        // Where nothing says how long the body is, a line end after it may be
-        // the editor's or the clipboard's.
+        // When no header says how long the body is, a line end after it may
+        // come from the editor or the clipboard.
         if !signed.is_exact && choice.iter().all(|change| change.dimension != BODY) {
             texts.extend(plan.without_line_end());
         }
         for (at, key) in keys.iter().enumerate() {
-            // Another key and two mistakes at once would explain too much.
+            // Another key together with two mistakes would explain too many
+            // signatures.
             if at > 0 && choice.len() > 1 {
                 continue;
             }
@@ -124,7 +126,7 @@ pub async fn explain(signed: &Signed, keys: &[Key], rsa: &impl Rsa) -> Explanati
     explained(Verdict::Unknown { expected: None })
 }
 
-/// The RSA keys, the one with the message's serial number first.
+/// The RSA keys; the one with the message's serial number is the first.
 fn in_order<'k>(signed: &Signed, keys: &'k [Key]) -> Vec<&'k Key> {
     let mut rsa: Vec<_> = keys
         .iter()
@@ -151,10 +153,11 @@ fn serial_of_other_key(signed: &Signed, key: &Key) -> Option<Mistake> {
     })
 }
 
-/// The signature's bytes, and how it was misspelt.
+/// The bytes of the signature, and the mistake in its encoding.
 fn decoded(signature: &str) -> Option<(Vec<u8>, Option<Mistake>)> {
     let compact: String = signature.split_whitespace().collect();
-    // Hexadecimal digits are base64 too. No signature's base64 has no others.
+    // Hexadecimal digits are valid base64 too. The base64 of a real signature
+    // always has other characters as well.
     let digits = compact.as_bytes().chunks(2).map(|pair| {
         let pair = std::str::from_utf8(pair).ok()?;
         u8::from_str_radix(pair, 16).ok()
@@ -192,7 +195,7 @@ fn changes(signed: &Signed) -> Vec<Change> {
             apply,
         });
     };
-    // After an empty body that is the line itself: see below.
+    // After an empty body, the line feed is the empty line itself: see below.
     if !signed.body.is_empty() {
         add(
             END,
@@ -321,7 +324,7 @@ impl Plan {
         text
     }
 
-    /// The text for a body without the line end at its end; `None` where it has
+    /// The signed text for a body without its last line end; `None` when it has
     /// none.
     fn without_line_end(&self) -> Option<Vec<u8>> {
         let body = self.body.as_ref()?;

@@ -1,8 +1,8 @@
-//! Reads what was pasted: a document, a package, or an HTTP message with its
+//! Reads the pasted text: a document, a package, or an HTTP message with its
 //! head.
 //!
-//! The reader is lenient where the gateway is strict: a message that WeChat
-//! would refuse for its form is explained too.
+//! The reader is lenient where the gateway is strict, so that a message which
+//! WeChat would refuse for its form is explained too.
 
 use quick_xml::events::Event;
 use quick_xml::reader::Reader;
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::fmt;
 use thiserror::Error;
 
-/// The most bytes that a message may have.
+/// The largest message, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;
 
 /// The forms of signed messages.
@@ -20,7 +20,8 @@ pub const MAX_BYTES: usize = 256 * 1024;
 pub enum Form {
     /// A request, an answer or a notice of v2, in XML.
     V2Document,
-    /// What `WeixinJSBridge`, `wx.requestPayment` or an app takes, of v2.
+    /// The parameters for `WeixinJSBridge`, `wx.requestPayment` or an app, of
+    /// v2.
     V2Package,
     /// A request, an answer or a notice of iOnline.
     Ionline,
@@ -28,7 +29,8 @@ pub enum Form {
     V3Request,
     /// An answer or a notice of `APIv3`.
     V3Answer,
-    /// What `WeixinJSBridge`, `wx.requestPayment` or an app takes, of `APIv3`.
+    /// The parameters for `WeixinJSBridge`, `wx.requestPayment` or an app, of
+    /// `APIv3`.
     V3Package,
 }
 
@@ -45,34 +47,34 @@ impl fmt::Display for Form {
     }
 }
 
-/// Why a text is no signed message.
+/// The reason why a text is not a signed message.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unreadable {
-    /// Nothing but white space.
+    /// The text is empty, or only white space.
     #[error("the message is empty")]
     Empty,
-    /// More than [`MAX_BYTES`].
+    /// The text has more than [`MAX_BYTES`].
     #[error("the message has more than {MAX_BYTES} bytes")]
     TooLong,
-    /// None of the forms.
+    /// The text has none of the known forms.
     #[error(
         "the message is neither XML, a form, a package in JSON, nor an HTTP message with an Authorization or \
          Wechatpay-Signature header"
     )]
     Unknown,
-    /// It looks like XML and cannot be read.
+    /// The text looks like XML and cannot be read.
     #[error("the message looks like XML and cannot be read: {0}")]
     Xml(String),
-    /// It looks like JSON and cannot be read.
+    /// The text looks like JSON and cannot be read.
     #[error("the message looks like JSON and cannot be read: {0}")]
     Json(String),
-    /// A header that the signature needs.
+    /// A header that the signature needs is missing.
     #[error("the HTTP message has no header {0}; paste all its headers")]
     NoHeader(&'static str),
-    /// An `Authorization` without one of its parameters.
+    /// The `Authorization` header lacks one of its parameters.
     #[error("the Authorization header has no {0}")]
     NoParameter(&'static str),
-    /// Headers of a request without its first line.
+    /// The text has the headers of a request without its first line.
     #[error(
         "the request has no first line; paste it too, e.g. POST /v3/pay/transactions/jsapi HTTP/1.1"
     )]
@@ -84,9 +86,10 @@ pub enum Unreadable {
 pub(crate) struct Document {
     pub form: Form,
     pub fields: Vec<Field>,
-    /// The name of the signature's field.
+    /// The name of the field that holds the signature.
     pub sign_name: &'static str,
-    /// Answers and notices are signed as their request was, and do not say how.
+    /// Answers and notices are signed with the method of their request, which
+    /// they do not name.
     pub is_answer: bool,
     pub in_gbk: bool,
 }
@@ -95,7 +98,7 @@ pub(crate) struct Document {
 pub(crate) struct Field {
     pub name: String,
     pub value: String,
-    /// The value as it is written, with XML's references.
+    /// The value as it is written in the message, with XML's references.
     pub written: String,
 }
 
@@ -108,18 +111,18 @@ impl Document {
     }
 }
 
-/// A message whose lines are signed.
+/// A message that is signed as lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Signed {
     pub form: Form,
-    /// Method and target of a request.
+    /// The method and the target, when it is a request.
     pub request: Option<(String, String)>,
     pub host: Option<String>,
-    /// The appid, of a package.
+    /// The appid, when it is a package.
     pub appid: Option<String>,
     pub timestamp: String,
     pub nonce: String,
-    /// The body, or the last line of a package.
+    /// The body of an HTTP message, or the last line of a package.
     pub body: Vec<u8>,
     /// Whether `Content-Length` says where the body ends.
     pub is_exact: bool,
@@ -179,7 +182,7 @@ struct Head {
 }
 
 impl Head {
-    /// `None` where the text does not begin with a head.
+    /// `None` when the text does not begin with a head.
     fn read(message: &[u8]) -> Option<(Self, &[u8])> {
         let ends = |end: &[u8]| {
             let at = message
@@ -222,7 +225,7 @@ impl Head {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The body, and whether its end is known.
+    /// The body, and whether a header says where it ends.
     fn body<'b>(&self, body: &'b [u8]) -> (&'b [u8], bool) {
         let length = self
             .get("content-length")
@@ -273,7 +276,7 @@ fn request(head: &Head, authorization: &str, body: &[u8]) -> Result<Signed, Unre
     };
     let (body, is_exact) = head.body(body);
     let (method, target) = head.request.clone().ok_or(Unreadable::NoRequestLine)?;
-    // A proxy's form of the first line has the whole URL.
+    // A request to a proxy has the whole URL in its first line.
     let (host, target) = match target.split_once("://") {
         Some((_, rest)) => match rest.find('/') {
             Some(at) => {
@@ -333,7 +336,8 @@ fn xml(text: &str, in_gbk: bool) -> Result<Document, Unreadable> {
             }
             Event::Text(raw) => {
                 if let Some(field) = &mut open {
-                    // White space around a CDATA section is layout.
+                    // White space around a CDATA section is layout and not part
+                    // of the value.
                     if !(raw.trim().is_empty() && (has_cdata || field.value.is_empty())) {
                         field.value.push_str(&raw);
                         field.written.push_str(&raw);
@@ -474,7 +478,7 @@ fn json(text: &str, in_gbk: bool) -> Result<Message, Unreadable> {
     }))
 }
 
-/// Decodes `%XX` and `+`; the other value says whether anything was encoded.
+/// Decodes `%XX` and `+`; the second value is true when anything was encoded.
 pub(crate) fn decode(text: &str) -> (Vec<u8>, bool) {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

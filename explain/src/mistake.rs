@@ -1,111 +1,113 @@
-//! The known mistakes, and what to do about each.
+//! The known mistakes, and the advice for each.
 
-/// One way in which a signature came out wrong.
+/// One mistake that makes a signature wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// Names are signed in the order of the message.
+    /// The names were signed in the order of the message.
     NamesNotSorted,
-    /// Names are sorted without regard to upper and lower case.
+    /// The names were sorted without regard to upper and lower case.
     NamesSortedWithoutCase,
-    /// Names are signed in lower case.
+    /// The names were signed in lower case.
     NamesInLowerCase,
-    /// Fields with an empty value are signed.
+    /// Fields with an empty value were signed.
     EmptyValuesKept,
-    /// The field of the signature, still empty, is signed.
+    /// The field of the signature, still empty, was signed.
     SignIncluded,
-    /// This field is not signed.
+    /// This field was not signed.
     FieldLeftOut(String),
-    /// Values are percent-encoded before they are signed.
+    /// The values were percent-encoded before they were signed.
     ValuesPercentEncoded,
-    /// Values are encoded as in a form, with `+` for a space.
+    /// The values were encoded as in a form, with `+` for a space.
     ValuesFormEncoded,
-    /// The text is signed in GBK.
+    /// The text was signed in GBK.
     Gbk,
-    /// The text is signed in ISO-8859-1: each other character became `?`.
+    /// The text was signed in ISO-8859-1: every character outside of it became
+    /// `?`.
     Latin1,
-    /// The XML's references (`&amp;`) are signed instead of what they mean.
+    /// XML's references (`&amp;`) were signed instead of the characters that
+    /// they stand for.
     ReferencesNotResolved,
-    /// `&` between fields is written as `&amp;`.
+    /// The `&` between fields was written as `&amp;`.
     SeparatorEscaped,
-    /// White space around a value is in the message and not in the signature.
+    /// White space around a value is in the message and was not signed.
     ValuesTrimmed,
-    /// Line ends in a value are CR LF in the message and LF in the signature,
-    /// or the other way round.
+    /// The line ends of a value are CR LF in the message and LF in the signed
+    /// text, or the other way round.
     LineEndsChanged,
-    /// The key is not in the signed text.
+    /// The key is missing in the signed text.
     KeyNotAppended,
-    /// The key is appended without `&key=`.
+    /// The key was appended without `&key=`.
     KeyWithoutName,
-    /// White space is signed after the key.
+    /// White space was signed after the key.
     KeyWithWhiteSpace,
-    /// The key that was given has white space around it, which was not signed.
+    /// The given key has white space around it, which was not signed.
     KeyTrimmed,
-    /// The key is signed in upper case.
+    /// The key was signed in upper case.
     KeyInUpperCase,
-    /// The key is signed in lower case.
+    /// The key was signed in lower case.
     KeyInLowerCase,
-    /// Another of the keys signed it.
+    /// Another one of the given keys signed.
     OtherKey(String),
-    /// MD5 where HMAC-SHA256 is declared.
+    /// MD5 was used, but the message declares HMAC-SHA256.
     Md5ForHmac,
-    /// HMAC-SHA256 where MD5 is expected.
+    /// HMAC-SHA256 was used, but MD5 is expected.
     HmacForMd5,
-    /// SHA-256 without HMAC.
+    /// SHA-256 was used without HMAC.
     PlainSha256,
-    /// SHA-1.
+    /// SHA-1 was used.
     Sha1,
     /// The signature is in lower case.
     LowerCaseSign,
-    /// The signature is base64 where hexadecimal is expected.
+    /// The signature is base64, but hexadecimal is expected.
     Base64Sign,
-    /// `package` is signed without `prepay_id=`.
+    /// `package` was signed without `prepay_id=`.
     PackageWithoutPrefix,
-    /// The method is signed in lower case.
+    /// The method was signed in lower case.
     MethodInLowerCase,
-    /// The whole URL is signed instead of its path.
+    /// The whole URL was signed instead of its path.
     PathWithHost,
-    /// The path is signed without its query.
+    /// The path was signed without its query.
     PathWithoutQuery,
-    /// The path is signed decoded.
+    /// The path was signed in its decoded form.
     PathDecoded,
-    /// The path is signed without its first slash.
+    /// The path was signed without its first slash.
     PathWithoutSlash,
-    /// The timestamp is signed in milliseconds.
+    /// The timestamp was signed in milliseconds.
     TimestampInMilliseconds,
-    /// Timestamp and nonce are exchanged.
+    /// The timestamp and the nonce were signed in the wrong order.
     TimestampAfterNonce,
-    /// The line feed after the last line is not signed.
+    /// The line feed after the last line was not signed.
     LastLineFeedMissing,
-    /// The lines end with CR LF.
+    /// The lines ended with CR LF.
     LinesEndWithCrLf,
-    /// The lines are joined by a backslash and an `n`.
+    /// The lines were joined by a backslash and an `n`.
     LineFeedsEscaped,
-    /// The empty line of an empty body is not signed.
+    /// The empty line of an empty body was not signed.
     EmptyBodyLineMissing,
-    /// The body is not signed.
+    /// The body was not signed.
     BodyLeftOut,
-    /// The body was written anew; the text says how.
+    /// The body was parsed and written again; the text says in which form.
     BodyWrittenAnew(&'static str),
-    /// A line end at the end of the body is signed and not sent, or sent and
+    /// A line end at the end of the body was signed and not sent, or sent and
     /// not signed.
     BodyLineEnd,
     /// An answer or a notice was signed like a request, or a request like an
     /// answer.
     OtherLines,
-    /// The serial number of the message is not that of the key which signed.
+    /// The serial number in the message is not that of the key that signed.
     SerialOfOtherKey {
-        /// The one in the message.
+        /// The serial number in the message.
         message: String,
-        /// The certificate's.
+        /// The serial number of the certificate.
         certificate: String,
     },
-    /// The signature is base64 for URLs.
+    /// The signature is base64 in its form for URLs.
     Base64ForUrls,
-    /// The signature is hexadecimal where base64 is expected.
+    /// The signature is hexadecimal, but base64 is expected.
     HexadecimalSignature,
-    /// White space or line ends stand inside the signature.
+    /// There is white space or a line end inside the signature.
     SignatureWrapped,
-    /// The document is sent in GBK.
+    /// The document was sent in GBK.
     DocumentInGbk,
 }
 
@@ -164,7 +166,7 @@ impl Mistake {
         }
     }
 
-    /// What was done, and what to do instead: a sentence each.
+    /// Two sentences: what is wrong, and what to do instead.
     pub fn advice(&self) -> String {
         let text = match self {
             Self::NamesNotSorted => {

@@ -1,7 +1,7 @@
 //! The order in which mistakes are tried.
 
-/// All ways to choose at most `most` of these steps, the shortest first, each
-/// of another [`Step::dimension`].
+/// All selections of at most `most` of these steps, the shortest first. The
+/// steps of a selection have different [`Step::dimension`]s.
 pub fn choices<S: Step>(steps: &[S], most: usize) -> Vec<Vec<&S>> {
     let mut all: Vec<Vec<&S>> = vec![Vec::new()];
     let mut of_last_length: Vec<(usize, Vec<&S>)> = vec![(0, Vec::new())];

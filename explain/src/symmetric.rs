@@ -19,7 +19,7 @@ use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::Sha256;
 
-/// Everything in which the signed text and the signature can differ.
+/// Every detail in which the signed text and the signature can differ.
 #[derive(Clone)]
 struct Plan {
     order: Order,
@@ -145,7 +145,7 @@ pub fn explain(document: &Document, keys: &[Key]) -> Explanation {
     })
 }
 
-/// How the document is to be signed.
+/// The hash with which the document should be signed.
 fn right_hash(document: &Document) -> (Hash, &'static str) {
     const MD5: (Hash, &str) = (Hash::Md5, "MD5");
     const HMAC: (Hash, &str) = (Hash::HmacSha256, "HMAC-SHA256");
@@ -156,7 +156,8 @@ fn right_hash(document: &Document) -> (Hash, &'static str) {
         .get("sign_type")
         .or_else(|| document.get("signType"));
     let length = document.get(document.sign_name).map_or(0, str::len);
-    // An answer, a notice and an app's package are signed as the order was.
+    // An answer, a notice and an app's package are signed with the hash of
+    // their order.
     let is_silent = document.is_answer || document.get("prepayid").is_some();
     match declared {
         Some("HMAC-SHA256") => HMAC,
@@ -358,7 +359,7 @@ impl Plan {
                 true => field.name.to_ascii_lowercase(),
                 false => field.name.clone(),
             };
-            // While it was signed, the signature had no value yet.
+            // The signature had no value yet when the text was signed.
             match field.name == document.sign_name {
                 true => (name, String::new()),
                 false => (name, (self.value)(field)),
@@ -405,7 +406,7 @@ impl Plan {
                         Mac::update(&mut mac, &text);
                         mac.finalize().into_bytes().to_vec()
                     }
-                    // HMAC takes a key of any length.
+                    // This cannot fail: HMAC takes a key of any length.
                     Err(_) => Vec::new(),
                 }
             }
@@ -418,7 +419,7 @@ fn upper_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-/// Percent-encoded, as RFC 3986 or as forms have it.
+/// The text percent-encoded, by RFC 3986 or as in a form.
 fn percent(text: &str, as_form: bool, in_lower_case: bool) -> String {
     let kept: &[u8] = if as_form { b"-._*" } else { b"-._~" };
     let mut out = String::new();
@@ -435,7 +436,7 @@ fn percent(text: &str, as_form: bool, in_lower_case: bool) -> String {
     out
 }
 
-/// With XML's references, as a writer of XML has them.
+/// The text with XML's references, as XML libraries write it.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

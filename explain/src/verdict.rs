@@ -1,45 +1,47 @@
-//! What is found out about a message.
+//! The result of the examination of a message.
 
 use crate::message::Form;
 use crate::mistake::Mistake;
 
-/// What was found out about a message.
+/// The result of the examination of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// What the message was recognised as.
+    /// The form that was recognised.
     pub form: Form,
-    /// How messages of this form are to be signed, e.g. `HMAC-SHA256`.
+    /// The method by which messages of this form should be signed, e.g.
+    /// `HMAC-SHA256`.
     pub method: &'static str,
-    /// What was found.
+    /// Whether the signature is right, and otherwise why not.
     pub verdict: Verdict,
-    /// The text that is to be signed, as UTF-8. A symmetric key at its end is
+    /// The text that should be signed, as UTF-8. A symmetric key at its end is
     /// written as `(your key)`.
     pub text: String,
 }
 
-/// What was found.
+/// Whether a signature is right, and otherwise why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The signature holds.
+    /// The signature is right.
     Holds {
-        /// The name of the key.
+        /// The name of the key that signed.
         key: String,
     },
     /// These mistakes together give the signature that the message carries.
     Mistakes(Vec<Mistake>),
-    /// No known mistake, alone or with another, gives this signature.
+    /// No known mistake and no pair of them gives this signature.
     Unknown {
-        /// The signature that the first key gives, where it is a symmetric key.
+        /// The signature that the first key gives, when that is a symmetric
+        /// key.
         expected: Option<String>,
     },
     /// The message carries no signature.
     Unsigned,
     /// A signature with which Tencent tests whether signatures are verified. It
-    /// never holds.
+    /// is always wrong.
     Probe,
-    /// None of the keys is of the kind that this form needs.
+    /// No given key is of the kind that this form needs.
     NoKey {
-        /// The kind that it needs.
+        /// The kind of key that the form needs.
         needed: &'static str,
     },
 }

@@ -1,5 +1,5 @@
-//! Each known mistake is made here by hand, without the code that is tested,
-//! and must be named.
+//! Each known mistake is made here by hand, without the tested code, and must
+//! be named.
 
 #![allow(
     clippy::expect_used,
@@ -28,8 +28,8 @@ const PLATFORM_KEY: &str = include_str!("../../wechatpay/tests/keys/platform.pkc
 const PLATFORM_CERTIFICATE: &str =
     include_str!("../../wechatpay/tests/keys/platform.certificate.pem");
 
-/// The keys of these tests are public, so it does not matter that the `rsa`
-/// crate can be timed (RUSTSEC-2023-0071).
+/// The keys of these tests are public, so it does not matter that the timing of
+/// the `rsa` crate can reveal a key (RUSTSEC-2023-0071).
 struct Native;
 
 impl Rsa for Native {
@@ -83,7 +83,8 @@ fn hmac(key: &str, text: &str) -> String {
     hex(&mac.finalize().into_bytes())
 }
 
-/// The document of a v2 request, its fields not in the order of their names.
+/// The document of a v2 request. Its fields are not in the order of their
+/// names.
 fn document(body: &str, more: &str, sign: &str) -> String {
     format!(
         "<xml>\n  <nonce_str>ibuaiVcKdpRxkhJA</nonce_str>\n  <appid>wxd930ea5d5a258f4f</appid>\n  \
@@ -98,7 +99,7 @@ fn of_document(body: &str, more: &str, sign: &str) -> Explanation {
 }
 
 #[test]
-fn a_v2_signature_that_holds_is_called_so() {
+fn a_right_v2_signature_is_recognised() {
     // WeChat Pay v2 manual, section 4.3.1: the example of the signature.
     for (sign, method, more) in [
         ("9A0A8659F005D6984697E2CA0A9CF3B7", "MD5", ""),
@@ -120,7 +121,7 @@ fn a_v2_signature_that_holds_is_called_so() {
             assert_eq!(found.verdict, Verdict::Holds { key }, "{found:?}");
             assert_eq!(found.method, method);
         } else {
-            // A request says how it is signed; this one does not.
+            // A request names its method; this one does not.
             assert_eq!(names(&found), ["hmac-for-md5"]);
         }
         assert!(!found.text.contains(API_KEY));
@@ -236,7 +237,7 @@ fn two_mistakes_together_are_both_named() {
 }
 
 #[test]
-fn the_wrong_key_of_two_and_a_key_with_a_space_are_told_apart() {
+fn another_key_and_a_key_with_white_space_are_named() {
     let text = "appid=wxd930ea5d5a258f4f&body=test&mch_id=10000100&nonce_str=ibuaiVcKdpRxkhJA&key=";
     let sign = md5(format!("{text}{API_KEY}").as_bytes());
     let document = document("test", "", &sign);
@@ -249,7 +250,7 @@ fn the_wrong_key_of_two_and_a_key_with_a_space_are_told_apart() {
         names(&explained(document.as_bytes(), &[spaced])),
         ["key-trimmed"]
     );
-    // The line end of a file is not the key's.
+    // The line end of a file is not a part of the key.
     let of_file = key("v2.key", &format!("{API_KEY}\r\n"));
     let found = explained(document.as_bytes(), &[of_file]);
     assert!(matches!(found.verdict, Verdict::Holds { .. }), "{found:?}");
@@ -269,7 +270,7 @@ fn white_space_and_line_ends_in_values_are_found() {
 }
 
 #[test]
-fn a_signature_that_no_known_mistake_gives_is_shown_beside_the_right_one() {
+fn an_unexplained_signature_is_shown_with_the_right_one() {
     let found = of_document("test", "", "00000000000000000000000000000000");
     let text = "appid=wxd930ea5d5a258f4f&body=test&mch_id=10000100&nonce_str=ibuaiVcKdpRxkhJA&key=";
     assert_eq!(found.text, format!("{text}(your key)"));
@@ -446,7 +447,8 @@ fn the_serial_of_another_key_and_another_key_are_named() {
     let message = request(&signature, &merchant_serial(), BODY);
     let keys = [key("platform", PLATFORM_KEY), key("merchant", MERCHANT_KEY)];
     assert_eq!(names(&explained(message.as_bytes(), &keys)), ["other-key"]);
-    // The certificate with the message's serial number is the one that is meant.
+    // The certificate with the message's serial number is the one that should
+    // have signed.
     let keys = [
         key("platform", PLATFORM_KEY),
         key("merchant", MERCHANT_CERTIFICATE),
@@ -523,7 +525,7 @@ fn notices_and_packages_of_v3_are_explained() {
     let found = explained(notice(&signature, BODY).as_bytes(), &platform);
     assert_eq!(found.form, Form::V3Answer);
     assert!(matches!(found.verdict, Verdict::Holds { .. }), "{found:?}");
-    // A framework has parsed and written the body before it was logged.
+    // A framework parsed the body and wrote it again before it was logged.
     let logged = r#"{"mchid": "1900000109", "description": "茶/cake", "amount": {"total": 1, "currency": "HKD"}}"#;
     assert_eq!(
         names(&explained(notice(&signature, logged).as_bytes(), &platform)),
@@ -551,7 +553,7 @@ fn notices_and_packages_of_v3_are_explained() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_by_name() {
+fn an_unreadable_message_is_refused_with_the_reason() {
     let refused = |message: &[u8]| block_on(explain(message, &[], &Native)).unwrap_err();
     assert_eq!(refused(b" \n"), Unreadable::Empty);
     assert_eq!(refused(b"hello"), Unreadable::Unknown);

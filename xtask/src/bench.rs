@@ -10,7 +10,8 @@ use crate::step;
 ///
 /// # Errors
 ///
-/// The program cannot be compiled, or a measurement failed: its own message is above.
+/// The program cannot be compiled, or a measurement failed; its own message has
+/// been printed.
 pub fn run(arguments: &[String]) -> Result<()> {
     let mut command = Command::new("cargo");
     command

@@ -1,7 +1,8 @@
 //! Builds the checkout page (`dist/`) and the two Workers (`edge/build/`, `sandbox/build/`).
 //!
-//! What to recompile is cargo's decision. What follows — bindings, optimising, bundling — is skipped when cargo's
-//! result and everything else that goes in are as they were.
+//! cargo decides what to recompile. The steps after it (bindings, optimising,
+//! bundling) are skipped when cargo's result and every other input are
+//! unchanged.
 
 use std::{
     fs,
@@ -19,7 +20,7 @@ use crate::{
     wasm::{with_short_names, without_names},
 };
 
-/// Builds `parts` and prints how big they are.
+/// Builds `parts` and prints their sizes.
 ///
 /// # Errors
 ///
@@ -48,7 +49,8 @@ fn worker(part: Part) -> Result<()> {
     }
     step::run(
         &bundle,
-        // Not optimised again: `wasm-opt -Oz` takes twenty seconds to make it larger as it is sent.
+        // Not optimised again: `wasm-opt -Oz` takes twenty seconds and makes
+        // the compressed module larger.
         tools::command(tools::WORKER_BUILD.path()?)?.args([directory, "--release", "--no-opt"]),
         "see worker-build's message above",
     )?;
@@ -56,9 +58,11 @@ fn worker(part: Part) -> Result<()> {
     part.stamp(&inputs)?.write()
 }
 
-/// Takes the functions' names out of a Worker's module, where they are a quarter of what is sent.
+/// Removes the functions' names from a Worker's module, where they are a
+/// quarter of what is uploaded.
 ///
-/// They stay in `target/xtask/ROOM.named.wasm`: a stack trace's `wasm-function[123]` is function 123 there.
+/// They stay in `target/xtask/PART.named.wasm`: `wasm-function[123]` of a stack
+/// trace is function 123 there.
 fn set_names_aside(part: Part) -> Result<()> {
     let module = part.directory().join("index_bg.wasm");
     let failed = |said: &dyn std::fmt::Display| {
@@ -88,14 +92,16 @@ fn page() -> Result<()> {
             .iter()
             .flat_map(|directory| files_below(&root.join(directory))),
     );
-    // Those are in the compiled module.
+    // The Rust files are inputs of the compiled module, which is an input
+    // itself.
     inputs.retain(|path| path.extension().is_none_or(|extension| extension != "rs"));
 
     if Part::Page.stamp(&inputs)?.is_current() {
         step::unchanged("bundle the page");
         return Ok(());
     }
-    // trunk publishes all bindings that it finds here, those of earlier versions of the page too.
+    // trunk publishes all bindings that it finds here, also those of earlier
+    // versions of the page.
     wipe(&target_directory()?.join("wasm-bindgen"))?;
     step::run(
         "bundle the page",
@@ -107,7 +113,8 @@ fn page() -> Result<()> {
     Part::Page.stamp(&inputs)?.write()
 }
 
-/// Gives short names to what the page's module and its script have of each other, in place.
+/// Shortens, in place, the names that the page's module and its script use for
+/// each other's functions.
 fn shorten_names() -> Result<()> {
     let failed = |said: &dyn std::fmt::Display| {
         Failure::new(
@@ -131,9 +138,10 @@ fn shorten_names() -> Result<()> {
         .map_err(|error| failed(&error))
 }
 
-/// Makes the page's JavaScript and CSS small, in place.
+/// Minifies the page's JavaScript and CSS, in place.
 ///
-/// Their names say which content they had before this, which is as good: the same content is minified to the same.
+/// The hashes in their file names are those of the content before. That is
+/// sufficient: the same content is always minified to the same result.
 fn minify(dist: &Path) -> Result<()> {
     let mut files = files_below(dist);
     files.retain(|path| {
@@ -157,7 +165,8 @@ fn minify(dist: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compiles a package to WebAssembly, as trunk and worker-build will ask for it; returns where the module is.
+/// Compiles a package to WebAssembly with the options that trunk and
+/// worker-build use; returns the path of the module.
 fn compile(package: &str, selected: &[&str]) -> Result<PathBuf> {
     step::run(
         &format!("compile {package}"),

@@ -1,4 +1,5 @@
-//! Whether a result is still what its inputs would give: then making it again is skipped.
+//! Knows whether a result is up to date with its inputs, so that it need not be
+//! made again.
 
 use std::{
     fs,
@@ -10,7 +11,8 @@ use testkit::{Failure, Result, paths};
 
 use crate::tools::CARGO_TOOLS;
 
-/// What went into a directory of results and what came out, remembered beside cargo's own results.
+/// The fingerprint of the inputs and of the results of one directory. The file
+/// that keeps it is next to cargo's own results.
 #[derive(Debug)]
 pub struct Stamp {
     file: PathBuf,
@@ -19,7 +21,8 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// For the directory `results`, made of the files `inputs` with the pinned tools; remembered in `file`.
+    /// For the directory `results`, which is made of the files `inputs` with
+    /// the pinned tools. `file` keeps the fingerprint.
     ///
     /// # Errors
     ///
@@ -36,13 +39,14 @@ impl Stamp {
         })
     }
 
-    /// Whether the results were made of the same inputs, and are unchanged since.
+    /// Whether the results were made of the same inputs, and are unchanged
+    /// since then.
     #[must_use]
     pub fn is_current(&self) -> bool {
         fs::read_to_string(&self.file).is_ok_and(|stamp| self.text().is_ok_and(|now| now == stamp))
     }
 
-    /// Remembers that the results were just made.
+    /// Stores the fingerprint of results that were just made.
     ///
     /// # Errors
     ///
@@ -70,11 +74,11 @@ impl Stamp {
     }
 }
 
-/// Tells these files, by name and content, from any others.
+/// A hash over the names and the contents of these files.
 ///
 /// # Errors
 ///
-/// One cannot be read.
+/// A file cannot be read.
 pub fn fingerprint(mut files: Vec<PathBuf>) -> Result<String> {
     files.sort();
     let mut hash = DefaultHasher::new();
@@ -91,7 +95,7 @@ pub fn fingerprint(mut files: Vec<PathBuf>) -> Result<String> {
     Ok(format!("{:016x}", hash.finish()))
 }
 
-/// Every file below a directory; none where it is missing.
+/// Every file below a directory; none when it does not exist.
 #[must_use]
 pub fn files_below(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

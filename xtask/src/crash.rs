@@ -6,23 +6,24 @@ use testkit::{Result, paths};
 
 use crate::{build, part::Part, setup, step};
 
-/// How long where nothing is said.
+/// The duration when the command line names none.
 const SECONDS: u64 = 60;
 
-/// What to run.
+/// The options of the command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Decides what the clients do.
+    /// The seed that decides what the clients do.
     pub seed: Option<u64>,
-    /// How long the gateway is loaded and killed.
+    /// How long the gateway is loaded and killed, in seconds.
     pub seconds: Option<u64>,
 }
 
-/// Kills the gateway under load, and compares WeChat's books with the gateway's.
+/// Kills the gateway under load, and compares WeChat's records with the
+/// gateway's.
 ///
 /// # Errors
 ///
-/// Something did not hold; what it was has been shown.
+/// An invariant was broken; which one has been printed.
 pub fn run(options: Options) -> Result<()> {
     setup::all()?;
     build::run(&Part::ALL)?;
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_run() {
+    fn the_options_become_arguments_of_the_test() {
         let run = |seed, seconds| arguments(Options { seed, seconds }).join(" ");
         assert_eq!(run(None, None), "--seed 1 --seconds 60");
         assert_eq!(run(Some(7), Some(600)), "--seed 7 --seconds 600");

@@ -1,4 +1,4 @@
-//! `cargo xtask dev`: everything, running, with a shop to try it in.
+//! `cargo xtask dev`: runs the gateway and the sandbox with a shop to try them.
 
 use std::{io::Write, path::PathBuf, sync::mpsc, time::Duration};
 
@@ -14,14 +14,15 @@ use testkit::{
 
 use crate::{build, part::Part, setup, step};
 
-/// What was asked for.
+/// The options of the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The gateway's port; the sandbox has the next three: for HTTP, and for TLS with each client certificate.
+    /// The gateway's port. The sandbox has the three ports after it: for HTTP,
+    /// and for TLS with each client certificate.
     pub port: u16,
     /// Print one line of JSON instead of a list.
     pub json: bool,
-    /// Forget what earlier runs stored.
+    /// Delete what earlier runs stored.
     pub fresh: bool,
 }
 
@@ -39,7 +40,7 @@ impl Default for Options {
 ///
 /// # Errors
 ///
-/// Any step's.
+/// Those of any step.
 pub fn run(options: Options) -> Result<()> {
     let ports = [1, 2, 3].map(|n| options.port.checked_add(n));
     let [Some(sandbox_port), Some(tls_port), Some(tls_port_2)] = ports else {
@@ -74,19 +75,21 @@ pub fn run(options: Options) -> Result<()> {
     until_stopped(&mut system.running)
 }
 
-/// Where a running system keeps its store, its log and its credentials. One for each port, so that two can run.
+/// The directory in which a running system keeps its store, its log and its
+/// credentials. Each port has its own, so that two systems can run at once.
 #[must_use]
 pub fn directory(name: &str) -> PathBuf {
     paths::root().join(".dev").join(name)
 }
 
-/// Prints one line to standard output at once: a script waits for it.
+/// Prints one line to standard output and flushes it, because a script waits
+/// for it.
 pub(crate) fn print_line(line: &Value) {
     println!("{line}");
     let _ = std::io::stdout().flush();
 }
 
-/// Returns at Ctrl-C, or fails when the system ends by itself.
+/// Returns at Ctrl-C, or fails when the system ends without it.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: the parsers of external input, given malformed bytes (`docs/fuzzing.md`).
+//! `cargo xtask fuzz`: gives malformed bytes to the parsers of external input
+//! (`docs/fuzzing.md`).
 
 use std::process::Command;
 
@@ -6,20 +7,21 @@ use testkit::{Result, paths};
 
 use crate::step;
 
-/// What to run.
+/// The options of the command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Decides the inputs; another each time where nothing is said.
+    /// The seed that decides the inputs. Without it, every run chooses another
+    /// one.
     pub seed: Option<u64>,
-    /// How long; a minute where nothing is said.
+    /// The duration in seconds; a minute by default.
     pub seconds: Option<u64>,
 }
 
-/// Fuzzes every target in turn.
+/// Fuzzes every target, one after the other.
 ///
 /// # Errors
 ///
-/// A target did not take an input, which has been shown.
+/// A target panicked on an input, which has been printed.
 pub fn run(options: Options) -> Result<()> {
     let mut command = Command::new("cargo");
     command.current_dir(paths::root());
@@ -46,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_run() {
+    fn the_options_become_arguments_of_the_test() {
         let run = |seed, seconds| arguments(Options { seed, seconds }).join(" ");
         assert_eq!(run(None, None), "");
         assert_eq!(run(Some(7), Some(600)), "--seed 7 --seconds 600");

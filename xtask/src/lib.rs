@@ -1,17 +1,18 @@
 //! The developer's commands: `cargo xtask dev`, `build`, `test`, `bench`, `sandbox`,
 //! `simulate`, `crash`, `fuzz`, `native`.
 //!
-//! In scope: getting the pinned tools, building the page and the two Workers, and starting what the other crates do:
-//! the system of `testkit`, the tests, the simulation, the benchmarks of `bench`. Not in scope: anything that a
-//! merchant's deployment runs.
+//! In scope: installing the pinned tools, building the page and the two
+//! Workers, and starting what the other crates provide: the system of
+//! `testkit`, the tests, the simulation, the benchmarks of `bench`. Not in
+//! scope: anything that a merchant's deployment runs.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | [`setup`] | installs what is missing, and only that |
-//! | [`tools`] | the tools from crates.io: which, which versions, where they are |
-//! | [`build`], [`build_cache`], [`part`], [`size`], [`wasm`] | the page and the Workers: made when something changed, and measured |
+//! | [`setup`] | installs the tools that are missing |
+//! | [`tools`] | the tools from crates.io: their versions and where they are installed |
+//! | [`build`], [`build_cache`], [`part`], [`size`], [`wasm`] | build the page and the Workers when an input has changed, and measure them |
 //! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`crash`], [`fuzz`], [`bench`], [`native`] | the commands |
-//! | [`step`] | progress |
+//! | [`step`] | shows the progress |
 
 #![allow(
     clippy::print_stdout,

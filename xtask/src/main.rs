@@ -134,7 +134,7 @@ fn flags(arguments: &[String], port: &mut u16, json: &mut bool, fresh: &mut bool
     Ok(())
 }
 
-/// Reads numbers by name, as `--seed N`.
+/// Reads options with numbers, such as `--seed N`.
 fn numbers<const N: usize>(arguments: &[String], names: [&str; N]) -> Result<[Option<u64>; N]> {
     let mut numbers = [None; N];
     for pair in arguments.chunks(2) {

@@ -1,4 +1,4 @@
-//! What is built, and where it lies.
+//! The parts that are built, and where their files are.
 
 use std::{path::PathBuf, process::Command};
 
@@ -7,7 +7,7 @@ use testkit::{Failure, Result, paths};
 
 use crate::build_cache::{Stamp, files_below};
 
-/// What can be built by itself.
+/// A part that can be built alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The checkout page.
@@ -19,7 +19,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// Everything, in the order in which it is built.
+    /// All parts, in the order in which they are built.
     pub const ALL: [Self; 3] = [Self::Page, Self::Edge, Self::Sandbox];
 
     /// The part with this name: `page`, `edge`, `sandbox`.
@@ -28,7 +28,7 @@ impl Part {
         Self::ALL.into_iter().find(|part| part.name() == name)
     }
 
-    /// Its name, which is its crate's where it has one.
+    /// Its name, which is the name of its crate if it has one.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Part {
         }
     }
 
-    /// What a payer or Cloudflare is sent of it.
+    /// The files of it that are sent to a payer or uploaded to Cloudflare.
     #[must_use]
     pub fn files(self) -> Vec<PathBuf> {
         let sent: &[&str] = match self {
@@ -50,7 +50,7 @@ impl Part {
         files
     }
 
-    /// Where it is built.
+    /// The directory in which it is built.
     #[must_use]
     pub fn directory(self) -> PathBuf {
         let root = paths::root();
@@ -60,7 +60,7 @@ impl Part {
         }
     }
 
-    /// What it was made of, remembered.
+    /// The record of the inputs from which it was made.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Part {
         Stamp::new(self.beside("stamp")?, self.directory(), inputs)
     }
 
-    /// A file of ours about this part, beside cargo's own results.
+    /// Our own file about this part, next to cargo's results.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl Part {
     }
 }
 
-/// Where cargo puts its results.
+/// The directory of cargo's results.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! `cargo xtask sandbox`: WeChat's side alone, for those who test their own WeChat Pay code.
+//! `cargo xtask sandbox`: runs the sandbox alone, for developers who test their
+//! own WeChat Pay code.
 
 use serde_json::{Value, json};
 
@@ -16,14 +17,14 @@ use crate::{
     setup, step,
 };
 
-/// What was asked for.
+/// The options of the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The sandbox's port.
     pub port: u16,
     /// Print one line of JSON instead of a list.
     pub json: bool,
-    /// Forget what earlier runs stored.
+    /// Delete what earlier runs stored.
     pub fresh: bool,
 }
 
@@ -41,7 +42,7 @@ impl Default for Options {
 ///
 /// # Errors
 ///
-/// Any step's.
+/// Those of any step.
 pub fn run(options: Options) -> Result<()> {
     workerd::must_be_free(options.port)?;
     setup::all()?;

@@ -1,4 +1,5 @@
-//! Gets what is missing, and only that: the WebAssembly target, the npm tools, the cargo tools, a browser.
+//! Installs what is missing: the WebAssembly target, the npm tools, the cargo
+//! tools, a browser.
 
 use std::{env, fs, path::PathBuf, process::Command};
 
@@ -13,9 +14,11 @@ use crate::{
     tools::{self, CARGO_TOOLS, CargoTool, WASM},
 };
 
-/// What every command needs: the target, and the tools that build and run the system.
+/// Installs what every command needs: the target, and the tools that build and
+/// run the system.
 ///
-/// Quick when nothing is missing: a few files are looked at and no program is started but `rustc`.
+/// Fast when nothing is missing: it looks at a few files and starts no program
+/// but `rustc`.
 ///
 /// # Errors
 ///
@@ -26,7 +29,7 @@ pub fn all() -> Result<()> {
     CARGO_TOOLS.iter().try_for_each(cargo_tool)
 }
 
-/// A target of the compiler.
+/// Installs a target of the compiler.
 ///
 /// # Errors
 ///
@@ -45,7 +48,7 @@ pub fn target(triple: &str) -> Result<()> {
     Ok(())
 }
 
-/// `rustfmt` and `clippy`, which only the tests need.
+/// Installs `rustfmt` and `clippy`, which only the tests need.
 ///
 /// # Errors
 ///
@@ -71,7 +74,7 @@ pub fn linters() -> Result<()> {
     Ok(())
 }
 
-/// Where the compiler lives.
+/// The directory of the compiler.
 fn toolchain() -> Result<PathBuf> {
     let advice = "install Rust with rustup";
     let output = Command::new("rustc")
@@ -91,7 +94,7 @@ fn toolchain() -> Result<PathBuf> {
     ))
 }
 
-/// The tools in `node_modules`, exactly as `package-lock.json` has them.
+/// Installs the tools in `node_modules`, exactly those of `package-lock.json`.
 fn npm() -> Result<()> {
     let root = paths::root();
     let wanted = fingerprint(
@@ -118,7 +121,8 @@ fn npm() -> Result<()> {
     node()
 }
 
-/// Says so when neither npm nor the machine has a Node.js that is new enough for `wrangler`.
+/// Fails when neither npm nor the machine has a Node.js that is new enough for
+/// `wrangler`.
 fn node() -> Result<()> {
     const OLDEST: (u32, u32) = (22, 12);
     let said = Command::new("node")
@@ -154,12 +158,12 @@ fn search_path() -> std::ffi::OsString {
     env::join_paths(directories).unwrap_or(machine.clone())
 }
 
-/// A program from crates.io, built once for each version and user.
+/// Installs a program from crates.io, built once for each version and user.
 fn cargo_tool(tool: &CargoTool) -> Result<()> {
     if tool.path()?.exists() {
         return Ok(());
     }
-    // Not optimised: it would take much longer to build them than they could ever save here.
+    // Not optimised: that would take much longer than it could ever save.
     step::run(
         &format!(
             "install {} {}, some minutes once",
@@ -179,7 +183,8 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
             .arg("--target-dir")
             .arg(tools::cache()?.join("target"))
             .current_dir(paths::root())
-            // The tools are built by the installed compiler, for this machine, regardless of what the caller is building.
+            // The tools run on this machine and are built with the installed
+            // compiler, whatever target the caller builds for.
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("CARGO_BUILD_TARGET")
             .env_remove("RUSTFLAGS"),
@@ -192,7 +197,7 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
 ///
 /// # Errors
 ///
-/// There is none, and it could not be installed.
+/// There is no browser, and it could not be installed.
 pub fn browser() -> Result<Browser> {
     if let Ok(found) = paths::browser() {
         return Ok(found);

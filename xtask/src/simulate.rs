@@ -1,6 +1,7 @@
 //! `cargo xtask simulate`: the whole system under simulation (`docs/simulation.md`).
 //!
-//! With `--mutants` known mistakes are made in a copy of the sources, one by one, to see that each is caught.
+//! With `--mutants` it makes known mistakes in a copy of the sources, one by
+//! one, and checks that the simulation finds each.
 
 pub mod mutants;
 pub mod pattern;
@@ -17,21 +18,22 @@ use crate::{build_cache, part, step};
 use mutants::{Change, MUTANTS, Mutant};
 use pattern::{Source, has_tokens};
 
-/// How many seeds run where nothing is said.
+/// The number of seeds when the command line names none.
 const SEEDS: u64 = 10_000;
 
-/// So many seeds at most until a mistake must have been caught.
+/// The number of seeds within which a mistake must be found.
 const SEEDS_FOR_A_MUTANT: u64 = 30_000;
 
-/// What is not copied.
+/// Directories that are not copied.
 const NOT_SOURCES: [&str; 5] = ["target", "node_modules", ".git", "build", "dist"];
 
-/// What to run.
+/// The options of the command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The first seed; alone, the only one, and what happens in it is shown.
+    /// The first seed. Without `seeds` it is the only one, and its events are
+    /// printed.
     pub seed: Option<u64>,
-    /// How many.
+    /// The number of seeds.
     pub seeds: Option<u64>,
 }
 
@@ -39,7 +41,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// A seed broke an invariant; its history was shown.
+/// A seed broke an invariant; its history has been printed.
 pub fn run(options: Options) -> Result<()> {
     let mut command = cargo(paths::root());
     command.args(["run", "--quiet", "--profile", "simulate"]);
@@ -52,11 +54,12 @@ pub fn run(options: Options) -> Result<()> {
     )
 }
 
-/// Visits every state of the model of an order (`order/tests/model/`) within bounds that the tests have no time for.
+/// Visits every state of the model of an order (`order/tests/model/`), within
+/// larger bounds than the tests have time for.
 ///
 /// # Errors
 ///
-/// A rule is broken; the story of it was shown.
+/// A rule is broken; the steps that led there have been printed.
 pub fn explore() -> Result<()> {
     let mut command = cargo(paths::root());
     command.args(["test", "--quiet", "--profile", "simulate"]);
@@ -85,12 +88,12 @@ fn arguments(options: Options) -> Vec<String> {
         .collect()
 }
 
-/// Makes each mistake and runs seeds until it is caught. Prints a table.
+/// Makes each mistake and runs seeds until one of them fails. Prints a table.
 ///
 /// # Errors
 ///
-/// A mistake that nothing catches, that does not compile, or that no longer fits the sources; or the sources
-/// themselves do not hold.
+/// No seed found a mistake, a mistake does not compile, or its pattern does not
+/// fit the sources; or a seed fails without any mistake.
 pub fn mutants() -> Result<()> {
     let place = part::target_directory()?.join("mutants");
     let sources = place.join("sources");
@@ -143,7 +146,7 @@ pub fn mutants() -> Result<()> {
     }
 }
 
-/// The file of a change below `root`, and its text with the change made.
+/// The file below `root` that a change concerns, and its text after the change.
 ///
 /// # Errors
 ///
@@ -191,7 +194,8 @@ fn compile(sources: &Path, place: &Path, what: &str) -> Result<PathBuf> {
     command.args(["build", "--quiet", "--profile", "simulate"]);
     command.args(["--package", "simulation", "--bin", "simulate"]);
     command.arg("--target-dir").arg(&target);
-    // In small pieces, of which a mistake changes few.
+    // Many small codegen units: a mistake changes few of them, and only those
+    // are compiled again.
     command.env("CARGO_PROFILE_SIMULATE_CODEGEN_UNITS", "256");
     step::run(
         &format!("compile: {what}"),
@@ -201,7 +205,7 @@ fn compile(sources: &Path, place: &Path, what: &str) -> Result<PathBuf> {
     Ok(target.join("simulate/simulate"))
 }
 
-/// Runs seeds: whether they hold, and what was said.
+/// Runs seeds: whether all passed, and what the program printed.
 fn seeds(binary: &Path, seeds: u64) -> Result<(bool, String)> {
     let mut command = Command::new(binary);
     command.args(["--seed", "0", "--seeds", &seeds.to_string()]);
@@ -210,7 +214,7 @@ fn seeds(binary: &Path, seeds: u64) -> Result<(bool, String)> {
     Ok((output.status.success(), said))
 }
 
-/// Copies what differs, so that cargo compiles only that anew.
+/// Copies only the files that differ, so that cargo compiles only those again.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).map_err(|error| not_read(to, &error))?;
     for entry in fs::read_dir(from).map_err(|error| not_read(from, &error))? {
@@ -270,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_run() {
+    fn the_options_become_arguments_of_the_test() {
         let run = |seed, seeds| arguments(Options { seed, seeds }).join(" ");
         assert_eq!(run(None, None), "--seeds 10000");
         assert_eq!(run(Some(7), None), "--seed 7");

@@ -1,4 +1,4 @@
-//! How big the results are as they are sent.
+//! The compressed sizes of the results.
 
 use std::{
     path::PathBuf,
@@ -9,20 +9,22 @@ use testkit::{Failure, Result, paths};
 
 use crate::{part::Part, step, tools};
 
-/// The size of a file, and of what is sent of it.
+/// The size of a file, before and after compression.
 #[derive(Debug)]
 pub struct Size {
-    /// What it belongs to.
+    /// The part to which it belongs.
     pub part: Part,
-    /// Where it is.
+    /// Its path.
     pub file: PathBuf,
     /// Its bytes.
     pub bytes: u64,
-    /// Its bytes compressed: with brotli for the page, as browsers ask for it; with gzip for a Worker, as Cloudflare counts it.
+    /// Its bytes when compressed: with brotli for the page, as browsers ask for
+    /// it; with gzip for a Worker, as Cloudflare counts it.
     pub sent: u64,
 }
 
-/// Measures `parts` as they are now. Node.js compresses: nothing else here needs to.
+/// Measures `parts` as they are built now. Node.js compresses, so that no other
+/// library is needed.
 ///
 /// # Errors
 ///
@@ -31,7 +33,7 @@ pub fn measure(parts: &[Part]) -> Result<Vec<Size>> {
     let files: Vec<(Part, PathBuf)> = parts
         .iter()
         .flat_map(|part| part.files().into_iter().map(|file| (*part, file)))
-        // It runs on merchants' pages, and no payer's page loads it.
+        // This script runs on merchants' own pages; no page of ours loads it.
         .filter(|(_, file)| !file.ends_with("weceive-pay.js"))
         .collect();
     let methods = files.iter().map(|(part, file)| (compression(*part), file));
@@ -48,7 +50,7 @@ pub fn measure(parts: &[Part]) -> Result<Vec<Size>> {
         .collect())
 }
 
-/// How many bytes are sent of a text, with brotli.
+/// The size of a text compressed with brotli, in bytes.
 ///
 /// # Errors
 ///
@@ -74,7 +76,8 @@ pub fn brotli(text: &[u8]) -> Result<u64> {
     Ok(counted?.first().map_or(0, |(_, sent)| *sent))
 }
 
-/// The bytes of each file, and how many they are compressed so.
+/// The size of each file before and after compression; `files` has the method
+/// of compression for each.
 fn compress<'a>(
     files: impl IntoIterator<Item = (&'static str, &'a PathBuf)>,
 ) -> Result<Vec<(u64, u64)>> {
@@ -124,7 +127,7 @@ pub fn print(parts: &[Part]) -> Result<()> {
     Ok(())
 }
 
-/// How it is compressed on its way.
+/// The compression with which a part is sent.
 fn compression(part: Part) -> &'static str {
     match part {
         Part::Page => "brotli",

@@ -1,6 +1,7 @@
 //! One line of progress for each step, on standard error.
 //!
-//! Standard output is left to the results, so that `--json` prints JSON and nothing else.
+//! Standard output has only the results, so that `--json` prints JSON and
+//! nothing else.
 
 use std::{
     ffi::OsStr,
@@ -13,19 +14,22 @@ use std::{
 
 use testkit::{Failure, Result};
 
-/// How much of a failed command's output is shown: enough for one compiler error or stack trace.
+/// The number of lines that are shown of a failed command's output: enough for
+/// one compiler error or stack trace.
 const SHOWN_LINES: usize = 60;
 
-/// Where output is not a terminal, a long step says that it is alive this often.
+/// When the output is not a terminal, a long step prints its time at this
+/// interval.
 const ALIVE_SECONDS: u64 = 60;
 
-/// Runs `command`, keeping its output to itself; returns its standard output.
+/// Runs `command` without showing its output; returns its standard output.
 ///
 /// `step` is a verb phrase: "compile the gateway".
 ///
 /// # Errors
 ///
-/// The command could not be started, or ended with an error; `advice` says what to do then.
+/// The command could not be started, or ended with an error; `advice` says what
+/// the developer can do then.
 pub fn run(step: &str, command: &mut Command, advice: &str) -> Result<String> {
     let typed = shown(command);
     let failed = |said: String| Failure {
@@ -74,7 +78,8 @@ pub fn run(step: &str, command: &mut Command, advice: &str) -> Result<String> {
     }
 }
 
-/// Runs `command` with its output on ours: for commands whose output is what the developer came for.
+/// Runs `command` and shows its output: for commands whose output is the
+/// result.
 ///
 /// # Errors
 ///
@@ -99,7 +104,7 @@ pub fn show(step: &str, command: &mut Command, advice: &str) -> Result<()> {
     })
 }
 
-/// Does `work`, showing it as a step.
+/// Does `work` and shows it as a step.
 ///
 /// # Errors
 ///
@@ -111,12 +116,13 @@ pub fn of<T>(step: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     outcome
 }
 
-/// Says that a step needed nothing done.
+/// Prints that a step had nothing to do.
 pub fn unchanged(step: &str) {
     eprintln!("✓ {step} (unchanged)");
 }
 
-/// A line that counts the seconds while a step runs, and stays with the total when it has ended.
+/// A line that counts the seconds while a step runs, and keeps the total when
+/// it has ended.
 struct Line {
     step: String,
     began: Instant,
@@ -185,7 +191,7 @@ pub fn elapsed(time: Duration) -> String {
     }
 }
 
-/// The command as one could type it here.
+/// The command as a developer could type it here.
 pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let typed = words.map(quoted).collect::<Vec<_>>().join(" ");
@@ -214,7 +220,7 @@ fn not_started(command: &Command, error: &std::io::Error) -> String {
     )
 }
 
-/// How a command that failed ended.
+/// The status or the signal with which a failed command ended.
 pub(crate) fn ended(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("(it ended with code {code})"),
@@ -222,7 +228,8 @@ pub(crate) fn ended(status: ExitStatus) -> String {
     }
 }
 
-/// Reads a pipe to its end on a thread of its own, so that the child never waits for us.
+/// Reads a pipe to its end on another thread, so that the child never waits for
+/// us.
 fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -233,7 +240,8 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String>
     })
 }
 
-/// The end of what a command said: its errors, or its output where it had no errors.
+/// The end of a command's output: of its errors, or of its standard output when
+/// it printed no errors.
 fn tail(stderr: &str, stdout: &str) -> String {
     let said = if stderr.trim().is_empty() {
         stdout
@@ -265,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_shows_the_command_its_last_words_and_the_advice() {
+    fn a_failure_shows_the_command_its_output_and_the_advice() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo the reason >&2; exit 3"]);
         let failure = run("try", &mut command, "try again").unwrap_err();

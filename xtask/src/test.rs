@@ -1,6 +1,7 @@
-//! `cargo xtask test`: everything that must pass before a change lands.
+//! `cargo xtask test`: every check that must pass before a change lands.
 //!
-//! With a filter, only the tests whose names contain it, on what is built; formatting, lints and deployment wait.
+//! With a filter it runs only the tests whose names contain it, on what is
+//! built, without the checks of format, lints and deployment.
 
 use std::{
     io::{BufRead, BufReader},
@@ -28,13 +29,14 @@ use crate::{
 /// The packages that run on WebAssembly.
 const WASM_PACKAGES: [&str; 3] = ["edge", "sandbox", "app"];
 
-/// The packages that decide about money. They know no runtime, so that their tests run anywhere.
+/// The packages that decide about money. They use no runtime, so that their
+/// tests run anywhere.
 const CORES: [&str; 3] = ["order", "wechatpay", "checkout"];
 
-/// The WebAssembly target on which tests run as they stand, under Node.js.
+/// The WebAssembly target on which tests run unchanged, under Node.js.
 const WASI: &str = "wasm32-wasip1";
 
-/// Runs the checks, the cheapest first, and the tests last.
+/// Runs the checks, the fastest first and the tests last.
 ///
 /// # Errors
 ///
@@ -43,7 +45,8 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     setup::all()?;
     setup::target(WASI)?;
     let browser = setup::browser()?;
-    // The test of licences reads the manifests of every platform's dependencies, offline.
+    // The test of licences reads, offline, the manifests of every platform's
+    // dependencies.
     step::run(
         "fetch the dependencies of every platform",
         cargo().args(["fetch", "--locked"]),
@@ -100,7 +103,7 @@ fn lint() -> Result<()> {
     Ok(())
 }
 
-/// What a deployment would upload, as far as it can be checked without Cloudflare.
+/// Checks the deployment as far as that is possible without Cloudflare.
 fn deploy_dry_run() -> Result<()> {
     let out = target_directory()?.join("xtask/deploy");
     step::run(
@@ -114,14 +117,15 @@ fn deploy_dry_run() -> Result<()> {
     Ok(())
 }
 
-/// Every package's tests on this machine, and the cores' on WebAssembly too, where they will run: with 32-bit
-/// addresses. Both run even when one fails.
+/// Runs every package's tests on this machine, and the core packages' on
+/// WebAssembly too: they are deployed there, with 32-bit addresses. Both run
+/// even when one fails.
 fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
     let mut counts = Counts::default();
 
     let mut wasm = tools::command("cargo")?;
-    // Node 20's fast calls into WASI damage the heap of a program whose memory has grown: the program passes and Node
-    // ends with a segmentation fault.
+    // Node 20's fast calls into WASI damage the heap of a program whose memory
+    // has grown: the program passes, and Node ends with a segmentation fault.
     let runner = [
         "node",
         "--no-warnings",
@@ -166,14 +170,15 @@ fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
         )),
         _ => Ok(()),
     });
-    // Where something did not compile, the count would be of nothing.
+    // When something did not compile, there is nothing to count.
     if outcome.is_ok() || counts.failed > 0 {
         println!("\n{counts}");
     }
     outcome
 }
 
-/// The Mini Program kit's tests in WeChat's simulator, against a gateway and a sandbox of their own.
+/// Runs the tests of the Mini Program kit in WeChat's simulator, with a gateway
+/// and a sandbox of their own.
 fn mini_program(filter: Option<&str>, counts: &mut Counts) -> Result<()> {
     let directory = dev::directory("miniprogram");
     wipe(&directory)?;
@@ -209,7 +214,7 @@ fn mini_program(filter: Option<&str>, counts: &mut Counts) -> Result<()> {
     )
 }
 
-/// Runs tests, their output passed on as it comes, and counts them.
+/// Runs tests, shows their output at once, and counts them.
 fn counted(step: &str, command: &mut Command, counts: &mut Counts) -> Result<()> {
     let typed = step::shown(command);
     let failed = |said: String| Failure {
@@ -245,7 +250,7 @@ fn counted(step: &str, command: &mut Command, counts: &mut Counts) -> Result<()>
     }
 }
 
-/// Tests counted over all packages.
+/// The numbers of tests over all packages.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     passed: u64,
@@ -254,8 +259,9 @@ struct Counts {
 }
 
 impl Counts {
-    /// Adds cargo's `test result: ok. 12 passed; 0 failed; 1 ignored; …` and Node.js's `ℹ pass 12`; any other line
-    /// adds nothing.
+    /// Adds the numbers of cargo's line `test result: ok. 12 passed; 0 failed;
+    /// 1 ignored; …` or of Node.js's line `ℹ pass 12`. Any other line adds
+    /// nothing.
     fn read(&mut self, line: &str) {
         let mut words = line.strip_prefix("ℹ ").unwrap_or_default().split(' ');
         if let (Some(what), Some(Ok(count))) = (words.next(), words.next().map(str::parse::<u64>)) {
@@ -309,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_are_added_up() {
+    fn the_results_of_all_packages_are_added() {
         let mut counts = Counts::default();
         counts.read("running 3 tests");
         counts.read("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s");

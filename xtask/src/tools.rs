@@ -1,8 +1,9 @@
-//! Which tools are used, in which versions, and where cargo installs them.
+//! The tools, their versions, and where cargo installs them.
 //!
-//! Three come from crates.io and live in a cache of the user, one directory for each version, so that a fresh
-//! clone finds what an earlier one installed. The rest come from npm and live in `node_modules`; their versions
-//! are in `package.json`.
+//! Three come from crates.io. They are in a cache of the user, one directory
+//! for each version, so that a fresh clone finds what an earlier one installed.
+//! The others come from npm and are in `node_modules`; `package.json` has their
+//! versions.
 
 use std::{env, ffi::OsString, path::PathBuf, process::Command};
 
@@ -41,13 +42,14 @@ pub const WORKER_BUILD: CargoTool = CargoTool {
     version: "0.8.7",
 };
 
-/// All of them, the quickest to build first.
+/// All of them, the fastest to build first.
 pub const CARGO_TOOLS: [CargoTool; 3] = [WASM_BINDGEN, WORKER_BUILD, TRUNK];
 
 /// The target that the page and the Workers are compiled to.
 pub const WASM: &str = "wasm32-unknown-unknown";
 
-/// Where tools are kept between clones: `$XDG_CACHE_HOME/weceive`, or `~/.cache/weceive`.
+/// The directory in which clones share tools: `$XDG_CACHE_HOME/weceive`, or
+/// `~/.cache/weceive`.
 ///
 /// # Errors
 ///
@@ -71,7 +73,7 @@ pub fn cache() -> Result<PathBuf> {
 }
 
 impl CargoTool {
-    /// The directory that `cargo install --root` was or will be given.
+    /// The directory for `cargo install --root`.
     ///
     /// # Errors
     ///
@@ -80,7 +82,7 @@ impl CargoTool {
         Ok(cache()?.join(format!("{}-{}", self.package, self.version)))
     }
 
-    /// Where the program is once it is installed.
+    /// The path of the installed program.
     ///
     /// # Errors
     ///
@@ -90,7 +92,7 @@ impl CargoTool {
     }
 }
 
-/// A command that finds every pinned tool, and nothing else by the same names.
+/// A command whose `PATH` begins with the pinned tools.
 ///
 /// # Errors
 ///
@@ -100,7 +102,7 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Result<Command> {
     command
         .current_dir(paths::root())
         .env("PATH", path()?)
-        // worker-build would download these where it is not told.
+        // Without these variables, worker-build would download the programs.
         .env("WASM_BINDGEN_BIN", WASM_BINDGEN.path()?)
         .env("WASM_OPT_BIN", paths::npm_program("wasm-opt"))
         .env("ESBUILD_BIN", paths::esbuild()?)
@@ -108,7 +110,7 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Result<Command> {
     Ok(command)
 }
 
-/// Runs the pinned `wrangler`, with a Node.js that it accepts.
+/// Runs the pinned `wrangler`, with a Node.js that is new enough for it.
 ///
 /// # Errors
 ///
@@ -121,7 +123,7 @@ pub fn wrangler(arguments: &[String]) -> Result<()> {
     )
 }
 
-/// `PATH` with the pinned tools first.
+/// `PATH`, with the pinned tools first.
 fn path() -> Result<OsString> {
     let mut directories = Vec::from_iter(paths::node_directory());
     directories.push(paths::root().join("node_modules/.bin"));
@@ -142,7 +144,8 @@ fn path() -> Result<OsString> {
 mod tests {
     use super::*;
 
-    /// The version that `Cargo.toml` gives for a crate, as in `worker = { version = "=0.8.7", … }`.
+    /// The version of a crate in `Cargo.toml`, as in `worker = { version =
+    /// "=0.8.7", … }`.
     fn pinned(manifest: &str, name: &str) -> String {
         let line = manifest
             .lines()
@@ -153,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn the_tools_match_the_crates_they_belong_to() {
+    fn the_tools_have_the_versions_of_their_crates() {
         let manifest = std::fs::read_to_string(paths::root().join("Cargo.toml")).unwrap();
         assert_eq!(WASM_BINDGEN.version, pinned(&manifest, "wasm-bindgen"));
         assert_eq!(WORKER_BUILD.version, pinned(&manifest, "worker"));
     }
 
     #[test]
-    fn trunk_is_told_the_versions_that_are_installed() {
+    fn trunk_uses_the_installed_versions() {
         let trunk = std::fs::read_to_string(paths::root().join("Trunk.toml")).unwrap();
         let npm = std::fs::read_to_string(paths::root().join("package.json")).unwrap();
         assert!(trunk.contains(&format!("wasm_bindgen = \"{}\"", WASM_BINDGEN.version)));
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn every_npm_package_is_pinned_and_none_names_where_it_came_from() {
+    fn every_npm_package_is_pinned_without_a_registry_address() {
         let npm = std::fs::read_to_string(paths::root().join("package.json")).unwrap();
         let npm: serde_json::Value = serde_json::from_str(&npm).unwrap();
         for group in ["devDependencies", "optionalDependencies"] {

@@ -1,11 +1,12 @@
-//! The little that must be known of a WebAssembly module's form.
+//! The parts of a WebAssembly module's format that the build must know.
 
 use std::collections::HashMap;
 
-/// A module without its custom section `name`; nothing else is touched.
+/// A module without its custom section `name`; everything else is unchanged.
 ///
-/// A module is a header of eight bytes and then sections: a kind, a length, and that many bytes. Those of kind 0
-/// begin with their own name's length and name.
+/// A module is a header of eight bytes and then sections: a kind, a length, and
+/// that many bytes. A section of kind 0 begins with the length of its own name
+/// and the name.
 #[must_use]
 pub fn without_names(module: &[u8]) -> Option<Vec<u8>> {
     const NAME: &[u8] = b"\x04name";
@@ -25,9 +26,11 @@ pub fn without_names(module: &[u8]) -> Option<Vec<u8>> {
     Some(kept)
 }
 
-/// A module and the script that wasm-bindgen wrote for it, with short names for what the one has of the other.
+/// A module and the script that wasm-bindgen wrote for it, with shorter names
+/// for the functions that they import from each other.
 ///
-/// Half of each name is a hash, which does not compress: they are a seventh of all that is sent of a page.
+/// Half of each name is a hash, which cannot be compressed: the names are a
+/// seventh of all that is sent of a page.
 #[must_use]
 pub fn with_short_names(module: &[u8], script: &str) -> Option<(Vec<u8>, String)> {
     const IMPORTS: u8 = 2;
@@ -50,12 +53,13 @@ pub fn with_short_names(module: &[u8], script: &str) -> Option<(Vec<u8>, String)
     Some((renamed, names.in_script(script)))
 }
 
-/// The names that were found, and those that they have now.
+/// The old names, with the new name of each.
 #[derive(Debug, Default)]
 struct ShortNames(HashMap<String, String>);
 
 impl ShortNames {
-    /// `__wbg_then_c949d5a25a4e78f8` is `$a`, the next `$b`. Names of one word stay.
+    /// The first name, such as `__wbg_then_c949d5a25a4e78f8`, becomes `$a`, the
+    /// next `$b`. A name without `_` stays.
     fn of(&mut self, name: &str) -> String {
         if !name.contains('_') {
             return name.to_owned();
@@ -74,7 +78,8 @@ impl ShortNames {
         short.clone()
     }
 
-    /// A list of a module's name, a name, and what it is: a function by its type's number.
+    /// Renames a module's imports. Each is the name of a module, a name, and
+    /// what it is; a function has the number of its type.
     fn in_imports(&mut self, section: &[u8]) -> Option<Vec<u8>> {
         let (count, mut rest) = leb128(section)?;
         let mut renamed = Vec::new();
@@ -91,7 +96,7 @@ impl ShortNames {
         rest.is_empty().then_some(renamed)
     }
 
-    /// A list of a name, what it is, and its number.
+    /// Renames a module's exports. Each is a name, what it is, and its number.
     fn in_exports(&mut self, section: &[u8]) -> Option<Vec<u8>> {
         let (count, mut rest) = leb128(section)?;
         let mut renamed = Vec::new();
@@ -106,7 +111,7 @@ impl ShortNames {
         rest.is_empty().then_some(renamed)
     }
 
-    /// Every word of the script that is one of the names.
+    /// Renames each word of the script that is one of the names.
     fn in_script(&self, script: &str) -> String {
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
         let mut renamed = String::with_capacity(script.len());
@@ -122,7 +127,7 @@ impl ShortNames {
     }
 }
 
-/// Bytes with their number in front.
+/// A number of bytes, after their count.
 fn read_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = leb128(bytes)?;
     rest.split_at_checked(length)
@@ -141,7 +146,8 @@ fn write_leb128(out: &mut Vec<u8>, mut number: usize) {
     out.push(number as u8);
 }
 
-/// An unsigned number as WebAssembly writes it — seven bits to a byte, the lowest first — and what follows it.
+/// An unsigned number as WebAssembly writes it (seven bits in each byte, the
+/// lowest first), and the bytes after it.
 fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let end = bytes.iter().take(5).position(|byte| byte & 0x80 == 0)? + 1;
     let (number, rest) = bytes.split_at_checked(end)?;
@@ -157,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_names_are_taken_out() {
+    fn only_the_section_of_names_is_removed() {
         let header = b"\0asm\x01\0\0\0";
         let types = b"\x01\x04\x01\x60\0\0";
         let names = b"\x00\x87\x00\x04nameab";
@@ -168,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_module_and_its_script_have_of_each_other_gets_short_names() {
+    fn shared_names_of_a_module_and_its_script_are_shortened() {
         let header = b"\0asm\x01\0\0\0";
         let imports = b"\x02\x19\x02\x02./\x08__wbg_ab\0\x80\x01\x02./\x03a_b\0\x00";
         let exports = b"\x07\x16\x02\x06memory\x02\0\x08__wbg_ab\0\x81\x01";
@@ -187,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_module_is_left_alone() {
+    fn bytes_that_are_no_module_stay_unchanged() {
         assert_eq!(without_names(b"<!doctype html>"), None);
         assert_eq!(without_names(b"\0asm\x01\0\0\0\x01\x7f"), None);
     }

@@ -1,13 +1,15 @@
-//! Patterns over sources, so that a known mistake still fits after a change of format, file or names.
+//! Patterns that find a place in the sources, also after a change of format,
+//! file or names.
 //!
-//! A pattern is compared token by token: words and single signs. White space and comment lines do not count, and the
-//! text of a string is tokens too, so that SQL can be changed. `$name` stands for any tokens, as few as fit and with
-//! balanced brackets; the replacement has the same text where it says `$name`. What another change may rename is
-//! written as `$name`.
+//! A pattern is compared token by token: a token is a word or a single sign.
+//! White space and comment lines do not count. The text of a string is tokens
+//! too, so that SQL can be changed. `$name` stands for any tokens with balanced
+//! brackets, as few as fit; in the replacement, `$name` is the same text. Write
+//! a name that another change may rename as `$name`.
 
 use std::{collections::BTreeMap, ops::Range};
 
-/// So many tokens can stand for one `$name`.
+/// The most tokens that one `$name` can stand for.
 const LONGEST: usize = 120;
 
 /// A place that a pattern fits.
@@ -15,11 +17,11 @@ const LONGEST: usize = 120;
 pub struct Match<'a> {
     /// The bytes from the first token to the last.
     pub at: Range<usize>,
-    /// What stands for each `$name`.
+    /// The text that each `$name` stands for.
     names: BTreeMap<&'a str, &'a str>,
 }
 
-/// A source, cut into tokens.
+/// A source as a list of tokens.
 #[derive(Debug)]
 pub struct Source<'a> {
     text: &'a str,
@@ -33,7 +35,7 @@ enum Part<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Cuts `text`.
+    /// Splits `text` into tokens.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         let tokens = tokens(text);
@@ -67,7 +69,8 @@ impl<'a> Source<'a> {
         found
     }
 
-    /// The token behind the pattern, where it fits from this token on.
+    /// The index of the first token after the pattern, if it fits from this
+    /// token on.
     fn fits(
         &self,
         from: usize,
@@ -121,11 +124,11 @@ impl<'a> Source<'a> {
 }
 
 impl Match<'_> {
-    /// `text` with `replacement` in this place.
+    /// `text` with this place replaced by `replacement`.
     #[must_use]
     pub fn replaced(&self, text: &str, replacement: &str) -> String {
         let mut new = replacement.to_owned();
-        // The longest first: `$at` is no beginning of `$attempt`.
+        // The longest name first: the name `$attempt` begins with `$at`.
         let mut names: Vec<_> = self.names.iter().collect();
         names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         for (name, value) in names {
@@ -137,7 +140,8 @@ impl Match<'_> {
     }
 }
 
-/// Whether `text` has every token of `pattern`: where it has not, it need not be cut.
+/// Whether `text` contains every token of `pattern`. If not, it need not be
+/// split into tokens.
 #[must_use]
 pub fn has_tokens(text: &str, pattern: &str) -> bool {
     parts(pattern).iter().all(|part| match part {
@@ -150,7 +154,7 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Words and single signs, without white space and comment lines.
+/// The words and the single signs, without white space and comment lines.
 fn tokens(text: &str) -> Vec<Range<usize>> {
     let mut tokens = Vec::new();
     let mut line_start = 0;
@@ -216,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_used_twice_is_the_same_text() {
+    fn a_name_used_twice_stands_for_the_same_text() {
         assert_eq!(Source::new("a == b").find("$x == $x;").len(), 0);
         assert_eq!(once("(a == a);", "($x == $x)", "$x"), "a;");
     }
