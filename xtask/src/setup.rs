@@ -184,7 +184,7 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
             .arg(tools::cache()?.join("target"))
             .current_dir(paths::root())
             // The tools run on this machine and are built with the installed
-            // compiler, whatever target the caller builds for.
+            // compiler, independent of the target of the caller's build.
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("CARGO_BUILD_TARGET")
             .env_remove("RUSTFLAGS"),
