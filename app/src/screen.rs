@@ -106,6 +106,7 @@ impl Screen {
                 | Problem::SignInLost
                 | Problem::CannotSignIn
                 | Problem::Merchant
+                | Problem::NotSelling
         ) {
             screen.button = button(texts.reload, Action::Reload);
         }
@@ -235,7 +236,9 @@ impl Screen {
                 button(texts.reload, Action::Reload)
             }
             // Only the merchant can help.
-            Some(Note::Problem(Problem::Merchant | Problem::CannotSignIn)) => None,
+            Some(Note::Problem(
+                Problem::Merchant | Problem::NotSelling | Problem::CannotSignIn,
+            )) => None,
             _ => button(again, Action::Pay),
         };
         // The bridge's answer about a sheet proves nothing.

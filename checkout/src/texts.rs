@@ -125,6 +125,7 @@ pub struct Texts {
     pub busy: Message,
     pub wechat_unavailable: Message,
     pub merchant_problem: Message,
+    pub not_selling: Message,
     pub other_problem: Message,
     pub try_again: &'static str,
 }
@@ -206,7 +207,7 @@ words! {
     not_charged
     unknown_link expired_link sign_in_again sign_in_lost cannot_sign_in snapshot busy
     wechat_unavailable
-    merchant_problem other_problem
+    merchant_problem not_selling other_problem
     try_again ;
     loading slow_page item order_number carried_by reference
 }
@@ -224,6 +225,7 @@ impl Texts {
             Problem::Busy => self.busy,
             Problem::WeChatUnavailable => self.wechat_unavailable,
             Problem::Merchant => self.merchant_problem,
+            Problem::NotSelling => self.not_selling,
             Problem::Other => self.other_problem,
         }
     }
@@ -431,6 +433,10 @@ static EN: Texts = Texts {
         "This payment can’t be taken",
         "WeChat Pay doesn’t accept it from this merchant. Please contact the merchant and quote the order number.",
     ),
+    not_selling: message(
+        "This merchant isn’t taking payments",
+        "Nothing can be bought here at the moment. Please contact the merchant.",
+    ),
     other_problem: message(
         "We couldn’t start the payment",
         "Something is wrong on our side. Try again in a moment; if it happens again, contact the merchant and quote the number on this page.",
@@ -551,6 +557,7 @@ static ZH_HANS: Texts = Texts {
         "暂时无法支付",
         "微信支付未受理该商户的这笔收款，请联系商户并提供商户单号。",
     ),
+    not_selling: message("商户暂停收款", "目前无法在此购买，请联系商户。"),
     other_problem: message(
         "系统异常",
         "请稍后再试；多次失败请联系商户，并提供本页显示的编号。",
@@ -671,6 +678,7 @@ static ZH_HANT: Texts = Texts {
         "暫時無法付款",
         "微信支付未受理此商戶的這筆收款，請聯絡商戶並提供商戶單號。",
     ),
+    not_selling: message("商戶暫停收款", "目前無法在此購買，請聯絡商戶。"),
     other_problem: message(
         "系統異常",
         "請稍後再試；多次失敗請聯絡商戶，並提供本頁顯示的編號。",

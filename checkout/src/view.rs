@@ -343,6 +343,8 @@ pub enum Problem {
     /// `KEY_UNUSABLE`, `CERTIFICATE_EXPIRED`, `NOT_OFFERED`,
     /// `ORDER_EXISTS_WITH_DIFFERENT_TERMS`, `CURRENCY_NOT_ALLOWED`.
     Merchant,
+    /// The merchant sells nothing at present. `MERCHANT_SUSPENDED`.
+    NotSelling,
     /// A fault of the gateway.
     Other,
 }
@@ -370,6 +372,7 @@ impl Problem {
             | "NOT_OFFERED"
             | "ORDER_EXISTS_WITH_DIFFERENT_TERMS"
             | "CURRENCY_NOT_ALLOWED" => Problem::Merchant,
+            "MERCHANT_SUSPENDED" => Problem::NotSelling,
             "UPSTREAM_UNAVAILABLE"
             | "UPSTREAM_UNVERIFIED"
             | "UPSTREAM_TOO_OFTEN"

@@ -214,6 +214,14 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::IonlineNotice => {
                 whole(notify::ionline::ionline_notice(cx, request, id).await?)
             }
+            Endpoint::GetMerchants => whole(admin::merchants::get_merchants(cx, request).await?),
+            Endpoint::GetMerchant => whole(admin::merchants::get_merchant(cx, request, id).await?),
+            Endpoint::SuspendMerchant => {
+                whole(admin::merchants::suspend_merchant(cx, request, id).await?)
+            }
+            Endpoint::ResumeMerchant => {
+                whole(admin::merchants::resume_merchant(cx, request, id).await?)
+            }
             Endpoint::CreateMerchant => {
                 whole(admin::merchants::create_merchant(cx, request).await?)
             }

@@ -227,8 +227,12 @@ routes! {
     POST   "/notify/v3/{id}/refund"          V3RefundNotice    WeChat Own Always -;
     POST   "/notify/ionline/{id}"            IonlineNotice     WeChat Own Always -;
     /// The operator.
+    GET    "/admin/merchants"                GetMerchants      Operator Own Always -;
     POST   "/admin/merchants"                CreateMerchant    Operator Own Always -;
+    GET    "/admin/merchants/{id}"           GetMerchant       Operator Own Always -;
     PATCH  "/admin/merchants/{id}"           ChangeMerchant    Operator Own Always -;
+    POST   "/admin/merchants/{id}/suspend"   SuspendMerchant   Operator Own Always -;
+    POST   "/admin/merchants/{id}/resume"    ResumeMerchant    Operator Own Always -;
     POST   "/admin/merchants/{id}/rotate"    RotateMerchant    Operator Own Always -;
     GET    "/admin/merchants/{id}/report"    MerchantReport    Operator Own Always -;
     POST   "/admin/merchants/{id}/alarms"    SettleAlarm       Operator Own Always -;
@@ -410,7 +414,7 @@ mod tests {
             ("POST", "/metrics", "GET, HEAD"),
             ("POST", "/healthz", "GET, HEAD"),
             ("POST", "/openapi.json", "GET, HEAD"),
-            ("DELETE", "/admin/merchants/demo", "PATCH"),
+            ("DELETE", "/admin/merchants/demo", "GET, HEAD, PATCH"),
             ("GET", "/notify/v3/demo", "POST"),
             ("OPTIONS", "/pay/order", "POST"),
         ] {

@@ -98,6 +98,7 @@ mod operation {
     pub mod board;
     pub mod contract;
     pub mod doctor;
+    pub mod merchants;
     pub mod operator;
 }
 

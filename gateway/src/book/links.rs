@@ -256,10 +256,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     ) -> Result<LinkFacts, ApiError> {
         let mut facts = self.find_link(id)?;
         let link = &facts.link;
-        facts.unusable = !self
+        let takes_texts = self
             .upstream(context)
             .takes_texts(&link.body, link.attach.as_deref());
-        if facts.unusable && link.active && !self.stands(Alarm::LinkUnusable, id)? {
+        facts.unusable = !takes_texts || context.merchant.suspended_at_ms.is_some();
+        if !takes_texts && link.active && !self.stands(Alarm::LinkUnusable, id)? {
             self.store_merchant_id(context)?;
             self.raise(Alarm::LinkUnusable, id)?;
         }

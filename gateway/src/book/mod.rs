@@ -244,6 +244,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     async fn answer(&self, merchant: &str, call: Call) -> Result<serde_json::Value, ApiError> {
         let context = self.merchant(merchant).await?;
         self.refuse_when_full(&call)?;
+        refuse_when_suspended(&context, &call)?;
         let answer = Box::pin(self.answer_for(&context, call)).await;
         self.raise_problems(&context)?;
         answer
@@ -535,4 +536,22 @@ fn read_stored<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, Storage
 
 fn write_stored<T: Serialize>(what: &str, value: &T) -> Result<String, StorageError> {
     serde_json::to_string(value).map_err(|error| StorageError::unreadable_json(what, &error))
+}
+
+/// Refuses every command that sells something for a suspended merchant. All others go
+/// on: what was sold is paid, queried, refunded and delivered.
+fn refuse_when_suspended(context: &MerchantContext, call: &Call) -> Result<(), ApiError> {
+    let sells = matches!(
+        call,
+        Call::CreateOrder(_)
+            | Call::QuickPay(_)
+            | Call::ProductScanned(_)
+            | Call::OpenCheckout(_)
+            | Call::PrepareCheckout(_)
+            | Call::Buy(_)
+    );
+    match sells && context.merchant.suspended_at_ms.is_some() {
+        true => Err(ApiError::of(Code::MerchantSuspended)),
+        false => Ok(()),
+    }
 }

@@ -146,6 +146,7 @@ codes! {
     // Merchants.
     MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
     MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";
+    MerchantSuspended "MERCHANT_SUSPENDED" 409 Caller "The operator has suspended this merchant: nothing new is sold. Refunds, queries and reads still work; contact the operator.";
     NothingToDecide "NOTHING_TO_DECIDE" 409 Caller "WeChat reports no payment of this order that differs from its terms; GET /v1/order shows the order's present state.";
     PaymentIsAnothers "PAYMENT_IS_ANOTHERS" 409 Caller "The payment cannot be this order's: it belongs to another order or merchant, or the order has a payment already. Decide reject.";
     AlarmNotFound "ALARM_NOT_FOUND" 404 Caller "Check name and subject: GET /admin/alarms lists the open alarms.";

@@ -83,6 +83,10 @@ pub struct Merchant {
     pub sealed: String,
     /// When it was made, Unix milliseconds.
     pub created_at_ms: i64,
+    /// Since when it sells nothing, Unix milliseconds. What was sold before goes
+    /// on: notices, queries, refunds, deliveries and reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_at_ms: Option<i64>,
 }
 
 /// The protocol of a merchant's upstream.
@@ -171,6 +175,19 @@ pub enum Answers {
     Envelope,
     /// WeChat's own fields, flat (older WeCeive API).
     Flat,
+}
+
+impl Answers {
+    fn read(fields: &Fields, dialect: &Dialect) -> Result<Self, ApiError> {
+        match fields.text("answers", CHOICE_BYTES)?.as_deref() {
+            None | Some("envelope") => Ok(Self::Envelope),
+            Some("flat") if *dialect != Dialect::V2 => {
+                Err(fields.invalid("answers", "can be flat only for the dialect v2"))
+            }
+            Some("flat") => Ok(Self::Flat),
+            Some(_) => Err(fields.invalid("answers", "must be envelope or flat")),
+        }
+    }
 }
 
 /// The Quick Auth service of another operator (WeCeive API, "Wemine Quick Auth
@@ -492,16 +509,68 @@ impl Merchant {
         money.amount_minor() >= self.confirm_notices_from
     }
 
-    /// The names of the settings that differ from before, for the audit.
-    pub fn differs_from(&self, before: &Self) -> Vec<String> {
-        let (is, was) = (self.settings(), before.settings());
-        let names = is.as_object().into_iter().flat_map(|is| is.keys());
-        let mut changed: Vec<String> = names
-            .filter(|name| is.get(name.as_str()) != was.get(name.as_str()))
-            .cloned()
-            .collect();
+    /// What may be corrected of what was entered with it, by the names it is
+    /// sent with. The merchant id, the sub-merchant's and the dialect never
+    /// change: payments, refunds and keys at WeChat belong to them. Orders keep
+    /// the appid and the currency with which they were made.
+    pub fn entered(&self) -> Value {
+        json!({
+            "appid": self.account.appid,
+            "sub_appid": self.account.sub_appid,
+            "fee_type": self.currency.code(),
+            "answers": match self.answers {
+                Answers::Envelope => "envelope",
+                Answers::Flat => "flat",
+            },
+        })
+    }
+
+    /// The merchant with what was entered corrected; see [`Self::entered`].
+    pub fn corrected(mut self, fields: &Fields) -> Result<Self, ApiError> {
+        let appid = identifier(fields, "appid")?.ok_or_else(|| fields.missing("appid"))?;
+        let sub_appid = identifier(fields, "sub_appid")?;
+        if sub_appid.is_some() && self.account.sub_mch_id.is_none() {
+            let problem = "belongs to a sub_mch_id, and this merchant has none";
+            return Err(fields.invalid("sub_appid", problem));
+        }
+        self.currency = fields
+            .currency()?
+            .ok_or_else(|| fields.missing("fee_type"))?;
+        self.answers = Answers::read(fields, &self.dialect)?;
+        self.account = Account {
+            appid,
+            sub_appid,
+            ..self.account
+        };
+        Ok(self)
+    }
+
+    /// What a change does, for the audit.
+    pub fn change_from(&self, before: &Self) -> String {
+        match (before.suspended_at_ms, self.suspended_at_ms) {
+            (None, Some(_)) => "merchant suspended".to_owned(),
+            (Some(_), None) => "merchant resumed".to_owned(),
+            _ => format!("settings changed: {}", self.differs_from(before).join(", ")),
+        }
+    }
+
+    /// The names of what differs from before.
+    fn differs_from(&self, before: &Self) -> Vec<String> {
+        let mut changed: Vec<String> = Vec::new();
+        for (is, was) in [
+            (self.settings(), before.settings()),
+            (self.entered(), before.entered()),
+        ] {
+            let names = is.as_object().into_iter().flat_map(|is| is.keys());
+            let differs = |name: &&String| is.get(name.as_str()) != was.get(name.as_str());
+            changed.extend(names.filter(differs).cloned());
+        }
         if self.sealed != before.sealed {
-            changed.push("mini_program_secret".to_owned());
+            let secret = match self.account == before.account {
+                true => "mini_program_secret",
+                false => "app_secret",
+            };
+            changed.push(secret.to_owned());
         }
         changed
     }
@@ -594,14 +663,7 @@ impl NewMerchant {
             Some(_) => return Err(fields.invalid("sign_type", "must be MD5 or HMAC-SHA256")),
         };
         let currency = fields.currency()?.unwrap_or(Currency::Usd);
-        let answers = match fields.text("answers", CHOICE_BYTES)?.as_deref() {
-            None | Some("envelope") => Answers::Envelope,
-            Some("flat") if dialect != Dialect::V2 => {
-                return Err(fields.invalid("answers", "can be flat only for the dialect v2"));
-            }
-            Some("flat") => Answers::Flat,
-            Some(_) => return Err(fields.invalid("answers", "must be envelope or flat")),
-        };
+        let answers = Answers::read(fields, &dialect)?;
         let settings = Settings::read(fields, &dialect, development)?;
         if settings.mini_program.is_none() && credentials.mini_program_secret.is_some() {
             return Err(fields.missing("mini_program"));

@@ -586,8 +586,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
                         if let Some(file) = self.keep_domain_files(&after)? {
                             return Ok(Answer::FileTaken(file));
                         }
-                        let changed = after.differs_from(&before).join(", ");
-                        self.audit(&id, &format!("settings changed: {changed}"), &why)?;
+                        self.audit(&id, &after.change_from(&before), &why)?;
                         self.storage.exec(
                             "UPDATE merchants SET json = ? WHERE id = ?",
                             &[written(&after)?.into(), id.into()],

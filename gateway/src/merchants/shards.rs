@@ -225,7 +225,11 @@ async fn change(
         let held = pointers(runtime, Kind::DomainFile, &given_up.name).await?;
         left.extend(held.into_iter().filter(|held| held.is_like(&given_up)));
     }
-    let claims = Pointer::of_files(after, Some(before));
+    let mut claims = Pointer::of_files(after, Some(before));
+    if after.account != before.account {
+        let account = Pointer::of_account(&after.id, &after.account, &after.dialect);
+        claims.extend(account);
+    }
     let answer = claimed(runtime, &after.id, claims, call).await?;
     if matches!(answer, Answer::Done) {
         for pointer in left {

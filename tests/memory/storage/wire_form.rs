@@ -131,5 +131,5 @@ fn calls_of_the_registry_and_their_replies_keep_their_form() {
         assert_same(example.name, again::<registry::Envelope>(call), call);
         assert_same(example.name, again::<registry::Answer>(reply), reply);
     }
-    assert_eq!(names(&examples), 37, "an example of each call");
+    assert_eq!(names(&examples), 41, "an example of each call");
 }

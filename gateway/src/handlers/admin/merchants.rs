@@ -5,20 +5,23 @@ use crate::auth::keys::admin;
 use crate::book::{Report, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
-use crate::http::message::{json_object, success};
+use crate::http::message::{json_object, query_once, success};
 use crate::merchants::credentials::{Credentials, Entered, OVERLAP_MS};
-use crate::merchants::merchant::{Merchant, NewMerchant, Settings};
+use crate::merchants::merchant::{Merchant, NewMerchant, Settings, is_merchant_id};
 use crate::merchants::registry::{self, Answer, KeyPair};
 use crate::merchants::seal::fingerprint;
 use crate::merchants::shards::ask;
 use crate::merchants::shared_account::{account_warning, same_account};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
-use serde_json::json;
+use serde_json::{Value, json};
 use wechatpay::Secret;
 
 /// How many merchants' credentials one call seals anew.
 const RESEALED_AT_ONCE: i64 = 100;
+/// How many merchants a page lists where the caller does not say, and at most.
+const LISTED: i64 = 20;
+const LISTED_AT_MOST: i64 = 100;
 
 /// `POST /admin/merchants`: makes a merchant and its first keys, which are
 /// shown only in this answer.
@@ -66,6 +69,7 @@ pub async fn create_merchant<R: Runtime>(
         time_zone: new.settings.time_zone,
         sealed,
         created_at_ms: now_ms,
+        suspended_at_ms: None,
     };
     let twins = same_account(&cx.runtime, &merchant).await?;
     let keys = NewKeys::make(cx);
@@ -226,8 +230,11 @@ pub async fn change_merchant<R: Runtime>(
         _ => return Err(ApiError::of(Code::MerchantNotFound)),
     };
     let mut wanted = before.settings();
+    if let (Some(wanted), Value::Object(entered)) = (wanted.as_object_mut(), before.entered()) {
+        wanted.extend(entered);
+    }
     let unknown = sent.keys().find(|name| {
-        !["mini_program_secret", "note"].contains(&name.as_str())
+        !["mini_program_secret", "app_secret", "note"].contains(&name.as_str())
             && wanted.get(name.as_str()).is_none()
     });
     if let Some(name) = unknown {
@@ -243,13 +250,26 @@ pub async fn change_merchant<R: Runtime>(
     if secret.is_some() && settings.mini_program.is_none() {
         return Err(fields.missing("mini_program"));
     }
-    let mut after = before.clone().with(settings);
-    // A secret belongs to its Mini Program.
-    if secret.is_some() || after.mini_program != before.mini_program {
+    let mut after = before.clone().with(settings).corrected(&fields)?;
+    let app_secret = fields.text("app_secret", 64)?.map(Secret::new);
+    let is_other_app = after.account != before.account;
+    if app_secret.is_some() && !is_other_app {
+        let problem = "changes here with the appid only: POST /admin/merchants/{id}/rotate \
+                       changes it alone";
+        return Err(fields.invalid("app_secret", problem));
+    }
+    let is_other_mini_program = secret.is_some() || after.mini_program != before.mini_program;
+    if is_other_mini_program || is_other_app {
         let internal = ApiError::internal;
         let key = &cx.config.master_key;
         let mut credentials = Credentials::open(&before, key).map_err(internal)?;
-        credentials.mini_program_secret = secret;
+        // A secret belongs to its application.
+        if is_other_mini_program {
+            credentials.mini_program_secret = secret;
+        }
+        if is_other_app {
+            credentials.app_secret = app_secret;
+        }
         let mut nonce = [0; 12];
         cx.runtime.random(&mut nonce);
         after.sealed = credentials.seal(id, key, nonce).map_err(internal)?;
@@ -268,6 +288,147 @@ pub async fn change_merchant<R: Runtime>(
             "the registry gave another kind of answer",
         )),
     }
+}
+
+/// `GET /admin/merchants`: the merchants, in an order that stays the same.
+pub async fn get_merchants<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let fields = Fields::of_query(query_once(request)?);
+    if let Some(name) = fields
+        .names()
+        .find(|name| !["after", "limit"].contains(name))
+    {
+        return Err(fields.invalid(name, "is not a parameter of this list"));
+    }
+    let limit = fields.whole("limit", 1..=LISTED_AT_MOST)?.unwrap_or(LISTED);
+    let after = fields.text("after", 32)?.unwrap_or_default();
+    if !after.is_empty() && !is_merchant_id(&after) {
+        return Err(fields.invalid("after", "must be the after of the previous page"));
+    }
+    let call = registry::Call::List { after, limit };
+    let Answer::Ids(ids) = ask(&cx.runtime, call).await? else {
+        return Err(another_kind());
+    };
+    let mut merchants = Vec::new();
+    for id in &ids {
+        let merchant = merchant_now(cx, id).await?;
+        merchants.push(json!({
+            "id": merchant.id,
+            "name": merchant.name,
+            "dialect": merchant.dialect.name(),
+            "appid": merchant.account.appid,
+            "mch_id": merchant.account.mch_id,
+            "sub_mch_id": merchant.account.sub_mch_id,
+            "fee_type": merchant.currency.code(),
+            "created_at_ms": merchant.created_at_ms,
+            "suspended_at_ms": merchant.suspended_at_ms,
+        }));
+    }
+    let is_full = i64::try_from(ids.len()).is_ok_and(|n| n == limit);
+    let after = ids.last().filter(|_| is_full);
+    Ok(success(json!({"merchants": merchants, "after": after})))
+}
+
+/// `GET /admin/merchants/{id}`: the merchant without its credentials.
+pub async fn get_merchant<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let merchant = merchant_now(cx, id).await?;
+    Ok(success(merchant_data(cx, &merchant)))
+}
+
+/// `POST /admin/merchants/{id}/suspend`: from within 30 seconds on it sells
+/// nothing. A suspended merchant stays as it is.
+pub async fn suspend_merchant<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let now_ms = cx.runtime.now_ms();
+    set_suspended(cx, request, id, Some(now_ms)).await
+}
+
+/// `POST /admin/merchants/{id}/resume`: it sells again.
+pub async fn resume_merchant<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    set_suspended(cx, request, id, None).await
+}
+
+async fn set_suspended<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+    at_ms: Option<i64>,
+) -> Result<Response, ApiError> {
+    admin(cx, request).await?;
+    let why = match request.body().is_empty() {
+        true => String::new(),
+        false => note(&Fields::read(request.body())?)?,
+    };
+    let before = merchant_now(cx, id).await?;
+    if before.suspended_at_ms.is_some() == at_ms.is_some() {
+        return Ok(success(merchant_data(cx, &before)));
+    }
+    let after = Merchant {
+        suspended_at_ms: at_ms,
+        ..before.clone()
+    };
+    let data = merchant_data(cx, &after);
+    let call = registry::Call::Change {
+        before: Box::new(before),
+        after: Box::new(after),
+        why,
+    };
+    match ask(&cx.runtime, call).await? {
+        Answer::Done => Ok(success(data)),
+        // A concurrent call changed it.
+        _ => Err(another_kind()),
+    }
+}
+
+/// The merchant as the registry has it at this moment: what is remembered here
+/// may be older.
+async fn merchant_now<R: Runtime>(cx: &Services<R>, id: &str) -> Result<Merchant, ApiError> {
+    match ask(&cx.runtime, registry::Call::ById { id: id.to_owned() }).await? {
+        Answer::Found(found) => Ok(found.merchant),
+        _ => Err(ApiError::of(Code::MerchantNotFound)),
+    }
+}
+
+/// All that may be shown of a merchant: no credentials and no keys.
+fn merchant_data<R: Runtime>(cx: &Services<R>, merchant: &Merchant) -> Value {
+    let mut data = json!({
+        "id": merchant.id,
+        "dialect": merchant.dialect.name(),
+        "mch_id": merchant.account.mch_id,
+        "sub_mch_id": merchant.account.sub_mch_id,
+        "sign_type": merchant.sign_type.as_str(),
+        "quick_auth_token": merchant.quick_auth_token,
+        "notify_url": cx.config.notify_url(merchant),
+        "created_at_ms": merchant.created_at_ms,
+        "suspended_at_ms": merchant.suspended_at_ms,
+    });
+    if let Some(data) = data.as_object_mut() {
+        for more in [merchant.settings(), merchant.entered()] {
+            if let Value::Object(more) = more {
+                data.extend(more);
+            }
+        }
+    }
+    data
+}
+
+fn another_kind() -> ApiError {
+    ApiError::internal("the registry gave another kind of answer")
 }
 
 /// `GET /admin/merchants/{id}/report`: counters, alarms and deliveries.
