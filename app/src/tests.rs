@@ -67,13 +67,13 @@ fn words(lang: Lang) -> &'static Texts {
     &read.iter().find(|(of, _)| *of == lang).unwrap().1
 }
 
-/// A payer with the page, and the server behind it.
+/// A payer with the page, and the server that answers it.
 struct Payer {
     flow: Flow,
     now_ms: i64,
     view: CheckoutStatus,
     todo: Vec<Effect>,
-    /// How often the page has tried to connect. No attempt succeeds unless a
+    /// The number of attempts to connect. None succeeds unless a test says so.
     /// test says so.
     connects: u32,
 }
@@ -96,7 +96,7 @@ impl Payer {
         payer
     }
 
-    /// At a code that is valid for `expires_in_ms`.
+    /// The payer at a computer, with a code that is valid for `expires_in_ms`.
     fn at_a_desk(expires_in_ms: i64) -> Payer {
         let mut payer = Payer::opens(view(Method::Native));
         assert_eq!(payer.does(), [Effect::PostOrder]);
@@ -156,7 +156,7 @@ impl Payer {
         core::mem::take(&mut self.todo)
     }
 
-    /// Lets time pass and wakes the page whenever it asked for it.
+    /// Advances the time, and wakes the page whenever it asked for that.
     fn waits(&mut self, wait_ms: i64) {
         let end_ms = self.now_ms + wait_ms;
         while self.wakes_by(end_ms) {}
@@ -215,7 +215,7 @@ const PAID: State = State::Paid {
 // Paying inside WeChat.
 
 #[test]
-fn a_payment_in_wechat() {
+fn the_bridge_pays_and_the_server_confirms() {
     let mut payer = Payer::in_wechat();
     assert_eq!(payer.buttons(), ["Pay now"]);
     assert_eq!(payer.does(), [], "loading the page orders nothing");
@@ -384,8 +384,9 @@ fn cancelled_but_paid_is_paid() {
     assert_eq!(payer.heading(), "Payment successful");
 }
 
-/// HarmonyOS requires a direct gesture, and the first call is made after a
-/// request: the package is kept, and the next tap makes the call at once.
+/// HarmonyOS requires that the call is made while a tap is handled, and the
+/// first call is made after a request. So the page keeps the package, and the
+/// next tap makes the call at once.
 #[test]
 fn a_refused_call_is_repeated_inside_the_next_tap() {
     let mut payer = Payer::at_the_sheet();
@@ -407,7 +408,7 @@ fn a_refused_call_is_repeated_inside_the_next_tap() {
 }
 
 #[test]
-fn a_bridge_that_comes_late_is_waited_for() {
+fn the_page_waits_for_a_late_bridge() {
     let mut payer = Payer::opens(view(Method::Jsapi));
     payer.taps("Pay now");
     payer.on(Event::Ordered(Ok(Prepared::Jsapi(package()))));
@@ -438,7 +439,7 @@ fn a_missing_bridge_is_reported_and_can_be_retried() {
 }
 
 #[test]
-fn a_sheet_that_never_answers_can_be_opened_again() {
+fn a_sheet_without_an_answer_can_be_opened_again() {
     let mut payer = Payer::at_the_sheet();
     assert_eq!(payer.buttons(), [""; 0]);
     payer.waits_answered(10_000);
@@ -483,7 +484,7 @@ fn a_page_opened_while_a_payment_is_confirmed_queries_it() {
 // Paying with a code.
 
 #[test]
-fn a_payment_with_a_code() {
+fn a_scanned_code_pays_the_purchase() {
     let mut payer = Payer::opens(view(Method::Native));
     assert_eq!(payer.does(), [Effect::PostOrder]);
     assert_eq!(payer.sees().code.unwrap().size, 0, "a place for the code");
@@ -554,7 +555,7 @@ fn polling_slows_down() {
 }
 
 #[test]
-fn one_poll_at_a_time() {
+fn only_one_poll_is_in_flight() {
     let mut payer = Payer::at_a_desk(110 * MINUTE_MS);
     payer.waits(MINUTE_MS);
     assert_eq!(payer.does(), [Effect::GetStatus], "the first is unanswered");
@@ -585,7 +586,7 @@ fn an_expired_code_can_be_replaced() {
 }
 
 #[test]
-fn the_server_asks_wechat_once_more_when_a_code_runs_out() {
+fn the_server_queries_wechat_once_more_when_a_code_expires() {
     let mut payer = Payer::at_a_desk(5 * MINUTE_MS);
     let asked = payer.waits_answered(5 * MINUTE_MS);
     assert_eq!(
@@ -976,7 +977,7 @@ fn only_the_server_makes_a_purchase_paid() {
 }
 
 #[test]
-fn texts_for_screens_are_there_in_every_language() {
+fn every_language_has_the_texts_of_all_screens() {
     for lang in Lang::ALL {
         let texts = texts(lang);
         for message in [

@@ -1,10 +1,9 @@
 //! Backup and restore of a deployment's directory.
 //!
-//! Each object's file is copied as of one moment, by SQLite itself, while the
-//! program may run. The registry comes after the books: a merchant whose book is
-//! in the backup is known in it. What the backup does not have, WeChat has: after
-//! a restore, orders that were paid since then are found by their queries and
-//! notices.
+//! SQLite copies each object's file as of one moment, while the program may
+//! run. The registry is copied after the books, so a merchant whose book is in
+//! the backup is also in its registry. Payments after the backup are known to
+//! WeChat: after a restore, queries and notices find them.
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -12,10 +11,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long a copy waits for a writer.
+/// How long a copy waits until a writer has finished.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The part of the directory that has the books.
+/// The directory of the books.
 const BOOKS: &str = "books";
 
 /// Copies every object's file into `target`, which must not exist; how many
@@ -23,8 +22,8 @@ const BOOKS: &str = "books";
 ///
 /// # Errors
 ///
-/// A file cannot be copied, or its copy is damaged. Nothing that was copied
-/// counts then: the target is not complete.
+/// A file cannot be copied, or its copy is damaged. The target is incomplete
+/// then and must not be used.
 pub fn backup(
     directory: &Path,
     target: &Path,
@@ -45,7 +44,8 @@ pub fn backup(
             let database = Connection::open_with_flags(&from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             database.busy_timeout(PATIENCE)?;
             let mut copy = Connection::open(&to)?;
-            // All pages in one step: a writer in between would start it over.
+            // All pages in one step: a write between two steps would restart
+            // the copy.
             match Backup::new(&database, &mut copy)?.step(-1)? {
                 StepResult::Done => Ok(()),
                 _ => Err(rusqlite::Error::SqliteFailure(

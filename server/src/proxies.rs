@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// The proxies that may say for whom a request is.
+/// The proxies whose `X-Forwarded-For` is trusted.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(pub Vec<IpNet>);
 
@@ -25,9 +25,9 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// The address of the client: the connection's, or the last one in
-    /// `X-Forwarded-For` that is no trusted proxy's. What stands before that,
-    /// the client may have written itself.
+    /// The address of the client: that of the connection or, behind trusted
+    /// proxies, the last one in `X-Forwarded-For` that is not a trusted proxy.
+    /// The client may have written the entries before it itself.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let lines = headers.get_all("x-forwarded-for").iter().rev();
@@ -36,8 +36,8 @@ impl TrustedProxies {
             if !self.has(client) {
                 break;
             }
-            // An entry that cannot be read is not skipped: the proxy before it
-            // is the last that is known.
+            // An entry that cannot be parsed ends the search: the address to
+            // the right of it is the last one that is known.
             match address(entry.trim()) {
                 Some(address) => client = address,
                 None => break,
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_trusted_proxies_say_counts() {
+    fn only_addresses_from_trusted_proxies_count() {
         for (trusted, peer, forwarded, expected) in [
             (&[][..], "203.0.113.9", &["1.1.1.1"][..], "203.0.113.9"),
             (&["10.0.0.0/8"], "203.0.113.9", &["1.1.1.1"], "203.0.113.9"),

@@ -17,7 +17,7 @@ fn away() -> Payer {
 }
 
 #[test]
-fn a_payment_in_a_phones_browser() {
+fn a_phones_browser_pays_on_wechats_page() {
     let mut payer = away();
     assert_eq!(payer.heading(), "Finish paying in WeChat");
     assert_eq!(payer.buttons(), ["I’ve paid", "Trouble paying? Pay again"]);
@@ -121,7 +121,7 @@ fn a_page_restored_after_paying_queries_the_payment() {
 }
 
 #[test]
-fn a_payment_on_the_mini_programs_own_page() {
+fn a_mini_program_pays_on_its_own_page() {
     let mut payer = Payer::opens(view(Method::MiniProgram));
     payer.on(Event::BridgeReady);
     assert_eq!(payer.does(), []);
@@ -158,7 +158,7 @@ fn without_the_mini_programs_page_the_link_opens_wechat() {
 }
 
 #[test]
-fn a_bridge_that_comes_late_in_a_mini_program() {
+fn a_mini_programs_page_waits_for_a_late_bridge() {
     let mut payer = Payer::opens(view(Method::MiniProgram));
     payer.taps("Pay now");
     assert_eq!(payer.does(), [Effect::LookForBridge]);
@@ -204,7 +204,7 @@ fn a_returning_payer_can_continue_while_wechat_is_unreachable() {
 }
 
 #[test]
-fn a_payment_that_another_page_starts() {
+fn a_payment_on_ionlines_page_is_confirmed_by_the_server() {
     let mut payer = Payer::in_wechat();
     payer.taps("Pay now");
     payer.does();

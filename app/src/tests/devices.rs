@@ -16,7 +16,7 @@ fn at_the_code_of_an_attempt() -> Payer {
 }
 
 #[test]
-fn a_code_whose_attempt_is_over_is_withdrawn_and_a_tap_gets_a_new_one() {
+fn a_code_of_an_ended_attempt_is_withdrawn_and_a_tap_gets_a_new_one() {
     let mut payer = at_the_code_of_an_attempt();
     payer.server_says(State::Open);
     assert_eq!(*payer.flow.stage(), Stage::Code, "its own attempt");
@@ -40,7 +40,7 @@ fn the_code_that_another_page_has_made_is_fetched() {
 }
 
 #[test]
-fn a_refunded_purchase_says_so() {
+fn a_refunded_purchase_is_shown_as_refunded() {
     for (state, heading) in [
         (
             State::PartlyRefunded {

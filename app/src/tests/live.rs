@@ -83,7 +83,7 @@ fn a_change_while_an_answer_is_in_flight_is_not_missed() {
 }
 
 #[test]
-fn a_closed_connection_is_made_again_and_the_page_polls_meanwhile() {
+fn the_page_reconnects_after_a_close_and_polls_meanwhile() {
     let mut payer = connected();
     payer.waits(7_000);
     payer.receives(LiveMessage::Closed);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn not_charged_is_shown_only_where_it_is_certain() {
+fn the_page_says_not_charged_only_when_it_is_certain() {
     let refuse = |payer: &mut Payer, code: &str| {
         let problem = Problem::from_code(code);
         payer.on(Event::Ordered(Err(Failure::Refused(problem))));
@@ -177,7 +177,7 @@ fn a_paid_page_that_is_shown_again_shows_a_refund() {
 }
 
 #[test]
-fn a_page_without_a_purchase_says_why() {
+fn a_page_without_a_purchase_shows_the_reason() {
     let error = |code: &str| Screen::of_error(code, words(Lang::ZhHans));
     assert_eq!(error("SESSION_NOT_FOUND").heading, "链接无效");
     assert_eq!(error("SESSION_NOT_FOUND").button, None);

@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The longest that a call may take.
+/// Time limit of a call.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A deployment, and the keys for it.
@@ -94,7 +94,8 @@ impl Api {
         Ok(())
     }
 
-    /// Prints the answer as JSON; whether that is what the user wants.
+    /// Prints the answer as JSON, if the user chose JSON; returns whether it
+    /// did.
     pub fn printed(&self, data: &Value) -> Result<bool, Failure> {
         if self.json {
             let text = serde_json::to_string_pretty(data);
@@ -162,7 +163,7 @@ impl Api {
         Failure::Unavailable(format!("{}: {why}", self.profile.url))
     }
 
-    /// What the API says about a call that it refused.
+    /// The API's message about a call that it refused.
     fn refusal(&self, status: StatusCode, answer: Option<&Value>) -> Failure {
         let text = |name: &str| answer.and_then(|answer| answer.get(name)?.as_str());
         let mut said = match text("code") {

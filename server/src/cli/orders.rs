@@ -91,7 +91,7 @@ pub struct Totals {
     by: String,
 }
 
-/// What a list shows.
+/// Options of a list.
 #[derive(Args, Debug)]
 pub struct Filters {
     /// Filters of the list, as `NAME=VALUE`: `state=SUCCESS`, `q=9900`; see
@@ -308,7 +308,7 @@ pub async fn totals(totals: &Totals, api: &Api) -> Result<(), Failure> {
     })
 }
 
-/// What is shown of each row of a list.
+/// The columns that are shown of each row of a list.
 fn row(list: &str, row: &Value) -> Vec<String> {
     let shown = |names: &[&str]| names.iter().map(|name| cell(row, name)).collect::<Vec<_>>();
     let money = amount(row, "amount", "currency");
@@ -346,7 +346,7 @@ fn headings(list: &str) -> &'static [&'static str] {
     }
 }
 
-/// Reads as many pages as are wanted, and prints their rows.
+/// Reads as many pages as the options require, and prints their rows.
 pub async fn list(api: &Api, list: &str, filters: &Filters) -> Result<(), Failure> {
     let pairs = filters
         .filters

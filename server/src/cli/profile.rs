@@ -13,7 +13,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 
-/// One deployment, and how to sign in there.
+/// One deployment and the keys for it.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -28,7 +28,7 @@ pub struct Profile {
     pub admin_token: String,
 }
 
-/// Keys do not print.
+/// Keys are left out of the debug output.
 impl std::fmt::Debug for Profile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Profile({})", self.url)
@@ -105,7 +105,7 @@ pub fn run(command: &ProfileCommand) -> Result<(), Failure> {
     }
 }
 
-/// The profile with this name, or what the environment says.
+/// The profile with this name, changed by the variables of the environment.
 pub fn load(name: &str) -> Result<Profile, Failure> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let path = path()?;
@@ -115,7 +115,7 @@ pub fn load(name: &str) -> Result<Profile, Failure> {
         (None, Some(_)) => Profile::default(),
         (None, None) => return Err(no_such(name, &path)),
     };
-    // Keys go to the address that they were stored for, and to no other.
+    // Keys are sent only to the address for which they were stored.
     if let Some(url) = set("WECEIVE_URL") {
         let url = origin(&url)?;
         if profile.url != url {
@@ -188,7 +188,7 @@ fn keys() -> Result<[String; 3], Failure> {
     Ok([next(), next(), next()])
 }
 
-/// Where the profiles are kept.
+/// The path of the file with the profiles.
 fn path() -> Result<PathBuf, Failure> {
     let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(path) = of("WECEIVE_PROFILES") {

@@ -41,7 +41,7 @@ pub struct Trigger {
     sandbox: SandboxAddress,
 }
 
-/// What the sandbox can be made to do.
+/// The events that the sandbox can be made to produce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Event {
     /// The payer pays an order, and WeChat sends its notice
@@ -238,15 +238,16 @@ impl Trigger {
         Ok((said.to_owned(), answer))
     }
 
-    /// Pays while a fault is on that applies to new notices, and puts the fault
-    /// back as it was.
+    /// Pays while a fault is in effect for new notices, and then restores the
+    /// earlier setting.
     fn pay_under(&self, fault: &Value, dialect: Option<&str>) -> Result<(String, Value), Failure> {
-        // Without an order nothing is switched on.
+        // Without an order no fault is set.
         let order = self.payable(dialect)?;
         let before = self.sandbox.get("/sandbox/faults")?;
         self.sandbox.post("/sandbox/faults", fault)?;
         let paid = self.act_on(&order, "pay");
-        // A forgery ends by itself, with the notice that it was for.
+        // A forged signature is used once and then switched off by the sandbox
+        // itself.
         let restored = ["duplicate_notices", "delay_notices_seconds"]
             .into_iter()
             .filter(|name| fault.get(*name).is_some())
@@ -296,7 +297,7 @@ impl Trigger {
         Ok((said, answer))
     }
 
-    /// The order with the number that is named, or the newest that can be paid.
+    /// The order with the given number, or the newest that can be paid.
     fn payable(&self, dialect: Option<&str>) -> Result<Value, Failure> {
         let orders = self.orders("payable=1")?;
         let fits =
@@ -417,7 +418,7 @@ impl Trigger {
         }
     }
 
-    /// The newest that fits, or the one whose number is named.
+    /// The item with the given number, or the newest that fits.
     fn newest(&self, all: &[Value], number: &str, fits: impl Fn(&&Value) -> bool) -> Option<Value> {
         let is_named = |one: &&Value| {
             self.number
@@ -435,7 +436,7 @@ impl Trigger {
     }
 }
 
-/// A number may have `|` and `@`.
+/// Encoded for a path: a number may contain `|` and `@`.
 fn escaped(number: &str) -> String {
     url::form_urlencoded::byte_serialize(number.as_bytes()).collect()
 }
@@ -487,7 +488,7 @@ fn movement(text: &str) -> Result<Movement, String> {
     Ok(Movement::Forward { seconds })
 }
 
-/// As in `1d 2h`.
+/// A duration as text, such as `1d 2h`.
 fn duration(seconds: i64) -> String {
     let parts: Vec<String> = [
         (seconds / 86_400, "d"),

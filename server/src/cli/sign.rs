@@ -1,4 +1,4 @@
-//! `weceive sign explain`: why a signature does not hold.
+//! `weceive sign explain`: why a signature is wrong.
 
 use super::terminal::{Failure, print};
 use crate::rsa::Ring;

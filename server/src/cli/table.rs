@@ -68,7 +68,7 @@ pub fn amount(row: &Value, name: &str, currency: &str) -> String {
     }
 }
 
-/// The same of a number of minor units.
+/// The same for a number of minor units.
 pub fn money(minor: i64, code: &str) -> String {
     let Some(currency) = Currency::from_code(code) else {
         return format!("{minor} minor units {code}");

@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// The merchants of the sandbox whose client certificates the gateway has, by
-/// the names of the bindings.
+/// The merchants of the sandbox for which the gateway has a client certificate,
+/// by the names of the bindings.
 const CERTIFICATES: [(&str, &str); 2] = [
     ("WECHATPAY_MTLS", "1900000109"),
     ("WECHATPAY_MTLS_1900000110", "1900000110"),
@@ -93,7 +93,7 @@ impl DevOptions {
             let threads = threads.clone();
             std::thread::spawn(move || {
                 let stopped = async {
-                    // A sender that is dropped ends it too.
+                    // A dropped sender ends it too.
                     let _ = stopped.await;
                     Ok(())
                 };
@@ -152,7 +152,7 @@ impl DevOptions {
     }
 }
 
-/// Starts WeChat's side; how the gateway reaches it.
+/// Starts the sandbox; returns how the gateway reaches it.
 fn start_sandbox(
     public_url: &str,
     listener: TcpListener,
@@ -181,7 +181,8 @@ fn start_sandbox(
         with_certificate,
         file: Some(file),
     };
-    // It runs until the process ends: each of its changes is one transaction.
+    // The thread runs until the process ends. That is safe, because each of its
+    // changes is one transaction.
     server.start().map(|_| upstreams)
 }
 

@@ -126,12 +126,12 @@ impl ServeOptions {
     }
 }
 
-/// Takes a directory for this process alone, until the file is closed: two that
-/// write the same books would not know of each other's orders.
+/// Locks a directory for this process until the file is closed: two processes
+/// that write the same books would not know each other's orders.
 ///
 /// # Errors
 ///
-/// It cannot be used, or another process has opened it.
+/// The directory cannot be used, or another process has locked it.
 pub fn lock(directory: &Path) -> Result<File, String> {
     let said = |error: &dyn std::fmt::Display| {
         format!(
@@ -159,7 +159,7 @@ pub fn most_useful_threads() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from) * 2
 }
 
-/// Ends the threads when their requests have been answered.
+/// Stops the threads after their requests have been answered.
 pub fn end(threads: &Threads, handles: Vec<JoinHandle<()>>) {
     threads.stop();
     for handle in handles {
@@ -168,7 +168,7 @@ pub fn end(threads: &Threads, handles: Vec<JoinHandle<()>>) {
     }
 }
 
-/// Ready when the program receives a signal to end.
+/// Completes when the program receives a signal to end.
 pub async fn terminated() -> Result<(), String> {
     let mut terminated = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     tokio::select! {
@@ -179,7 +179,7 @@ pub async fn terminated() -> Result<(), String> {
 
 /// Accepts connections until `end` is ready.
 ///
-/// # Errors
+/// It cannot listen for signals or connections, or `end` failed.
 ///
 /// It cannot begin, or `end` failed.
 pub fn accept(

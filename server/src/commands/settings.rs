@@ -37,7 +37,7 @@ pub struct Settings {
 ///
 /// # Errors
 ///
-/// The file cannot be read, or has something that is no setting.
+/// The file cannot be read, or has an entry that is not a setting.
 pub fn read(file: Option<&Path>) -> Result<Settings, String> {
     let mut settings = Settings {
         variables: BTreeMap::new(),

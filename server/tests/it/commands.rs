@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-/// A deployment with a merchant, and a profile for it.
+/// A deployment with one merchant, and a profile for it.
 struct Shop {
     _wechat: Running,
     _gateway: Running,
@@ -41,7 +41,7 @@ fn run(directory: &Path, arguments: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A command that reads no input may have ended already.
+    // A command that reads no input may already have ended.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -89,7 +89,7 @@ impl Shop {
         run(&self.directory, arguments, "")
     }
 
-    /// What a command prints that succeeds.
+    /// The output of a command that must succeed.
     fn text(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(
@@ -105,7 +105,7 @@ impl Shop {
         serde_json::from_str(&self.text(&arguments)).unwrap()
     }
 
-    /// The exit code and the message of a command that fails.
+    /// The exit code and the message of a command that must fail.
     fn refused(&self, arguments: &[&str]) -> (i32, String) {
         let output = self.run(arguments);
         (output.status.code().unwrap(), text(&output.stderr))
@@ -126,7 +126,7 @@ impl Shop {
 }
 
 #[test]
-fn a_shop_is_run_from_the_terminal() {
+fn a_merchant_can_do_its_work_in_the_terminal() {
     let shop = Shop::open("shop");
     shop.order("T1");
     shop.order("T2");
@@ -146,7 +146,7 @@ fn a_shop_is_run_from_the_terminal() {
         shown.contains("transaction_id") && shown.contains("WeChat's answer"),
         "{shown}"
     );
-    // One page at a time and all pages show the same rows.
+    // One page at a time shows the same rows as all pages together.
     assert_eq!(
         shop.json(&["orders", "list", "--all"])["orders"]
             .as_array()
@@ -227,7 +227,7 @@ fn a_refund_needs_a_confirmation_and_is_made_once() {
         "orders", "refund", "R1", "100", "--number", "back-2", "--yes",
     ];
     let (code, said) = shop.refused(&other);
-    // The same call can be repeated in a minute.
+    // The same call can be repeated within a minute.
     assert_eq!(
         (code, said.contains("REFUND_TOO_SOON")),
         (4, true),
@@ -236,7 +236,7 @@ fn a_refund_needs_a_confirmation_and_is_made_once() {
 }
 
 #[test]
-fn failures_have_their_exit_codes_and_name_what_to_do() {
+fn failures_have_exit_codes_and_name_the_next_step() {
     let shop = Shop::open("codes");
     let (code, said) = shop.refused(&["orders", "show", "NONE"]);
     assert_eq!(
@@ -263,7 +263,8 @@ fn failures_have_their_exit_codes_and_name_what_to_do() {
         (1, true),
         "{said}"
     );
-    // The doctor finds what the test has left out, and says so by its code too.
+    // The doctor finds what this test has not configured, and its exit code
+    // shows that too.
     let found = shop.run(&["doctor"]);
     assert_eq!(found.status.code(), Some(5));
     assert!(
@@ -314,7 +315,7 @@ fn keys_are_kept_from_other_users_and_from_every_output() {
         "{list}"
     );
     assert!(!list.contains("of-test"), "{list}");
-    // Keys go by HTTPS, except to this machine.
+    // Keys are sent by HTTPS only, except to this machine.
     for url in [
         "http://pay.example.com",
         "ftp://127.0.0.1",

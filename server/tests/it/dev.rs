@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 /// A running `weceive dev`.
 struct Dev {
     child: Child,
-    /// What it has printed.
+    /// The lines that it has printed.
     listing: Value,
 }
 
@@ -22,7 +22,7 @@ impl Drop for Dev {
     }
 }
 
-/// A port of which the next one is free too.
+/// A port that is free, and of which the next one is free too.
 fn free_pair() -> u16 {
     loop {
         let first = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -48,7 +48,7 @@ fn command(home: &Path, port: u16, more: &[&str]) -> Command {
 }
 
 impl Dev {
-    /// Starts it; it is ready when this returns.
+    /// Starts the program; it is ready when this function returns.
     fn start(home: &Path, port: u16, more: &[&str]) -> Self {
         let mut child = command(home, port, more).spawn().unwrap();
         let mut line = String::new();
@@ -59,7 +59,7 @@ impl Dev {
         Self { child, listing }
     }
 
-    /// Ends it as Ctrl-C does.
+    /// Ends the program as Ctrl-C does.
     fn interrupt(mut self) {
         let pid = self.child.id().to_string();
         assert!(
@@ -79,7 +79,7 @@ impl Dev {
             .to_owned()
     }
 
-    /// A call of the API by the merchant at this place of the list.
+    /// Calls the API as the merchant with this index in the list.
     fn call(&self, merchant: usize, method: &str, path: &str, body: &Value) -> Value {
         let key = |name: &str| self.text(&format!("/merchants/{merchant}/{name}"));
         let (key, secret) = (key("api-key"), key("api-secret"));
@@ -134,7 +134,7 @@ impl Dev {
         (output.status.code().unwrap(), text(&output.stderr))
     }
 
-    /// The attempts of the notices about an order.
+    /// The attempts to deliver the notices about an order.
     fn notices(&self, number: &str) -> Vec<Value> {
         let url = format!(
             "{}/sandbox/notices?out_trade_no={number}",
@@ -182,7 +182,7 @@ fn dev_starts_from_nothing_and_keeps_orders_and_keys_between_two_runs() {
     dev.says(&["trigger", "order.paid", "--number", "D1"]);
     dev.waits_for(0, "D1", "SUCCESS");
 
-    // A second program would not know of the first one's orders.
+    // A second program would not know the orders of the first.
     let second = command(home, free_pair(), &[]).output().unwrap();
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains("another weceive runs on it"));
@@ -225,7 +225,7 @@ fn a_taken_port_and_missing_pages_are_named() {
 }
 
 #[test]
-fn the_sandbox_does_by_name_what_can_happen_to_an_order() {
+fn trigger_makes_each_event_of_an_order_happen() {
     let home = Home::new("trigger");
     let dev = Dev::start(&home.0, free_pair(), &[]);
     let (code, said) = dev.refused(&["trigger", "order.eaten"]);
@@ -251,7 +251,8 @@ fn the_sandbox_does_by_name_what_can_happen_to_an_order() {
     dev.waits_for(0, "T1", "SUCCESS");
     assert_eq!(dev.notices("T1").len(), 2);
 
-    // APIv3, whose notices the sandbox can forge: the first attempt is refused.
+    // The notices of APIv3 can be forged: the gateway refuses the first
+    // attempt.
     dev.order(2, "T2");
     let (code, said) = dev.refused(&["trigger", "notice.forged", "--merchant", "1900000114"]);
     assert_eq!((code, said.contains("APIv3 order")), (3, true), "{said}");
@@ -263,7 +264,7 @@ fn the_sandbox_does_by_name_what_can_happen_to_an_order() {
         let attempts = &dev.notices("T2")[0]["attempts"];
         (attempts[0]["acknowledged"] == false).then_some(())
     });
-    // Its query finds the payment meanwhile.
+    // The gateway's query finds the payment meanwhile.
     dev.waits_for(2, "T2", "SUCCESS");
 
     dev.order(0, "T3");
@@ -313,7 +314,7 @@ fn the_sandbox_does_by_name_what_can_happen_to_an_order() {
 }
 
 #[test]
-fn the_sandboxs_clock_is_moved_and_put_back() {
+fn the_sandboxs_clock_is_moved_and_reset() {
     let home = Home::new("clock");
     let dev = Dev::start(&home.0, free_pair(), &[]);
     assert!(dev.says(&["clock"]).contains("0s ahead"));

@@ -1,4 +1,4 @@
-//! The program `weceive`, from outside.
+//! Tests of the program `weceive`, which run it as a user does.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! A complete payment through the program itself, which is killed in between.
+//! A complete payment with the program itself, which is killed in the middle.
 
 use crate::system::{
     ADMIN_TOKEN, ask, demo_merchant, directory, free_port, gateway, sandbox, wait_for,

@@ -1,4 +1,4 @@
-//! The program, started and asked as a user would.
+//! Starts the program and sends requests to it, as a user would.
 
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// The operator's token.
 pub const ADMIN_TOKEN: &str = "admin-token-of-a-test";
 
-/// A program that ends with the test.
+/// A program that is killed when the test ends.
 pub struct Running(pub Child);
 
 impl Drop for Running {
@@ -30,7 +30,7 @@ pub fn weceive() -> Command {
     command
 }
 
-/// WeChat's side. What arrives at `certified` counts as sent with the client
+/// The sandbox. Requests to the port `certified` count as sent with the client
 /// certificate of the merchant 1900000109.
 pub fn sandbox(port: u16, certified: u16, file: &Path) -> Running {
     let mut command = weceive();

@@ -1,5 +1,5 @@
-//! HTTPS by the program itself, a proxy in front of it, and client certificates
-//! at WeChat Pay.
+//! HTTPS served by the program itself, a proxy in front of the program, and
+//! client certificates for WeChat Pay.
 
 use crate::system::{
     ADMIN_TOKEN, Running, ask, demo_merchant, directory, free_port, sandbox, wait_for, weceive,
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// An authority that exists for one test.
+/// A certificate authority that exists for one test.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -30,7 +30,8 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
 
-    /// Writes a certificate for this machine and its key; the two files.
+    /// Writes a certificate for this machine and its key; returns the paths of
+    /// the two files.
     fn issue(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let params = CertificateParams::new(names).unwrap();
