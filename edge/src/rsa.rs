@@ -4,6 +4,7 @@
 //! of its public half.
 
 use crate::runtime::WorkersRuntime;
+use gateway::observe::{Log, without_addresses};
 use gateway::runtime::{PrivateKey, PublicKey, Rsa, RsaError};
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use std::cell::RefCell;
@@ -52,11 +53,13 @@ extern "C" {
 
 impl Rsa for WorkersRuntime {
     async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
-        let key = imported(Use::Sign, key.id(), || key.pkcs8_der()).await?;
+        let key = imported(Use::Sign, key.id(), || key.pkcs8_der())
+            .await
+            .map_err(|error| self.rsa_failed(&error))?;
         let signature = sign(ALGORITHM, &key, &Uint8Array::from(message)).await;
         signature
             .map(|bytes| Uint8Array::new(&bytes).to_vec())
-            .map_err(|_| RsaError)
+            .map_err(|error| self.rsa_failed(&error))
     }
 
     async fn rsa_verify(
@@ -65,10 +68,24 @@ impl Rsa for WorkersRuntime {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, RsaError> {
-        let key = imported(Use::Verify, key.id(), || key.spki_der()).await?;
+        let key = imported(Use::Verify, key.id(), || key.spki_der())
+            .await
+            .map_err(|error| self.rsa_failed(&error))?;
         let (signature, message) = (Uint8Array::from(signature), Uint8Array::from(message));
         let holds = verify(ALGORITHM, &key, &signature, &message).await;
-        holds.map(|holds| holds.is_truthy()).map_err(|_| RsaError)
+        holds
+            .map(|holds| holds.is_truthy())
+            .map_err(|error| self.rsa_failed(&error))
+    }
+}
+
+impl WorkersRuntime {
+    /// The log gets the exception of `WebCrypto`, which names the kind of fault
+    /// and no key.
+    fn rsa_failed(&self, error: &JsValue) -> RsaError {
+        let cause = worker::Error::from(error.clone()).to_string();
+        self.log(format_args!("RSA failed: {}", without_addresses(&cause)));
+        RsaError
     }
 }
 
@@ -76,14 +93,14 @@ async fn imported<'k>(
     to: Use,
     id: &str,
     der: impl FnOnce() -> &'k [u8],
-) -> Result<JsValue, RsaError> {
+) -> Result<JsValue, JsValue> {
     let name = (to, id.to_owned());
     if let Some(key) = IMPORTED.with_borrow(|keys| keys.get(&name).cloned()) {
         return Ok(key);
     }
     let algorithm = Object::new();
     for (name, value) in [("name", ALGORITHM), ("hash", "SHA-256")] {
-        Reflect::set(&algorithm, &name.into(), &value.into()).map_err(|_| RsaError)?;
+        Reflect::set(&algorithm, &name.into(), &value.into())?;
     }
     let (format, usage) = match to {
         Use::Sign => ("pkcs8", "sign"),
@@ -92,7 +109,7 @@ async fn imported<'k>(
     let uses = Array::of1(&usage.into());
     let bytes = Uint8Array::from(der());
     let key = import_key(format, &bytes, &algorithm, false, &uses);
-    let key = key.await.map_err(|_| RsaError)?;
+    let key = key.await?;
     IMPORTED.with_borrow_mut(|keys| {
         if keys.len() >= REMEMBER_AT_MOST {
             keys.clear();

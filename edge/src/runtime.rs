@@ -3,7 +3,7 @@
 use crate::message::read_body;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, stream};
-use gateway::observe::Log;
+use gateway::observe::{Log, without_addresses};
 use gateway::runtime::{CallError, Chunks, FetchError, Object, Request, Response, Route, Runtime};
 use std::fmt;
 use std::pin::pin;
@@ -40,6 +40,13 @@ impl WorkersRuntime {
         self.env.service(name).ok()
     }
 
+    /// No answer came: the log gets the cause, without addresses.
+    fn unreachable(&self, host: &str, error: worker::Error) -> FetchError {
+        let cause = without_addresses(&error.to_string());
+        self.log(format_args!("{host}: no answer: {cause}"));
+        FetchError::Unreachable
+    }
+
     /// Sends a request; returns the answer's head, and its body if it has one.
     async fn open(
         &self,
@@ -48,7 +55,8 @@ impl WorkersRuntime {
         abort: &worker::AbortSignal,
     ) -> Result<(http::Response<()>, Option<ByteStream>), FetchError> {
         let (parts, body) = request.into_parts();
-        let unreachable = |_| FetchError::Unreachable;
+        let host = parts.uri.host().unwrap_or_default().to_owned();
+        let unreachable = |error| self.unreachable(&host, error);
         let headers = Headers::new();
         for (name, value) in &parts.headers {
             if let Ok(value) = value.to_str() {
@@ -72,7 +80,7 @@ impl WorkersRuntime {
                 let init = web_sys::RequestInit::new();
                 init.set_signal(Some(abort));
                 let request = web_sys::Request::new_with_request_and_init(request.inner(), &init)
-                    .map_err(|_| FetchError::Unreachable)?;
+                    .map_err(|error| self.unreachable(&host, error.into()))?;
                 binding.fetch_request(worker::Request::from(request)).await
             }
             None => Fetch::Request(request).send_with_signal(abort).await,
@@ -83,8 +91,10 @@ impl WorkersRuntime {
             _ => Some(answer.stream().map_err(unreachable)?),
         };
         let mut response = http::Response::new(());
-        *response.status_mut() = http::StatusCode::from_u16(answer.status_code())
-            .map_err(|_| FetchError::Unreachable)?;
+        *response.status_mut() =
+            http::StatusCode::from_u16(answer.status_code()).map_err(|error| {
+                self.unreachable(&host, worker::Error::RustError(error.to_string()))
+            })?;
         for (name, value) in answer.headers() {
             // Headers of one name arrive joined; an invalid header is left out.
             if let (Ok(name), Ok(value)) = (
@@ -103,13 +113,14 @@ impl WorkersRuntime {
         request: Request,
         abort: &worker::AbortSignal,
     ) -> Result<Response, FetchError> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
         let (head, stream) = self.open(route, request, abort).await?;
         let max = route.max_answer_bytes();
         let body = match stream {
             None => Vec::new(),
             Some(stream) => read_body(stream, max)
                 .await
-                .map_err(|_| FetchError::Unreachable)?,
+                .map_err(|error| self.unreachable(&host, error))?,
         };
         if body.len() > max {
             return Err(FetchError::TooLong);
@@ -119,15 +130,17 @@ impl WorkersRuntime {
 }
 
 /// A body in pieces, with a time limit for each.
-fn pieces(body: ByteStream, patience: Duration) -> Chunks {
-    stream::unfold(Some(body), move |body| async move {
-        let mut body = body?;
+fn pieces(runtime: WorkersRuntime, host: String, body: ByteStream, patience: Duration) -> Chunks {
+    stream::unfold(Some((body, runtime, host)), move |rest| async move {
+        let (mut body, runtime, host) = rest?;
         let next = match select(body.next(), pin!(Delay::from(patience))).await {
-            Either::Left((next, _)) => next.map(|piece| piece.map_err(|_| FetchError::Unreachable)),
+            Either::Left((next, _)) => {
+                next.map(|piece| piece.map_err(|error| runtime.unreachable(&host, error)))
+            }
             Either::Right(_) => Some(Err(FetchError::TimedOut)),
         };
         let piece = next?;
-        let rest = piece.is_ok().then_some(body);
+        let rest = piece.is_ok().then_some((body, runtime, host));
         Some((piece, rest))
     })
     .boxed_local()
@@ -178,6 +191,7 @@ impl Runtime for WorkersRuntime {
     ) -> Result<http::Response<Chunks>, FetchError> {
         let abort = AbortController::default();
         let signal = abort.signal();
+        let host = request.uri().host().unwrap_or_default().to_owned();
         let opening = pin!(self.open(route, request, &signal));
         let patience = Duration::from_millis(u64::from(route.timeout_ms()));
         let (head, body) = match select(opening, pin!(Delay::from(patience))).await {
@@ -188,7 +202,7 @@ impl Runtime for WorkersRuntime {
             }
         };
         Ok(head.map(|()| match body {
-            Some(body) => pieces(body, patience),
+            Some(body) => pieces(self.clone(), host, body, patience),
             None => stream::empty().boxed_local(),
         }))
     }

@@ -49,6 +49,37 @@ pub enum WithCertificate {
 /// A pool of connections, by HTTP or HTTPS.
 pub type Connection = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 
+/// Why no answer came.
+#[derive(Debug)]
+pub struct Failed {
+    /// What the gateway is told.
+    pub error: FetchError,
+    /// The cause of [`FetchError::Unreachable`], for the log.
+    pub cause: Option<String>,
+}
+
+impl Failed {
+    /// With the cause, and the causes behind it.
+    fn unreachable(error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        Self::because(&causes.join(": "))
+    }
+
+    fn because(cause: &str) -> Self {
+        Self {
+            error: FetchError::Unreachable,
+            cause: Some(cause.to_owned()),
+        }
+    }
+}
+
+impl From<FetchError> for Failed {
+    fn from(error: FetchError) -> Self {
+        Self { error, cause: None }
+    }
+}
+
 /// The outgoing connections of one thread.
 pub struct Client {
     upstreams: Upstreams,
@@ -88,41 +119,49 @@ impl Client {
 
     /// Sends a request and reads the whole answer, within the route's time
     /// limit.
-    pub async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
+    ///
+    /// # Errors
+    ///
+    /// No answer came.
+    pub async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, Failed> {
         let patience = Duration::from_millis(u64::from(route.timeout_ms()));
         match tokio::time::timeout(patience, self.send(route, request)).await {
             Ok(answer) => answer,
-            Err(_) => Err(FetchError::TimedOut),
+            Err(_) => Err(FetchError::TimedOut.into()),
         }
     }
 
-    async fn send(&self, route: Route<'_>, mut request: Request) -> Result<Response, FetchError> {
+    async fn send(&self, route: Route<'_>, mut request: Request) -> Result<Response, Failed> {
+        let no_certificate = || Failed::because("no connection with this client certificate");
         let (connection, origin) = match route {
             Route::Merchant => (&self.merchants, None),
             Route::WeChatPayMtls(binding) => match self.upstreams.with_certificate.get(binding) {
                 Some(WithCertificate::Origin(origin)) => (&self.upstream, Some(origin)),
                 Some(WithCertificate::Files(_)) => {
                     let connection = self.with_certificate.get(binding);
-                    let connection = connection.ok_or(FetchError::Unreachable)?;
+                    let connection = connection.ok_or_else(no_certificate)?;
                     (connection, self.upstreams.wechat.as_ref())
                 }
-                None => return Err(FetchError::Unreachable),
+                None => return Err(no_certificate()),
             },
             _ => (&self.upstream, self.upstreams.wechat.as_ref()),
         };
         if let Some(origin) = origin {
-            *request.uri_mut() = at(origin, request.uri()).ok_or(FetchError::Unreachable)?;
+            *request.uri_mut() = at(origin, request.uri())
+                .ok_or_else(|| Failed::because("the configured origin is unusable"))?;
         }
         let request = request.map(|body| Full::new(Bytes::from(body)));
         let answer = connection.request(request).await;
-        let (parts, body) = answer.map_err(|_| FetchError::Unreachable)?.into_parts();
+        let (parts, body) = answer
+            .map_err(|error| Failed::unreachable(&error))?
+            .into_parts();
         let body = Limited::new(body, route.max_answer_bytes());
         match body.collect().await {
             Ok(body) => Ok(Response::from_parts(parts, body.to_bytes().to_vec())),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                Err(FetchError::TooLong)
+                Err(FetchError::TooLong.into())
             }
-            Err(_) => Err(FetchError::Unreachable),
+            Err(error) => Err(Failed::unreachable(&*error)),
         }
     }
 }
@@ -255,6 +294,29 @@ mod tests {
         ] {
             assert_eq!(is_public(address.parse().unwrap()), expected, "{address}");
         }
+    }
+
+    #[test]
+    fn a_refused_connection_is_named_with_its_cause() {
+        let origin: Uri = "http://127.0.0.1:1".parse().unwrap();
+        let upstreams = Upstreams {
+            wechat: Some(origin),
+            ..Upstreams::default()
+        };
+        let client = Client::new(upstreams, true).unwrap();
+        let executor = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let request = http::Request::get("https://api.mch.weixin.qq.com/x?secret=1");
+        let request = request.body(Vec::new()).unwrap();
+        let failed = executor
+            .block_on(client.fetch(Route::WeChatPay, request))
+            .unwrap_err();
+        assert_eq!(failed.error, FetchError::Unreachable);
+        let cause = failed.cause.unwrap();
+        assert!(cause.to_lowercase().contains("refused"), "{cause}");
+        assert!(!cause.contains("secret"), "{cause}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::gate::Gate;
 use crate::objects::ObjectName;
 use crate::threads::{Job, Thread};
+use gateway::observe::{Log, without_addresses};
 use gateway::runtime::{CallError, FetchError, Object, Request, Response, Route, Runtime};
 use std::fmt;
 use std::rc::Rc;
@@ -74,7 +75,17 @@ impl Runtime for NativeRuntime {
                 }
                 Ok(response)
             }
-            route => self.thread.client.fetch(route, request).await,
+            route => {
+                let host = request.uri().host().unwrap_or_default().to_owned();
+                let answer = self.thread.client.fetch(route, request).await;
+                answer.map_err(|failed| {
+                    if let Some(cause) = failed.cause {
+                        let cause = without_addresses(&cause);
+                        self.log(format_args!("{host}: no answer: {cause}"));
+                    }
+                    failed.error
+                })
+            }
         }
     }
 

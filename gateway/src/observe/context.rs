@@ -158,6 +158,19 @@ pub fn answer_bytes(runtime: &impl Runtime, answer: &impl Serialize) -> Vec<u8> 
     })
 }
 
+/// An error's text for the log, without the addresses and parameters that it
+/// may repeat, and with at most 200 characters.
+pub fn without_addresses(text: &str) -> String {
+    let words = text.split_whitespace().map(|word| {
+        let is_address = ["://", "?", "=", "%"]
+            .iter()
+            .any(|mark| word.contains(mark));
+        if is_address { "…" } else { word }
+    });
+    let text = words.collect::<Vec<_>>().join(" ");
+    text.chars().take(200).collect()
+}
+
 /// Whether an id is short and needs no escaping anywhere.
 fn is_id(text: &str) -> bool {
     (8..=64).contains(&text.len())
@@ -175,6 +188,13 @@ mod tests {
     fn request(header: &str, id: &str) -> Request {
         let request = http::Request::get("https://pay.example.com/v1/order?out_trade_no=1");
         request.header(header, id).body(Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn an_error_for_the_log_repeats_no_address() {
+        let text = "fetch of https://shop.example.com/notify?key=secret failed: lost key=secret";
+        assert_eq!(without_addresses(text), "fetch of … failed: lost …");
+        assert_eq!(without_addresses(&"é".repeat(300)), "é".repeat(200));
     }
 
     #[test]

@@ -8,5 +8,5 @@ pub(crate) mod counters;
 pub(crate) mod refused_notices;
 
 pub(crate) use self::context::answer_bytes;
-pub use self::context::{Log, REQUEST_ID, RequestContext, set_actor};
+pub use self::context::{Log, REQUEST_ID, RequestContext, set_actor, without_addresses};
 pub use self::counters::Counters;
