@@ -16,6 +16,7 @@ use crate::http::rate_limit::{Limits, Rate};
 use crate::merchants::directory::{Directory, MerchantContext};
 use crate::merchants::seal::random_text;
 use crate::observe::alarm::Alarm;
+use crate::observe::labels::Limit;
 use crate::observe::refused_notices::Refusals;
 use crate::observe::{Counters, Log};
 use crate::reports;
@@ -65,12 +66,12 @@ impl<R: Runtime> Services<R> {
     }
 
     /// Takes a token from a bucket, and refuses the call if there is none.
-    pub fn limit(&self, of: &str, who: &str, rate: Rate) -> Result<(), ApiError> {
+    pub fn limit(&self, of: Limit, who: &str, rate: Rate) -> Result<(), ApiError> {
         self.limits.limit(of, who, rate, self.runtime.now_ms())
     }
 
     /// Refuses the call if there is no token left, and takes none.
-    pub fn limit_left(&self, of: &str, who: &str) -> Result<(), ApiError> {
+    pub fn limit_left(&self, of: Limit, who: &str) -> Result<(), ApiError> {
         self.limits.limit_left(of, who, self.runtime.now_ms())
     }
 

@@ -16,7 +16,8 @@ use crate::http::message::header_text;
 use crate::http::rate_limit::{FLOOD, Rate, WRONG_KEYS};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::{fingerprint, short};
-use crate::observe;
+use crate::observe::labels::Limit;
+use crate::observe::{self, Counter};
 use crate::route::{self, Scope};
 use crate::runtime::{Request, Runtime};
 use crate::services::Services;
@@ -271,7 +272,7 @@ fn record_caller<R: Runtime>(
 ) -> Result<(), ApiError> {
     observe::set_actor(format!("{kind} {}", short(fingerprint)));
     let rate = Rate::of_key(cx.config.api_calls_per_second);
-    cx.limit("key", limited, rate)
+    cx.limit(Limit::Key, limited, rate)
 }
 
 /// The merchant whose api-token the request carries. The token replaces both
@@ -312,7 +313,7 @@ pub async fn authenticate<R: Runtime, T>(
     let name = format!("wrong {key} {address}");
     let flood = format!("flood of {name}");
     let refused = || {
-        cx.counters.count("limited:wrong_keys");
+        cx.counters.count(Counter::Limited(Limit::WrongKeys));
         Err(ApiError::of(Code::TooManyWrongKeys))
     };
     if !cx.limits.is_left(&flood, now_ms) {

@@ -3,21 +3,22 @@
 
 use super::Book;
 use crate::observe::alarm::Alarm;
-use crate::observe::audit;
+use crate::observe::labels::{OrderLabel, RefundLabel};
+use crate::observe::{Counter, audit};
 use crate::runtime::{Runtime, Storage, StorageError};
-use order::{Event, Order, Refund, RefundStatus, Status, TradeState, Via};
+use order::{Event, Order, RefundStatus, TradeState, Via};
 
 /// An order's state before an event.
 #[derive(Debug)]
 pub(super) struct OrderSnapshot {
-    status: &'static str,
+    status: OrderLabel,
     refunds: Vec<RefundStatus>,
 }
 
 impl OrderSnapshot {
     pub(super) fn of(order: &Order) -> Self {
         Self {
-            status: status(order),
+            status: order.into(),
             refunds: order.refunds().iter().map(|r| r.status).collect(),
         }
     }
@@ -34,27 +35,29 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         evidence: &str,
     ) -> Result<(), StorageError> {
         let number = order.terms().out_trade_no.as_str();
-        let is = status(order);
+        let is = OrderLabel::from(order);
         if before.is_none_or(|before| before.status != is) {
             let money = order.terms().money;
             let what = format!(
-                "order {is}, {} {}, {}",
+                "order {}, {} {}, {}",
+                is.name(),
                 money.amount_minor(),
                 money.currency().code(),
                 order.terms().trade_type.as_str()
             );
             self.audit(number, &what, evidence)?;
-            self.count(&format!("order:{is}"));
+            self.count(Counter::Order(is));
         }
         for (at, refund) in order.refunds().iter().enumerate() {
             let was = before.and_then(|before| before.refunds.get(at));
             if was == Some(&refund.status) {
                 continue;
             }
-            let is = refund_status(refund);
+            let is = RefundLabel::from(refund.status);
             let what = format!(
-                "refund {} {is}, {} {}",
+                "refund {} {}, {} {}",
                 refund.out_refund_no,
+                is.name(),
                 refund.money.amount_minor(),
                 refund.money.currency().code()
             );
@@ -71,7 +74,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 &reason,
                 evidence,
             )?;
-            self.count(&format!("refund:{is}"));
+            self.count(Counter::Refund(is));
             if refund.status == RefundStatus::Abnormal {
                 self.raise(Alarm::RefundAbnormal, number)?;
             }
@@ -83,30 +86,6 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// inside the transaction of that change.
     pub(super) fn audit(&self, subject: &str, what: &str, why: &str) -> Result<(), StorageError> {
         audit::add(&self.runtime, &self.storage, subject, what, why)
-    }
-}
-
-/// The name under which the order's status is stored.
-const fn status(order: &Order) -> &'static str {
-    match order.status() {
-        Status::NotPay => "NOTPAY",
-        Status::Closing { .. } => "CLOSING",
-        Status::UserPaying => "USERPAYING",
-        Status::Reversing { .. } => "REVERSING",
-        Status::Success(_) => "SUCCESS",
-        Status::Closed { .. } => "CLOSED",
-        Status::Revoked { .. } => "REVOKED",
-        Status::PayError { .. } => "PAYERROR",
-    }
-}
-
-pub(super) const fn refund_status(refund: &Refund) -> &'static str {
-    match refund.status {
-        RefundStatus::Asked => "ASKED",
-        RefundStatus::Processing => "PROCESSING",
-        RefundStatus::Success => "SUCCESS",
-        RefundStatus::Closed => "CLOSED",
-        RefundStatus::Abnormal => "ABNORMAL",
     }
 }
 

@@ -8,7 +8,9 @@ use super::transition::{Outcome, is_anothers};
 use super::{Book, NewRefund};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
+use crate::observe::Counter;
 use crate::observe::alarm::Alarm;
+use crate::observe::labels::Queried;
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::Reason;
 use order::{Event, Order, OutTradeNo, Payment, RefundStatus, TradeState, Via};
@@ -75,7 +77,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         for _ in 0..QUERIES {
             let order = self.load_order(number.as_str())?.ok_or_else(missing)?;
             let (revision, account) = (order.revision(), order.terms().account.clone());
-            self.count("query:order");
+            self.count(Counter::Query(Queried::Order));
             let state = match self.upstream(context).query(number, &account).await {
                 Ok(state) => state,
                 Err(failure) if failure.reason() == Some(Reason::OrderNotExist) => {

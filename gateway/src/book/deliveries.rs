@@ -12,7 +12,8 @@ use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::hmac_sha256;
 use crate::observe::alarm::Alarm;
-use crate::observe::{Log, REQUEST_ID, RequestContext};
+use crate::observe::labels::DeliveryLabel;
+use crate::observe::{Counter, Log, REQUEST_ID, RequestContext};
 use crate::runtime::{Request, Response, Route, Runtime, Storage, StorageError};
 use order::{Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};
@@ -270,13 +271,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.line_up(&due.out_trade_no)?;
             Ok::<_, StorageError>(given_up)
         })?;
-        self.count("delivery_sent");
-        self.count(match state {
-            DeliveryState::Acknowledged => "delivery_acknowledged",
-            DeliveryState::Waiting | DeliveryState::GivenUp => "delivery_failed",
-        });
+        self.count(Counter::Delivery(DeliveryLabel::Sent));
+        self.count(Counter::Delivery(match state {
+            DeliveryState::Acknowledged => DeliveryLabel::Acknowledged,
+            DeliveryState::Waiting | DeliveryState::GivenUp => DeliveryLabel::Failed,
+        }));
         if given_up {
-            self.count("delivery_given_up");
+            self.count(Counter::Delivery(DeliveryLabel::GivenUp));
         }
         let facts = [("about", due.out_trade_no.as_str().into())];
         self.runtime

@@ -83,9 +83,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 reply::<Hinted>(&self.query_after_hint(context, &number).await?)
             }
             Call::NoticesRefused(NoticesRefused(counts)) => {
-                for (name, n) in &counts {
-                    self.counters.add(name, *n);
-                }
+                self.count_by_name(counts)?;
                 reply::<NoticesRefused>(&())
             }
             Call::OpenCheckout(OpenCheckout(new)) => {

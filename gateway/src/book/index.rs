@@ -22,6 +22,7 @@
 use super::deliveries::DeliveryState;
 use super::store::index::Entry;
 use super::{Book, Checkout, Link, Price, store};
+use crate::observe::labels::RefundLabel;
 use crate::observe::{Log, audit};
 use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Order, Refund, RefundStatus};
@@ -108,7 +109,7 @@ impl Entry {
             List::Refunds,
             refund.out_refund_no.as_str(),
             refund.asked_at_ms,
-            super::changes::refund_status(refund),
+            RefundLabel::from(refund.status).name(),
         );
         entry.waiting = !refund.status.is_final();
         entry.moved_at_ms = matches!(

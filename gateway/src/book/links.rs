@@ -19,7 +19,9 @@ use super::{Book, NewCheckout, Purchase, SET_ASIDE_MS, store, write_stored};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::random_text;
+use crate::observe::Counter;
 use crate::observe::alarm::Alarm;
+use crate::observe::labels::Limit;
 use crate::runtime::{Runtime, Storage};
 use checkout::link::Ended;
 use checkout::{Lang, State};
@@ -334,12 +336,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             if let (Some(stock), Some(holder)) = (facts.link.stock, &buy.holder) {
                 let held = self.held_by(&buy.id, holder)?;
                 if held > 0 && held + pieces > HELD_BY_ONE.max(stock / 4) {
-                    self.count("limited:held");
+                    self.count(Counter::Limited(Limit::Held));
                     return Err(ApiError::new(Code::RateLimited, HELD_TOO_MUCH));
                 }
             }
             if store::links::count_sales(&self.storage, &buy.id)? >= LIVE_AT_ONCE {
-                self.count("limited:link");
+                self.count(Counter::Limited(Limit::Link));
                 return Err(ApiError::new(Code::RateLimited, TOO_MANY_LIVE));
             }
             let untried_until_ms = new.expires_at_ms + UNTRIED_MS;

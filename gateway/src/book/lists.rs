@@ -13,6 +13,7 @@ use super::store::search::Found;
 use super::{Book, Checkout, Link, Price, audit, store};
 use crate::http::error::{ApiError, Code};
 use crate::observe::alarm::Alarm;
+use crate::observe::labels::RefundLabel;
 use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Money, Order, OutTradeNo, Refund, RefundStatus};
 use serde::{Deserialize, Serialize};
@@ -514,7 +515,7 @@ fn refund_item(order: &Order, refund: &Refund) -> Json {
         "out_trade_no": order.terms().out_trade_no,
         "refund_id": refund.refund_id,
         "transaction_id": payment.map(|payment| &payment.transaction_id),
-        "state": super::changes::refund_status(refund),
+        "state": RefundLabel::from(refund.status).name(),
         "amount": refund.money.amount_minor(),
         "currency": refund.money.currency().code(),
         "error_code": refund.err_code,

@@ -68,7 +68,7 @@ use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::{Directory, MerchantContext};
 use crate::observe::RequestContext;
 use crate::observe::audit;
-use crate::observe::{Counters, Log, answer_bytes};
+use crate::observe::{Counter, Counters, Log, answer_bytes};
 use crate::reports::Raised;
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::{Hosts, Upstream};
@@ -461,8 +461,21 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    fn count(&self, name: &str) {
-        self.counters.count(name);
+    fn count(&self, counter: Counter) {
+        self.counters.count(counter);
+    }
+
+    /// Counts what an isolate has counted. A name that only another version of
+    /// the program has is stored as it is.
+    fn count_by_name(&self, mut counts: BTreeMap<String, i64>) -> Result<(), StorageError> {
+        counts.retain(|name, n| match Counter::named(name) {
+            Some(counter) => {
+                self.counters.add(counter, *n);
+                false
+            }
+            None => true,
+        });
+        store::counters::add(&self.storage, &counts)
     }
 
     /// Writes the counters, at most once a second. Counts that the database

@@ -9,7 +9,8 @@ use super::{Book, SET_ASIDE_MS, store, write_stored};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::observe::alarm::Alarm;
-use crate::observe::{Log, RequestContext};
+use crate::observe::labels::{NoticeLabel, Rejection};
+use crate::observe::{Counter, Log, RequestContext};
 use crate::runtime::{Object, Runtime, Storage, StorageError};
 use crate::upstream::{Prepay, Reason};
 use futures_util::future::{Either, LocalBoxFuture, select};
@@ -48,14 +49,14 @@ pub struct Prepaid {
 }
 
 /// The outcome of a notice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// It changed the order, and the change is stored.
     Taken,
     /// The same payment is stored already.
     Duplicate,
     /// It was rejected for the reason of this name. WeChat will send it again.
-    Refused(String),
+    Refused(Rejection),
 }
 
 impl Verdict {
@@ -292,13 +293,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .is_some_and(|order| order.has_rejected(&payment.transaction_id));
         let is_anothers = order.is_some_and(|order| is_anothers(&order, &payment));
         if is_anothers && is_rejected {
-            self.count("notice_duplicate");
+            self.count(Counter::Notice(NoticeLabel::Duplicate));
             return Ok(Verdict::Duplicate);
         }
         if confirms && is_anothers {
             let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
             self.query_after_hint(context, &number).await?;
-            return Ok(Verdict::Refused("notice_another_orders".to_owned()));
+            return Ok(Verdict::Refused(Rejection::AnotherOrders));
         }
         let payment = Box::new(payment);
         let event = match confirms {
@@ -307,17 +308,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         // A reported payment is admitted when it is confirmed.
         if !confirms && !self.admits(context, &number, &event).await? {
-            return Ok(Verdict::Refused(
-                counter_of(Refusal::OtherTransaction).to_owned(),
-            ));
+            return Ok(Verdict::Refused(Rejection::OtherTransaction));
         }
         let verdict = match self.transition(context, &number, event, xml)? {
-            Outcome::Applied(_) if is_anothers => {
-                Verdict::Refused("notice_another_orders".to_owned())
-            }
+            Outcome::Applied(_) if is_anothers => Verdict::Refused(Rejection::AnotherOrders),
             Outcome::NoOrder => {
                 self.raise(Alarm::OrderUnknown, &number)?;
-                Verdict::Refused("order_unknown".to_owned())
+                Verdict::Refused(Rejection::OrderUnknown)
             }
             // The same notice, while its payment is not confirmed.
             Outcome::Applied(effects) if confirms && effects.is_empty() => Verdict::Duplicate,
@@ -349,12 +346,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 let number = OutTradeNo::new(&number).map_err(ApiError::internal)?;
                 return self.query_after_hint(context, &number).await;
             }
-            Outcome::Refused(refusal) => Verdict::Refused(counter_of(refusal).to_owned()),
+            Outcome::Refused(refusal) => Verdict::Refused(refusal.into()),
         };
-        self.count(match &verdict {
-            Verdict::Taken => "notice_taken",
-            Verdict::Duplicate => "notice_duplicate",
-            Verdict::Refused(name) => name,
+        self.count(match verdict {
+            Verdict::Taken => Counter::Notice(NoticeLabel::Taken),
+            Verdict::Duplicate => Counter::Notice(NoticeLabel::Duplicate),
+            Verdict::Refused(rejection) => Counter::Rejected(rejection),
         });
         Ok(verdict)
     }
@@ -387,25 +384,25 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Stores a payment to an unknown sub-merchant, or a refund of one, and
     /// raises an operator alarm (checklist I3).
     pub(super) fn keep_unmatched(&self, unmatched: &Unmatched) -> Result<Verdict, ApiError> {
-        let (number, sub_mch_id, alarm, counter) = match unmatched {
+        let (number, sub_mch_id, alarm, label) = match unmatched {
             Unmatched::Payment(payment) => (
                 &payment.transaction_id,
                 &payment.account.sub_mch_id,
                 Alarm::SubMerchantUnknown,
-                "notice_stray",
+                NoticeLabel::Stray,
             ),
             Unmatched::Refund(refund) => (
                 &refund.refund_id,
                 &refund.sub_mch_id,
                 Alarm::SubMerchantUnknown,
-                "refund_notice_stray",
+                NoticeLabel::RefundStray,
             ),
         };
         self.storage.atomically(|| {
             store::unmatched::keep(&self.storage, number, &write_stored("stray", unmatched)?)?;
             self.raise(alarm, sub_mch_id.as_deref().unwrap_or_default())
         })?;
-        self.count(counter);
+        self.count(Counter::Notice(label));
         Ok(Verdict::Taken)
     }
 
@@ -426,12 +423,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         let verdict = match is_paid()? {
             Some(true) => Verdict::Taken,
-            Some(false) => Verdict::Refused("notice_hint_not_confirmed".to_owned()),
-            None => Verdict::Refused("order_unknown".to_owned()),
+            Some(false) => Verdict::Refused(Rejection::HintNotConfirmed),
+            None => Verdict::Refused(Rejection::OrderUnknown),
         };
-        self.count(match &verdict {
-            Verdict::Refused(name) => name,
-            _ => "notice_hint_confirmed",
+        self.count(match verdict {
+            Verdict::Refused(rejection) => Counter::Rejected(rejection),
+            Verdict::Taken | Verdict::Duplicate => Counter::Notice(NoticeLabel::HintConfirmed),
         });
         Ok(verdict)
     }
@@ -760,46 +757,4 @@ fn again(order: &Order, terms: &Terms, now_ms: i64) -> Result<Prepaid, ApiError>
         prepayment,
         expires_at_ms: order.terms().expires_at_ms,
     })
-}
-
-/// The counter of a rejected notice, whose name `/metrics` shows.
-const fn counter_of(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::AlreadyPaid => "notice_already_paid",
-        Refusal::PaidTwice => "notice_paid_twice",
-        Refusal::OtherOrder => "notice_other_order",
-        Refusal::OtherMerchant => "notice_other_merchant",
-        Refusal::OtherApp => "notice_other_app",
-        Refusal::OtherCurrency => "notice_other_currency",
-        Refusal::OtherAmount => "notice_other_amount",
-        Refusal::OtherTradeType => "notice_other_trade_type",
-        Refusal::OtherPayer => "notice_other_payer",
-        Refusal::OtherAttach => "notice_other_attach",
-        Refusal::OtherTransaction => "notice_other_transaction",
-        Refusal::RejectedPayment => "notice_rejected_payment",
-        Refusal::OwnPayment => "notice_own_payment",
-        Refusal::Stale => "notice_stale",
-        Refusal::DifferentTerms(_) => "notice_different_terms",
-        Refusal::OrderPaid => "notice_order_paid",
-        Refusal::OrderClosed => "notice_order_closed",
-        Refusal::OrderExpired => "notice_order_expired",
-        Refusal::Reversed => "notice_reversed",
-        Refusal::NotQuickPay => "notice_not_quick_pay",
-        Refusal::QuickPayIsReversed => "notice_quick_pay_is_reversed",
-        Refusal::ReverseOfRefunded => "notice_reverse_of_refunded",
-        Refusal::ReverseTooSoon => "notice_reverse_too_soon",
-        Refusal::ReverseTooLate => "notice_reverse_too_late",
-        Refusal::NotPaid => "notice_not_paid",
-        Refusal::RefundExists => "notice_refund_exists",
-        Refusal::RefundExistsWithDifferentAmount => "notice_refund_exists_with_different_amount",
-        Refusal::RefundExistsWithDifferentReason => "notice_refund_exists_with_different_reason",
-        Refusal::RefundOtherCurrency => "notice_refund_other_currency",
-        Refusal::RefundExceedsPaid => "notice_refund_exceeds_paid",
-        Refusal::RefundTooLate => "notice_refund_too_late",
-        Refusal::RefundTooMany => "notice_refund_too_many",
-        Refusal::RefundTooSoon => "notice_refund_too_soon",
-        Refusal::RefundUnknown => "notice_refund_unknown",
-        Refusal::RefundTaken => "notice_refund_taken",
-        Refusal::RefundFinal => "notice_refund_final",
-    }
 }

@@ -7,7 +7,9 @@ use super::{Book, Verdict, store};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::fingerprint;
+use crate::observe::Counter;
 use crate::observe::alarm::Alarm;
+use crate::observe::labels::{NoticeLabel, Rejection};
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::{Failure, Reason};
 use order::{Effect, Event, Money, Order, OutTradeNo, Refund, RefundStatus, Refusal};
@@ -336,21 +338,21 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .refunded(number, out_refund_no)
             .is_ok_and(|refunded| may_change(&refunded.refund));
         let verdict = match is_final() {
-            Err(_) => Verdict::Refused("refund_unknown".to_owned()),
+            Err(_) => Verdict::Refused(Rejection::RefundUnknown),
             Ok(true) if !asks => Verdict::Duplicate,
             Ok(_) => {
                 let ask = vec![Effect::QueryRefund(out_refund_no.to_owned())];
                 self.execute_effects(context, number.clone(), ask).await?;
                 match is_final()? {
                     true => Verdict::Taken,
-                    false => Verdict::Refused("refund_not_confirmed".to_owned()),
+                    false => Verdict::Refused(Rejection::RefundNotConfirmed),
                 }
             }
         };
-        self.count(match &verdict {
-            Verdict::Taken => "refund_notice_taken",
-            Verdict::Duplicate => "refund_notice_duplicate",
-            Verdict::Refused(name) => name,
+        self.count(match verdict {
+            Verdict::Taken => Counter::Notice(NoticeLabel::RefundTaken),
+            Verdict::Duplicate => Counter::Notice(NoticeLabel::RefundDuplicate),
+            Verdict::Refused(rejection) => Counter::Rejected(rejection),
         });
         Ok(verdict)
     }

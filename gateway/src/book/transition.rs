@@ -16,6 +16,7 @@ use super::store::orders::Timer;
 use super::write_stored;
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
+use crate::observe::Counter;
 use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Effect, Event, Order, Payment, Refusal, TradeState, TradeType, Via};
@@ -123,7 +124,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             self.audit_order(Some(&before), &order, &evidence)?;
             if !was_duplicate && order.duplicate_of().is_some() {
-                self.count("purchase_paid_twice");
+                self.count(Counter::PurchasePaidTwice);
             }
             // Written together with the refund: if the refund's number were
             // free, WeChat could mix it up with another order's refund.

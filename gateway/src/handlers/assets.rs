@@ -5,6 +5,7 @@ use crate::http::error::{ApiError, Code};
 use crate::http::message::{answer, header_text, set};
 use crate::http::rate_limit::UNKNOWN;
 use crate::merchants::merchant::DomainFiles;
+use crate::observe::labels::Limit;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use http::header;
@@ -75,11 +76,11 @@ async fn domain_file<R: Runtime>(
 ) -> Result<Option<Rc<str>>, ApiError> {
     let from = network(request);
     if let Some(from) = &from {
-        cx.limit_left("unknown", from)?;
+        cx.limit_left(Limit::Unknown, from)?;
     }
     let found = cx.directory.domain_file(&cx.runtime, file).await?;
     if let (None, Some(from)) = (&found, &from) {
-        let _ = cx.limit("unknown", from, UNKNOWN);
+        let _ = cx.limit(Limit::Unknown, from, UNKNOWN);
     }
     Ok(found)
 }

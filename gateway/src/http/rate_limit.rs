@@ -15,7 +15,8 @@ use crate::cache::forget_oldest;
 use crate::http::client::network;
 use crate::http::error::{ApiError, Code};
 use crate::http::message::query;
-use crate::observe::Counters;
+use crate::observe::labels::Limit;
+use crate::observe::{Counter, Counters};
 use crate::route::{Audience, RateClass};
 use crate::runtime::Request;
 use http::StatusCode;
@@ -154,24 +155,24 @@ impl Limits {
     }
 
     /// Takes a token from the bucket, and refuses the call if there is none.
-    pub fn limit(&self, of: &str, who: &str, rate: Rate, now_ms: i64) -> Result<(), ApiError> {
-        match self.take(format!("{of} {who}"), rate, now_ms) {
+    pub fn limit(&self, of: Limit, who: &str, rate: Rate, now_ms: i64) -> Result<(), ApiError> {
+        match self.take(bucket(of, who), rate, now_ms) {
             true => Ok(()),
             false => self.refuse(of, Code::RateLimited),
         }
     }
 
     /// Refuses the call if there is no token left, and takes none.
-    pub fn limit_left(&self, of: &str, who: &str, now_ms: i64) -> Result<(), ApiError> {
-        match self.is_left(&format!("{of} {who}"), now_ms) {
+    pub fn limit_left(&self, of: Limit, who: &str, now_ms: i64) -> Result<(), ApiError> {
+        match self.is_left(&bucket(of, who), now_ms) {
             true => Ok(()),
             false => self.refuse(of, Code::RateLimited),
         }
     }
 
     /// Counts a refusal of this limit.
-    pub fn refuse<T>(&self, of: &str, code: Code) -> Result<T, ApiError> {
-        self.counters.count(&format!("limited:{of}"));
+    pub fn refuse<T>(&self, of: Limit, code: Code) -> Result<T, ApiError> {
+        self.counters.count(Counter::Limited(of));
         Err(ApiError::of(code))
     }
 
@@ -183,13 +184,13 @@ impl Limits {
         rate: RateClass,
         now_ms: i64,
     ) -> Result<(), ApiError> {
-        let (name, per_address) = match rate {
+        let (limit, per_address) = match rate {
             RateClass::Own => return Ok(()),
-            RateClass::Page => ("pages", PAGES),
-            RateClass::Mutation | RateClass::CheckoutMutation => ("mutations", MUTATIONS),
+            RateClass::Page => (Limit::Pages, PAGES),
+            RateClass::Mutation | RateClass::CheckoutMutation => (Limit::Mutations, MUTATIONS),
         };
         if let Some(network) = network(request) {
-            self.limit(name, &network, per_address, now_ms)?;
+            self.limit(limit, &network, per_address, now_ms)?;
         }
         if rate != RateClass::CheckoutMutation {
             return Ok(());
@@ -197,7 +198,7 @@ impl Limits {
         let query = query(request);
         let checkout = query.get("s").map(String::as_str).unwrap_or_default();
         let checkout = checkout.get(..64).unwrap_or(checkout);
-        self.limit("checkout", checkout, CHECKOUT, now_ms)
+        self.limit(Limit::Checkout, checkout, CHECKOUT, now_ms)
     }
 
     /// Refuses a sender that has requested too many things that do not exist,
@@ -213,15 +214,15 @@ impl Limits {
         let Some(network) = network(request) else {
             return Ok(());
         };
-        let is_left = |of: &str| self.is_left(&format!("{of} {network}"), now_ms);
+        let is_left = |of| self.is_left(&bucket(of, &network), now_ms);
         let may = match audience {
-            Audience::WeChat => is_left("refused_notices") || is_known(),
-            Audience::Payer => is_left("unknown"),
+            Audience::WeChat => is_left(Limit::RefusedNotices) || is_known(),
+            Audience::Payer => is_left(Limit::Unknown),
             _ => true,
         };
         match may {
             true => Ok(()),
-            false => self.refuse("unknown", Code::RateLimited),
+            false => self.refuse(Limit::Unknown, Code::RateLimited),
         }
     }
 
@@ -240,16 +241,21 @@ impl Limits {
         };
         match audience {
             Audience::WeChat if status.is_client_error() => {
-                self.limit("refused_notices", &network, REFUSED_NOTICES, now_ms)
+                self.limit(Limit::RefusedNotices, &network, REFUSED_NOTICES, now_ms)
             }
             // Only counts: this answer is sent; the next request is refused.
             Audience::Payer if status == StatusCode::NOT_FOUND => {
-                let _ = self.limit("unknown", &network, UNKNOWN, now_ms);
+                let _ = self.limit(Limit::Unknown, &network, UNKNOWN, now_ms);
                 Ok(())
             }
             _ => Ok(()),
         }
     }
+}
+
+/// The name of the bucket of this limit and of whom it limits.
+fn bucket(of: Limit, who: &str) -> String {
+    format!("{} {who}", of.name())
 }
 
 #[cfg(test)]

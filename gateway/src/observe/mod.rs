@@ -5,8 +5,9 @@ pub mod alarm;
 pub(crate) mod audit;
 pub(crate) mod context;
 pub(crate) mod counters;
+pub mod labels;
 pub(crate) mod refused_notices;
 
 pub(crate) use self::context::answer_bytes;
 pub use self::context::{Log, REQUEST_ID, RequestContext, set_actor, without_addresses};
-pub use self::counters::Counters;
+pub use self::counters::{Counter, Counters};

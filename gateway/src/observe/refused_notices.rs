@@ -1,6 +1,7 @@
 //! Refused notices, counted in the isolate until they are reported to the
 //! merchant's book. A flood of them does not reach the book.
 
+use super::labels::Rejection;
 use crate::cache::forget_oldest;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +17,7 @@ pub struct Refusals {
 #[derive(Debug, Default)]
 struct Refused {
     reported_at_ms: i64,
-    counts: BTreeMap<String, i64>,
+    counts: BTreeMap<Rejection, i64>,
 }
 
 /// The time between two reports of an isolate to a book.
@@ -27,13 +28,18 @@ const MERCHANTS: usize = 4_096;
 
 impl Refusals {
     /// Counts one; gives the counts to report, if a report is due.
-    pub fn add(&self, id: &str, name: &str, now_ms: i64) -> Option<BTreeMap<String, i64>> {
+    pub fn add(
+        &self,
+        id: &str,
+        rejection: Rejection,
+        now_ms: i64,
+    ) -> Option<BTreeMap<Rejection, i64>> {
         let mut merchants = self.merchants.borrow_mut();
         if merchants.len() >= MERCHANTS && !merchants.contains_key(id) {
             forget_oldest(&mut merchants, |refused| refused.reported_at_ms);
         }
         let refused = merchants.entry(id.to_owned()).or_default();
-        *refused.counts.entry(name.to_owned()).or_default() += 1;
+        *refused.counts.entry(rejection).or_default() += 1;
         let since_ms = now_ms - refused.reported_at_ms;
         if (0..REPORTS_APART_MS).contains(&since_ms) {
             self.wait_until(refused.reported_at_ms + REPORTS_APART_MS);
@@ -50,7 +56,7 @@ impl Refusals {
 
     /// A merchant with counts that are not reported, and these counts, if a
     /// report is due.
-    pub fn take_due(&self, now_ms: i64) -> Option<(String, BTreeMap<String, i64>)> {
+    pub fn take_due(&self, now_ms: i64) -> Option<(String, BTreeMap<Rejection, i64>)> {
         // A due time too far in the future comes from a clock that was changed.
         let due_at_ms = self.due_at_ms.get()?;
         if (1..=REPORTS_APART_MS).contains(&(due_at_ms - now_ms)) {
@@ -70,11 +76,11 @@ impl Refusals {
     }
 
     /// Keeps counts that could not be reported for the next report.
-    pub fn put_back(&self, id: &str, counts: BTreeMap<String, i64>) {
+    pub fn put_back(&self, id: &str, counts: BTreeMap<Rejection, i64>) {
         let mut merchants = self.merchants.borrow_mut();
         let refused = merchants.entry(id.to_owned()).or_default();
-        for (name, n) in counts {
-            *refused.counts.entry(name).or_default() += n;
+        for (rejection, n) in counts {
+            *refused.counts.entry(rejection).or_default() += n;
         }
         self.wait_until(refused.reported_at_ms + REPORTS_APART_MS);
     }

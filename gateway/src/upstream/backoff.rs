@@ -6,52 +6,16 @@
 //! where a payer waits at a till, it is 1 second, up to 30. Any other answer
 //! ends the pause.
 
+use crate::observe::labels::Limited;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-/// A call that is paused when WeChat refuses it as too frequent. Prepayments
-/// are not paused: each is requested by one payer, and nothing repeats it
-/// automatically.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Limited {
-    /// The query of an order.
-    Query,
-    /// The close of an order.
-    Close,
-    /// A Quick Pay.
-    QuickPay,
-    /// The reverse of a Quick Pay.
-    Reverse,
-    /// The request for a refund.
-    Refund,
-    /// The query of a refund.
-    QueryRefund,
-    /// A day's statement.
-    Statement,
-}
-
-impl Limited {
-    /// Its name in metrics and alarms.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Close => "close",
-            Self::QuickPay => "quick_pay",
-            Self::Reverse => "reverse",
-            Self::Refund => "refund",
-            Self::QueryRefund => "query_refund",
-            Self::Statement => "statement",
-        }
-    }
-
-    /// The first and the longest pause, in milliseconds.
-    const fn pauses_ms(self) -> (i64, i64) {
-        match self {
-            Self::QuickPay => (1_000, 30_000),
-            _ => (5_000, 5 * 60_000),
-        }
+/// The first and the longest pause of a call, in milliseconds.
+const fn pauses_ms(call: Limited) -> (i64, i64) {
+    match call {
+        Limited::QuickPay => (1_000, 30_000),
+        _ => (5_000, 5 * 60_000),
     }
 }
 
@@ -89,7 +53,7 @@ impl Backoff {
     /// Whether the call is not to be sent now. A pause that is longer than
     /// possible was caused by a change of the clock, and is ignored.
     pub fn is_paused(&self, mch_id: &str, call: Limited, now_ms: i64) -> bool {
-        let (_, longest_ms) = call.pauses_ms();
+        let (_, longest_ms) = pauses_ms(call);
         self.pauses
             .borrow()
             .get(&(mch_id.to_owned(), call))
@@ -115,7 +79,7 @@ impl Backoff {
         if self.is_paused(mch_id, call, now_ms) {
             return Followed::Nothing;
         }
-        let (first_ms, longest_ms) = call.pauses_ms();
+        let (first_ms, longest_ms) = pauses_ms(call);
         let mut pauses = self.pauses.borrow_mut();
         let before = pauses.get(&key);
         let pause_ms = before.map_or(first_ms, |pause| {

@@ -1,7 +1,8 @@
 //! The hosts of each dialect, in their order; and how long a call takes.
 
 use super::backoff::Backoff;
-use crate::observe::{Counters, Log};
+use crate::observe::labels::{CallFailure, Host};
+use crate::observe::{Counter, Counters, Log};
 use crate::runtime::{Chunks, FetchError, Request, Response, Route, Runtime};
 use order::OutTradeNo;
 use std::cell::{Cell, RefCell};
@@ -13,7 +14,7 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub struct Family {
     index: usize,
-    hosts: &'static [&'static str],
+    hosts: &'static [Host],
 }
 
 /// WeChat Pay v2: the access nodes of the WeChat Pay v2 manual, section 4.3,
@@ -21,9 +22,9 @@ pub struct Family {
 pub const V2: Family = Family {
     index: 0,
     hosts: &[
-        "apihk.mch.weixin.qq.com",
-        "apius.mch.weixin.qq.com",
-        "api.mch.weixin.qq.com",
+        Host::WechatHongKong,
+        Host::WechatAmerica,
+        Host::WechatMainland,
     ],
 };
 
@@ -32,22 +33,22 @@ pub const V2: Family = Family {
 pub const V3_GLOBAL: Family = Family {
     index: 1,
     hosts: &[
-        "apihk.mch.weixin.qq.com",
-        "apius.mch.weixin.qq.com",
-        "apieu.mch.weixin.qq.com",
+        Host::WechatHongKong,
+        Host::WechatAmerica,
+        Host::WechatEurope,
     ],
 };
 
 /// WeChat Pay v3 of mainland China.
 pub const V3_MAINLAND: Family = Family {
     index: 2,
-    hosts: &["api.mch.weixin.qq.com", "api2.mch.weixin.qq.com"],
+    hosts: &[Host::WechatMainland, Host::WechatMainlandSecond],
 };
 
 /// iOnline Pay.
 pub const IONLINE: Family = Family {
     index: 3,
-    hosts: &["pay.ionlinepay.com"],
+    hosts: &[Host::Ionline],
 };
 
 /// How many families there are.
@@ -224,17 +225,18 @@ impl Hosts {
             state.current.set(0);
         }
         let current = state.current.get();
-        let host = family.hosts.get(current)?;
-        let url = format!("https://{host}{}", message.path);
+        let host = *family.hosts.get(current)?;
+        let name = host.name();
+        let url = format!("https://{name}{}", message.path);
         let mut request = http::Request::builder().method(message.method).uri(&url);
-        for (name, value) in message.headers {
-            request = request.header(*name, value);
+        for (header, value) in message.headers {
+            request = request.header(*header, value);
         }
         let request: Request = match request.body(message.body.as_bytes().to_vec()) {
             Ok(request) => request,
             Err(error) => {
                 // The error names the kind of fault and contains no value.
-                runtime.log(format_args!("{host}: not sent: {error}"));
+                runtime.log(format_args!("{name}: not sent: {error}"));
                 return Some(Tried::NotSent);
             }
         };
@@ -242,8 +244,8 @@ impl Hosts {
         let outcome = fetch(request).await;
         if matches!(outcome, Err(FetchError::Busy)) {
             // No host failed, and none was called.
-            runtime.log(format_args!("{host}: {}", FetchError::Busy));
-            self.counters.count("upstream_not_sent");
+            runtime.log(format_args!("{name}: {}", FetchError::Busy));
+            self.counters.count(Counter::UpstreamNotSent);
             return Some(Tried::NotSent);
         }
         // A query string may identify the payer; the path never does.
@@ -257,20 +259,18 @@ impl Hosts {
                 Ok(answer) => Outcome::Answered(sampled(answer.body())),
             },
         });
-        self.counters.count(&format!("upstream_calls:{host}"));
-        self.counters
-            .add(&format!("upstream_ms:{host}"), elapsed_ms);
+        self.counters.count(Counter::UpstreamCalls(host));
+        self.counters.add(Counter::UpstreamMs(host), elapsed_ms);
         let failure = match &outcome {
-            Ok(answer) if answer.status().is_server_error() => Some("server_error"),
+            Ok(answer) if answer.status().is_server_error() => Some(CallFailure::ServerError),
             Ok(_) => None,
-            Err(FetchError::Unreachable) => Some("unreachable"),
-            Err(FetchError::TimedOut) => Some("timed_out"),
-            Err(FetchError::TooLong) => Some("too_long"),
+            Err(FetchError::Unreachable) => Some(CallFailure::Unreachable),
+            Err(FetchError::TimedOut) => Some(CallFailure::TimedOut),
+            Err(FetchError::TooLong) => Some(CallFailure::TooLong),
             Err(FetchError::Busy) => None,
         };
         if let Some(reason) = failure {
-            self.counters
-                .count(&format!("upstream_failed:{host}:{reason}"));
+            self.counters.count(Counter::UpstreamFailed(host, reason));
         }
         match outcome {
             Ok(answer) if !answer.status().is_server_error() => {
@@ -398,21 +398,23 @@ mod tests {
     #[test]
     fn a_failed_host_is_not_used_for_a_minute() {
         let (hosts, runtime) = (Hosts::default(), Network::default());
-        let [hk, us, cn] = [0, 1, 2].map(|n| V2.hosts[n].to_owned());
+        let [hk, us, cn] = [0, 1, 2].map(|n| V2.hosts[n].name().to_owned());
         assert_eq!(post(&hosts, &runtime), (true, vec![hk.clone()]));
-        runtime.down.replace(vec![V2.hosts[0]]);
+        runtime.down.replace(vec![V2.hosts[0].name()]);
         assert_eq!(post(&hosts, &runtime), (true, vec![hk.clone(), us.clone()]));
         assert_eq!(
             post(&hosts, &runtime),
             (true, vec![us.clone()]),
             "remembered"
         );
-        runtime.down.replace(vec![V2.hosts[1]]);
+        runtime.down.replace(vec![V2.hosts[1].name()]);
         assert_eq!(post(&hosts, &runtime), (true, vec![us, cn.clone()]));
         assert_eq!(post(&hosts, &runtime), (true, vec![cn]));
         runtime.now_ms.set(runtime.now_ms.get() + AWAY_MS);
         assert_eq!(post(&hosts, &runtime), (true, vec![hk]), "returned to");
-        runtime.down.replace(V2.hosts.to_vec());
+        runtime
+            .down
+            .replace(V2.hosts.iter().map(|host| host.name()).collect());
         let (answered, asked) = post(&hosts, &runtime);
         assert!(!answered);
         assert_eq!(asked.len(), 3, "each once");
@@ -421,7 +423,9 @@ mod tests {
     #[test]
     fn q4_what_takes_money_is_sent_once() {
         let (hosts, runtime) = (Hosts::default(), Network::default());
-        runtime.down.replace(V2.hosts.to_vec());
+        runtime
+            .down
+            .replace(V2.hosts.iter().map(|host| host.name()).collect());
         let once = Message {
             tries: Tries::Once,
             ..QUERY

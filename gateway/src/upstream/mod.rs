@@ -23,7 +23,6 @@ mod statement;
 mod v2;
 mod v3;
 
-pub use backoff::Limited;
 pub use certificates::is_public_key_id;
 pub use hosts::Hosts;
 pub use request::{FoundRefund, Prepay, QuickPay, Settlements};
@@ -34,7 +33,8 @@ use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::merchant::Dialect;
 use crate::observe::alarm::Alarm;
-use crate::observe::{Log, RequestContext};
+use crate::observe::labels::{Limited, Queried};
+use crate::observe::{Counter, Log, RequestContext};
 use crate::runtime::Runtime;
 use backoff::Followed;
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -329,7 +329,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         account: &Account,
     ) -> Result<TradeState, Failure> {
         self.limited(Limited::Query, async {
-            self.hosts.counters().count("query:order");
+            self.hosts.counters().count(Counter::Query(Queried::Order));
             match self.dialect() {
                 Dialect::V2 => V2(self).query(number, account).await,
                 Dialect::V3(settings) => V3(self, settings).query(number, account).await,
@@ -402,7 +402,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     /// others.
     pub async fn query_refund(&self, out_refund_no: &str) -> Result<Option<FoundRefund>, Failure> {
         self.limited(Limited::QueryRefund, async {
-            self.hosts.counters().count("query:refund");
+            self.hosts.counters().count(Counter::Query(Queried::Refund));
             match self.dialect() {
                 Dialect::V2 => V2(self).query_refund(out_refund_no).await,
                 Dialect::V3(settings) => V3(self, settings).query_refund(out_refund_no).await,
@@ -658,12 +658,10 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         let backoff = self.hosts.backoff();
         let followed = backoff.answered(mch_id, call, is_too_often, now_ms);
         if followed != Followed::Nothing {
-            let name = call.name();
-            self.hosts
-                .counters()
-                .count(&format!("upstream_too_often:{name}"));
+            self.hosts.counters().count(Counter::UpstreamTooOften(call));
             if followed == Followed::PausedLong {
-                self.context.note_problem(Alarm::UpstreamTooOften, name);
+                self.context
+                    .note_problem(Alarm::UpstreamTooOften, call.name());
             }
         }
         answer

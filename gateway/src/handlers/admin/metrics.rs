@@ -7,6 +7,8 @@ use super::totals;
 use crate::auth::keys::admin;
 use crate::http::error::ApiError;
 use crate::http::message::{answer, query, set};
+use crate::observe::Counter;
+use crate::observe::labels::Rejection;
 use crate::reports::{ListNumbers, Page, Totals};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
@@ -16,99 +18,95 @@ use std::fmt::Write;
 /// The most merchants in one answer of `/metrics`.
 const MERCHANTS: i64 = 200;
 
-/// A family of metrics.
+/// A family of counters in `/metrics`.
 struct Family {
-    /// The prefix of its counters' names.
-    prefix: &'static str,
     /// Its name in `/metrics`, after `weceive_`.
     name: &'static str,
-    /// The labels, whose values follow the prefix in a counter's name.
-    labels: &'static [&'static str],
     help: &'static str,
 }
 
-/// Every family of counters. A counter belongs to the first whose prefix fits;
-/// the last accepts every counter.
-const FAMILIES: [Family; 13] = [
-    Family {
-        prefix: "order:",
-        name: "orders_total",
-        labels: &["state"],
-        help: "Orders, by each state that they came to.",
-    },
-    Family {
-        prefix: "refund:",
-        name: "refunds_total",
-        labels: &["state"],
-        help: "Refunds, by each state that they came to.",
-    },
-    Family {
-        prefix: "query:",
-        name: "queries_total",
-        labels: &["of"],
-        help: "Queries to WeChat, of orders and of refunds.",
-    },
-    Family {
-        prefix: "upstream_calls:",
-        name: "upstream_seconds_count",
-        labels: &["host"],
-        help: "",
-    },
-    Family {
-        prefix: "upstream_ms:",
-        name: "upstream_seconds_sum",
-        labels: &["host"],
-        help: "",
-    },
-    Family {
-        prefix: "upstream_failed:",
-        name: "upstream_failures_total",
-        labels: &["host", "reason"],
-        help: "Calls to WeChat that brought no answer, or a server's error.",
-    },
-    Family {
-        prefix: "upstream_not_sent",
-        name: "upstream_not_sent_total",
-        labels: &[],
-        help: "Calls to WeChat that were not sent because too many were under way.",
-    },
-    Family {
-        prefix: "upstream_too_often:",
-        name: "upstream_too_often_total",
-        labels: &["call"],
-        help: "Times that WeChat refused a call as too frequent, and the call was paused.",
-    },
-    Family {
-        prefix: "delivery_",
-        name: "deliveries_total",
-        labels: &["outcome"],
-        help: "Attempts to deliver a notice: sent, acknowledged, failed, given_up.",
-    },
-    Family {
-        prefix: "limited:",
-        name: "limited_total",
-        labels: &["limit"],
-        help: "Requests that were refused because there were too many.",
-    },
-    Family {
-        prefix: "notice_probe",
-        name: "notice_probes_total",
-        labels: &[],
-        help: "Tencent's probes with signatures that never hold.",
-    },
-    Family {
-        prefix: "purchase_paid_twice",
-        name: "purchases_paid_twice_total",
-        labels: &[],
-        help: "Payments that went back because their purchase keeps another.",
-    },
-    Family {
-        prefix: "",
-        name: "notices_total",
-        labels: &["verdict"],
-        help: "Notices, by what became of each.",
-    },
-];
+/// A counter's sample: its family, and its labels with their values.
+struct Sample<'s> {
+    family: Family,
+    labels: Vec<(&'static str, &'s str)>,
+}
+
+impl Sample<'static> {
+    fn of(counter: Counter) -> Self {
+        let (name, help, labels): (_, _, Vec<(&str, &str)>) = match counter {
+            Counter::Order(state) => (
+                "orders_total",
+                "Orders, by each state that they came to.",
+                vec![("state", state.name())],
+            ),
+            Counter::Refund(state) => (
+                "refunds_total",
+                "Refunds, by each state that they came to.",
+                vec![("state", state.name())],
+            ),
+            Counter::Query(of) => (
+                "queries_total",
+                "Queries to WeChat, of orders and of refunds.",
+                vec![("of", of.name())],
+            ),
+            Counter::UpstreamCalls(host) => {
+                ("upstream_seconds_count", "", vec![("host", host.name())])
+            }
+            Counter::UpstreamMs(host) => ("upstream_seconds_sum", "", vec![("host", host.name())]),
+            Counter::UpstreamFailed(host, reason) => (
+                "upstream_failures_total",
+                "Calls to WeChat that brought no answer, or a server's error.",
+                vec![("host", host.name()), ("reason", reason.name())],
+            ),
+            Counter::UpstreamNotSent => (
+                "upstream_not_sent_total",
+                "Calls to WeChat that were not sent because too many were under way.",
+                vec![],
+            ),
+            Counter::UpstreamTooOften(call) => (
+                "upstream_too_often_total",
+                "Times that WeChat refused a call as too frequent, and the call was paused.",
+                vec![("call", call.name())],
+            ),
+            Counter::Delivery(outcome) => (
+                "deliveries_total",
+                "Attempts to deliver a notice: sent, acknowledged, failed, given_up.",
+                vec![("outcome", outcome.name())],
+            ),
+            Counter::Limited(limit) => (
+                "limited_total",
+                "Requests that were refused because there were too many.",
+                vec![("limit", limit.name())],
+            ),
+            Counter::PurchasePaidTwice => (
+                "purchases_paid_twice_total",
+                "Payments that went back because their purchase keeps another.",
+                vec![],
+            ),
+            Counter::Rejected(Rejection::Probe) => (
+                "notice_probes_total",
+                "Tencent's probes with signatures that never hold.",
+                vec![],
+            ),
+            Counter::Notice(label) => return Self::of_notice(label.name()),
+            Counter::Rejected(rejection) => return Self::of_notice(rejection.name()),
+        };
+        let family = Family { name, help };
+        Self { family, labels }
+    }
+}
+
+impl<'s> Sample<'s> {
+    fn of_notice(verdict: &'s str) -> Self {
+        Self {
+            family: Family {
+                name: "notices_total",
+                help: "Notices, by what became of each.",
+            },
+            labels: vec![("verdict", verdict)],
+        }
+    }
+}
 
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics<R: Runtime>(
@@ -228,25 +226,22 @@ impl Metrics {
 
     /// Adds a stored counter; one of this isolate has no merchant.
     fn counter(&mut self, merchant: Option<&str>, stored: &str, n: i64) {
-        let family = FAMILIES
-            .iter()
-            .find_map(|family| Some((family, stored.strip_prefix(family.prefix)?)));
-        let Some((family, rest)) = family else { return };
-        let mut labels = String::new();
-        let values = rest.splitn(family.labels.len().max(1), ':');
+        let counter = Counter::named(stored);
+        let Sample { family, labels } = match counter {
+            Some(counter) => Sample::of(counter),
+            None => Sample::of_notice(stored),
+        };
         let merchant = merchant.map(|merchant| ("merchant", merchant));
-        for (name, value) in merchant
+        let labels: Vec<String> = merchant
             .into_iter()
-            .chain(family.labels.iter().copied().zip(values))
-        {
-            let comma = if labels.is_empty() { "" } else { "," };
-            let _ = write!(labels, "{comma}{name}=\"{}\"", escaped(value));
-        }
-        let value = match family.prefix {
-            "upstream_ms:" => format!("{}.{:03}", n / 1000, n % 1000),
+            .chain(labels)
+            .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
+            .collect();
+        let value = match counter {
+            Some(Counter::UpstreamMs(_)) => format!("{}.{:03}", n / 1000, n % 1000),
             _ => n.to_string(),
         };
-        let labels = format!("{{{labels}}}");
+        let labels = format!("{{{}}}", labels.join(","));
         self.sample("counter", family.name, family.help, &labels, &value);
     }
 

@@ -5,6 +5,7 @@ use super::{addressee, count_rejected, query_named_order, report_payment};
 use crate::book::Verdict;
 use crate::http::error::ApiError;
 use crate::http::message::answer;
+use crate::observe::labels::Rejection;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use wechatpay::ionline::Merchant;
@@ -35,7 +36,7 @@ pub async fn ionline_notice<R: Runtime>(
             Ok(acknowledgement(&verdict))
         }
         Err(error) => {
-            count_rejected(cx, id, name_of(&error)).await;
+            count_rejected(cx, id, rejection_of(&error)).await;
             // Verified, and it reports that nothing was paid: it need not be
             // sent again.
             Ok(match error {
@@ -57,16 +58,16 @@ fn text(status: u16, body: &'static str) -> Response {
     answer(status, "text/plain; charset=utf-8", body)
 }
 
-/// The counter's name for a rejected notice.
-const fn name_of(error: &NoticeError) -> &'static str {
+/// Why a notice is rejected.
+const fn rejection_of(error: &NoticeError) -> Rejection {
     match error {
-        NoticeError::Xml(_) => "notice_not_xml",
-        NoticeError::StatusFail { .. } => "notice_without_payment",
-        NoticeError::ResultFail { .. } => "notice_payment_failed",
-        NoticeError::NotSigned => "notice_not_signed",
-        NoticeError::WrongSignType => "notice_wrong_sign_type",
-        NoticeError::BadSignature => "notice_bad_signature",
-        NoticeError::Ambiguous { .. } => "notice_ambiguous",
-        NoticeError::Field(_) => "notice_bad_field",
+        NoticeError::Xml(_) => Rejection::NotXml,
+        NoticeError::StatusFail { .. } => Rejection::WithoutPayment,
+        NoticeError::ResultFail { .. } => Rejection::PaymentFailed,
+        NoticeError::NotSigned => Rejection::NotSigned,
+        NoticeError::WrongSignType => Rejection::WrongSignType,
+        NoticeError::BadSignature => Rejection::BadSignature,
+        NoticeError::Ambiguous { .. } => Rejection::Ambiguous,
+        NoticeError::Field(_) => Rejection::BadField,
     }
 }

@@ -22,6 +22,7 @@ use crate::book::{Verdict, command};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::observe::Log;
+use crate::observe::labels::Rejection;
 use crate::runtime::Runtime;
 use crate::services::Services;
 use order::{OutTradeNo, Payment};
@@ -63,21 +64,21 @@ async fn query_named_order<R: Runtime>(
     id: &str,
     out_trade_no: Option<&str>,
 ) -> Result<Verdict, ApiError> {
-    let name = "notice_ambiguous";
-    count_rejected(cx, id, name).await;
+    count_rejected(cx, id, Rejection::Ambiguous).await;
     match out_trade_no.map(OutTradeNo::new) {
         Some(Ok(number)) => cx.book(id, command::Hinted(number)).await,
-        _ => Ok(Verdict::Refused(name.to_owned())),
+        _ => Ok(Verdict::Refused(Rejection::Ambiguous)),
     }
 }
 
 /// Counts a rejected notice. The merchant's book gets the counts at intervals,
 /// and each report is logged: a flood of rejected notices does not reach it.
-async fn count_rejected<R: Runtime>(cx: &Services<R>, id: &str, name: &'static str) {
-    let Some(counts) = cx.refusals.add(id, name, cx.runtime.now_ms()) else {
+async fn count_rejected<R: Runtime>(cx: &Services<R>, id: &str, rejection: Rejection) {
+    let Some(counts) = cx.refusals.add(id, rejection, cx.runtime.now_ms()) else {
         return;
     };
-    cx.runtime.log(format_args!("notice for {id}: {name}"));
+    cx.runtime
+        .log(format_args!("notice for {id}: {}", rejection.name()));
     report_refusals(cx, id, counts).await;
 }
 
@@ -90,8 +91,10 @@ pub async fn report_waiting_refusals<R: Runtime>(cx: &Services<R>) {
     }
 }
 
-async fn report_refusals<R: Runtime>(cx: &Services<R>, id: &str, counts: BTreeMap<String, i64>) {
-    let reported: Result<(), ApiError> = cx.book(id, command::NoticesRefused(counts.clone())).await;
+async fn report_refusals<R: Runtime>(cx: &Services<R>, id: &str, counts: BTreeMap<Rejection, i64>) {
+    let by_name = counts.iter().map(|(of, n)| (of.name().to_owned(), *n));
+    let call = command::NoticesRefused(by_name.collect());
+    let reported: Result<(), ApiError> = cx.book(id, call).await;
     if let Err(error) = reported {
         error.log_cause(&cx.runtime);
         cx.refusals.put_back(id, counts);

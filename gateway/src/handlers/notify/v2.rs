@@ -5,6 +5,7 @@ use super::{addressee, count_rejected, query_named_order, report_payment};
 use crate::book::{Prepaid, Verdict, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::answer;
+use crate::observe::labels::Rejection;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use order::OutTradeNo;
@@ -33,7 +34,7 @@ pub async fn notice<R: Runtime>(
             query_named_order(cx, id, out_trade_no.as_deref()).await?
         }
         Err(error) => {
-            count_rejected(cx, id, name_of(&error)).await;
+            count_rejected(cx, id, rejection_of(&error)).await;
             // Verified, and it reports that nothing was paid: it need not be
             // sent again.
             if matches!(error, NoticeError::ResultFail { .. }) {
@@ -62,7 +63,7 @@ pub async fn refund_notice<R: Runtime>(
     let refund = match notice {
         Ok(notice) => notice.refund,
         Err(_) => {
-            count_rejected(cx, id, "refund_notice_not_believed").await;
+            count_rejected(cx, id, Rejection::RefundNotBelieved).await;
             return Ok(xml(400, ack_fail("Parameter format checking error")));
         }
     };
@@ -96,7 +97,7 @@ pub async fn product_callback<R: Runtime>(
     let callback = match callback {
         Ok(callback) => callback,
         Err(_) => {
-            count_rejected(cx, id, "product_callback_not_believed").await;
+            count_rejected(cx, id, Rejection::ProductNotBelieved).await;
             return Ok(xml(400, ack_fail("Signature failure")));
         }
     };
@@ -149,16 +150,16 @@ const fn sentence_for(error: &NoticeError) -> &'static str {
     }
 }
 
-/// The counter's name for a rejected notice.
-const fn name_of(error: &NoticeError) -> &'static str {
+/// Why a notice is rejected.
+const fn rejection_of(error: &NoticeError) -> Rejection {
     match error {
-        NoticeError::Xml(_) => "notice_not_xml",
-        NoticeError::ReturnCodeFail { .. } => "notice_without_payment",
-        NoticeError::NotSigned => "notice_not_signed",
-        NoticeError::WrongSignType => "notice_wrong_sign_type",
-        NoticeError::BadSignature => "notice_bad_signature",
-        NoticeError::ResultFail { .. } => "notice_payment_failed",
-        NoticeError::Ambiguous { .. } => "notice_ambiguous",
-        NoticeError::Field(_) => "notice_bad_field",
+        NoticeError::Xml(_) => Rejection::NotXml,
+        NoticeError::ReturnCodeFail { .. } => Rejection::WithoutPayment,
+        NoticeError::NotSigned => Rejection::NotSigned,
+        NoticeError::WrongSignType => Rejection::WrongSignType,
+        NoticeError::BadSignature => Rejection::BadSignature,
+        NoticeError::ResultFail { .. } => Rejection::PaymentFailed,
+        NoticeError::Ambiguous { .. } => Rejection::Ambiguous,
+        NoticeError::Field(_) => Rejection::BadField,
     }
 }

@@ -13,6 +13,7 @@ use crate::merchants::directory::MerchantContext;
 use crate::merchants::registry::{self, Answer};
 use crate::merchants::shards::ask;
 use crate::observe::alarm::Alarm;
+use crate::observe::labels::Rejection;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use crate::upstream::is_public_key_id;
@@ -230,56 +231,17 @@ async fn refuse<R: Runtime>(
     id: &str,
     rejection: Rejection,
 ) -> Result<Response, ApiError> {
-    count_rejected(cx, id, rejection.counter()).await;
-    let (status, message) = rejection.answer();
+    count_rejected(cx, id, rejection).await;
+    let (status, message) = answer_to(rejection);
     Ok(answer(status, "application/json", ack_fail(message)))
 }
 
-/// Why a notice is rejected before a book sees it.
-#[derive(Clone, Copy)]
-enum Rejection {
-    NotSigned,
-    BadSignature,
-    Probe,
-    Stale,
-    UnknownSerial,
-    ExpiredCertificate,
-    BadField,
-    UnknownEvent,
-    NotOpened,
-    OfAnotherMerchant,
-}
-
-impl Rejection {
-    /// The counter of such notices, whose name `/metrics` shows.
-    const fn counter(self) -> &'static str {
-        match self {
-            Self::NotSigned => "notice_not_signed",
-            Self::BadSignature => "notice_bad_signature",
-            Self::Probe => "notice_probe",
-            Self::Stale => "notice_stale",
-            Self::UnknownSerial => "notice_unknown_serial",
-            Self::ExpiredCertificate => "notice_expired_certificate",
-            Self::BadField => "notice_bad_field",
-            Self::UnknownEvent => "notice_unknown_event",
-            Self::NotOpened => "notice_not_opened",
-            Self::OfAnotherMerchant => "notice_of_another_merchant",
-        }
-    }
-
-    /// The status and the message of the answer.
-    const fn answer(self) -> (u16, &'static str) {
-        match self {
-            Self::BadField | Self::UnknownEvent => (400, "not understood"),
-            Self::NotOpened => (400, "not opened"),
-            Self::NotSigned
-            | Self::BadSignature
-            | Self::Probe
-            | Self::Stale
-            | Self::UnknownSerial
-            | Self::ExpiredCertificate
-            | Self::OfAnotherMerchant => (401, "signature failure"),
-        }
+/// The status and the message of the answer to a rejected notice.
+const fn answer_to(rejection: Rejection) -> (u16, &'static str) {
+    match rejection {
+        Rejection::BadField | Rejection::UnknownEvent => (400, "not understood"),
+        Rejection::NotOpened => (400, "not opened"),
+        _ => (401, "signature failure"),
     }
 }
 
