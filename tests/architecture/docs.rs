@@ -155,7 +155,7 @@ fn the_limits_in_the_documents_equal_the_codes() {
         (
             "gateway/src/http/rate_limit.rs",
             "FLOOD: Rate = Rate { per_minute: 600, at_most: 600,",
-            "not heard at all | 600 | 600 |",
+            "without a check of the key | 600 | 600 |",
         ),
         (
             "gateway/src/http/rate_limit.rs",
