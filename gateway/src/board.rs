@@ -14,7 +14,8 @@ mod store;
 
 use self::store::{NewReport, StoredReport};
 use crate::book::{self, Command as _};
-use crate::merchants::registry;
+use crate::merchants::registry::command::{List, Reply};
+use crate::merchants::registry::{self, Command as _};
 use crate::observe::{Log, RequestContext, answer_bytes};
 use crate::reports::{
     Answer, BookStatus, Call, ListAlarms, ListNumbers, Numbers, Page, Report, Totals,
@@ -62,7 +63,7 @@ pub struct Board<R, S> {
 impl<R: Runtime, S: Storage> Board<R, S> {
     /// Opens the object, making its tables the first time.
     pub fn open(runtime: R, storage: S) -> Result<Self, StorageError> {
-        store::make_tables(&storage)?;
+        store::migrate(&storage)?;
         let board = Self {
             runtime,
             storage,
@@ -226,20 +227,21 @@ impl<R: Runtime, S: Storage> Board<R, S> {
     /// until it reports.
     async fn read_merchants(&self) -> Result<(), StorageError> {
         while let Some(after) = self.read_up_to()? {
-            let call = registry::Envelope {
-                request_context: RequestContext::default(),
-                call: registry::Call::List {
-                    after,
-                    limit: BOOKS,
-                },
+            let list = List {
+                after,
+                limit: BOOKS,
             };
-            let body = serde_json::to_vec(&call)
+            let envelope = registry::Envelope {
+                request_context: RequestContext::default(),
+                call: list.into_call(),
+            };
+            let body = serde_json::to_vec(&envelope)
                 .map_err(|error| StorageError::unreadable("call", error))?;
             let answer = self.runtime.call(Object::Registry, body).await;
             let answer = answer.map_err(|error| StorageError(error.to_string()))?;
-            let Ok(registry::Answer::Ids(ids)) = serde_json::from_slice(&answer) else {
-                return Err(StorageError("the registry gave no list".to_owned()));
-            };
+            let ids = serde_json::from_slice(&answer).ok().and_then(Reply::read);
+            let ids: Vec<String> =
+                ids.ok_or_else(|| StorageError("the registry gave no list".to_owned()))?;
             self.storage.atomically(|| {
                 let now_ms = self.runtime.now_ms();
                 for id in &ids {

@@ -27,6 +27,7 @@ pub mod reports;
 pub mod route;
 pub mod runtime;
 mod services;
+mod store;
 mod upstream;
 
 pub use app::{Gateway, OPENAPI};

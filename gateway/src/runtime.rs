@@ -324,27 +324,6 @@ impl Row {
     }
 }
 
-/// Adds missing columns to a table. The time that this takes does not depend on
-/// the table's size.
-pub fn add_columns(
-    storage: &impl Storage,
-    added: &[(&str, &str, &str)],
-) -> Result<(), StorageError> {
-    for (table, column, kind) in added {
-        let made = storage.exec(
-            "SELECT 1 FROM sqlite_master WHERE name = ? AND instr(sql, ?)",
-            &[(*table).into(), (*column).into()],
-        )?;
-        if made.is_empty() {
-            storage.exec(
-                &format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"),
-                &[],
-            )?;
-        }
-    }
-    Ok(())
-}
-
 /// The database refused a statement, because of a defect of the gateway or of
 /// the disk. The text is for the operator and contains no values.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

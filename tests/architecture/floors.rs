@@ -10,7 +10,7 @@ use std::fs;
 
 /// Every module of `gateway`, from the top floor to the ground, and the modules
 /// that it may import.
-const FLOORS: [(&str, &[&str]); 16] = [
+const FLOORS: [(&str, &[&str]); 17] = [
     ("app", &EVERYTHING_BELOW),
     (
         "handlers",
@@ -58,7 +58,14 @@ const FLOORS: [(&str, &[&str]); 16] = [
     ),
     (
         "board",
-        &["book", "merchants", "observe", "reports", "runtime"],
+        &[
+            "book",
+            "merchants",
+            "observe",
+            "reports",
+            "runtime",
+            "store",
+        ],
     ),
     (
         "book",
@@ -69,6 +76,7 @@ const FLOORS: [(&str, &[&str]); 16] = [
             "observe",
             "reports",
             "runtime",
+            "store",
             "upstream",
         ],
     ),
@@ -76,10 +84,11 @@ const FLOORS: [(&str, &[&str]); 16] = [
     ("config", &["merchants"]),
     (
         "merchants",
-        &["cache", "http", "observe", "route", "runtime"],
+        &["cache", "http", "observe", "route", "runtime", "store"],
     ),
     ("http", &["cache", "observe", "route", "runtime"]),
-    ("observe", &["cache", "runtime"]),
+    ("observe", &["cache", "runtime", "store"]),
+    ("store", &["runtime"]),
     ("cache", &[]),
     ("render", &[]),
     ("reports", &[]),
@@ -87,7 +96,7 @@ const FLOORS: [(&str, &[&str]); 16] = [
     ("runtime", &[]),
 ];
 
-const EVERYTHING_BELOW: [&str; 15] = [
+const EVERYTHING_BELOW: [&str; 16] = [
     "auth",
     "board",
     "book",
@@ -102,6 +111,7 @@ const EVERYTHING_BELOW: [&str; 15] = [
     "route",
     "runtime",
     "services",
+    "store",
     "upstream",
 ];
 

@@ -8,6 +8,7 @@
 //! ```
 
 use crate::runtime::{Row, Storage, StorageError, Value};
+use crate::store::{self, Migration, all, fact, first, integer, set_fact, texts};
 
 const TABLES: [&str; 6] = [
     "CREATE TABLE IF NOT EXISTS board(
@@ -58,21 +59,22 @@ fn reports(
     sql: &str,
     args: &[Value],
 ) -> Result<Vec<StoredReport>, StorageError> {
-    storage.exec(sql, args)?.iter().map(report).collect()
+    all(storage, sql, args, report)
 }
 
-fn merchants(
-    storage: &impl Storage,
-    sql: &str,
-    args: &[Value],
-) -> Result<Vec<String>, StorageError> {
-    let rows = storage.exec(sql, args)?;
-    let merchant = |row: &Row| row.text(0).map(str::to_owned);
-    rows.iter().map(merchant).collect()
+/// Every migration, in order. Its number is its place, counted from 1. A new
+/// column goes into a new migration.
+fn migrations<S: Storage>() -> [Migration<S>; 1] {
+    [base_tables]
 }
 
-/// Makes the tables the first time.
-pub(super) fn make_tables(storage: &impl Storage) -> Result<(), StorageError> {
+/// Executes the migrations that the database lacks.
+pub(super) fn migrate<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    store::migrate(storage, &migrations())
+}
+
+/// Makes the tables of the version before migrations were numbered.
+fn base_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
     for statement in TABLES {
         storage.exec(statement, &[])?;
     }
@@ -151,11 +153,8 @@ pub(super) fn list(
 
 /// The number of books with a timer that was due before this time.
 pub(super) fn count_due(storage: &impl Storage, before_ms: i64) -> Result<i64, StorageError> {
-    let rows = storage.exec(
-        "SELECT count(*) FROM board WHERE due_ms <= ?",
-        &[before_ms.into()],
-    )?;
-    rows.first().map_or(Ok(0), |row| row.int(0))
+    let sql = "SELECT count(*) FROM board WHERE due_ms <= ?";
+    integer(storage, sql, &[before_ms.into()])
 }
 
 /// The books whose timer was due longest ago, at most `limit`.
@@ -164,7 +163,7 @@ pub(super) fn due_longest(
     before_ms: i64,
     at_most: i64,
 ) -> Result<Vec<String>, StorageError> {
-    merchants(
+    texts(
         storage,
         "SELECT merchant FROM board WHERE due_ms <= ? ORDER BY due_ms LIMIT ?",
         &[before_ms.into(), at_most.into()],
@@ -177,7 +176,7 @@ pub(super) fn to_call(
     now_ms: i64,
     at_most: i64,
 ) -> Result<Vec<String>, StorageError> {
-    merchants(
+    texts(
         storage,
         "SELECT merchant FROM board WHERE contact_at_ms <= ?
          ORDER BY contact_at_ms LIMIT ?",
@@ -200,11 +199,8 @@ pub(super) fn move_call(
 
 /// When the next book is to be called.
 pub(super) fn next_call(storage: &impl Storage) -> Result<Option<i64>, StorageError> {
-    let rows = storage.exec(
-        "SELECT min(contact_at_ms) FROM board WHERE contact_at_ms IS NOT NULL",
-        &[],
-    )?;
-    rows.first().map_or(Ok(None), |row| row.int_or_null(0))
+    let sql = "SELECT min(contact_at_ms) FROM board WHERE contact_at_ms IS NOT NULL";
+    Ok(first(storage, sql, &[], |row| row.int_or_null(0))?.flatten())
 }
 
 /// Adds to a sum over all merchants.
@@ -219,23 +215,19 @@ pub(super) fn add_to_total(storage: &impl Storage, name: &str, n: i64) -> Result
 
 /// The sums over all merchants, by name.
 pub(super) fn totals(storage: &impl Storage) -> Result<Vec<(String, i64)>, StorageError> {
-    let rows = storage.exec("SELECT name, n FROM totals", &[])?;
     let total = |row: &Row| Ok((row.text(0)?.to_owned(), row.int(1)?));
-    rows.iter().map(total).collect()
+    all(storage, "SELECT name, n FROM totals", &[], total)
 }
 
 /// The merchant up to which the registry's list was read: empty when it was read
 /// to its end, `None` before the first.
 pub(super) fn read_up_to(storage: &impl Storage) -> Result<Option<String>, StorageError> {
-    let sql = "SELECT text FROM facts WHERE name = 'read_up_to'";
-    Ok(merchants(storage, sql, &[])?.pop())
+    fact(storage, READ_UP_TO)
 }
 
 pub(super) fn set_read_up_to(storage: &impl Storage, merchant: &str) -> Result<(), StorageError> {
-    storage.exec(
-        "INSERT INTO facts(name, text) VALUES('read_up_to', ?1)
-         ON CONFLICT(name) DO UPDATE SET text = ?1",
-        &[merchant.into()],
-    )?;
-    Ok(())
+    set_fact(storage, READ_UP_TO, merchant)
 }
+
+/// The fact that holds how far the registry's list was read.
+const READ_UP_TO: &str = "read_up_to";

@@ -6,7 +6,7 @@ use crate::book;
 use crate::http::error::ApiError;
 use crate::http::fields::{CHOICE_BYTES, Fields};
 use crate::http::message::{query, success};
-use crate::merchants::registry::{Answer, Call};
+use crate::merchants::registry::command::Audit;
 use crate::merchants::shards::ask;
 use crate::observe::audit::{Entry, Page};
 use crate::runtime::{Request, Response, Runtime};
@@ -52,15 +52,7 @@ async fn audit_of<R: Runtime>(
         None | Some("money") => cx.book(id, book::command::Audit(page)).await?,
         Some("credentials") => {
             let subject = Some(id.to_owned());
-            let call = Call::Audit(Page { subject, ..page });
-            match ask(&cx.runtime, call).await? {
-                Answer::Audit(entries) => entries,
-                _ => {
-                    return Err(ApiError::internal(
-                        "the registry gave another kind of answer",
-                    ));
-                }
-            }
+            ask(&cx.runtime, Audit(Page { subject, ..page })).await?
         }
         Some(_) => return Err(fields.invalid("of", "must be money or credentials")),
     };

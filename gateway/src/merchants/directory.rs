@@ -10,7 +10,10 @@ use crate::cache::{MISSING_MS, Missing};
 use crate::http::error::ApiError;
 use crate::merchants::credentials::Credentials;
 use crate::merchants::merchant::{DomainFiles, Merchant, is_merchant_id};
-use crate::merchants::registry::{Answer, Call, NamedKey};
+use crate::merchants::registry::NamedKey;
+use crate::merchants::registry::command::{
+    ByApiKey, ById, ByNamedKey, ByQuickAuth, ByToken, DomainFile,
+};
 use crate::merchants::seal::{MasterKey, fingerprint};
 use crate::merchants::shards::ask;
 use crate::observe::alarm::Alarm;
@@ -208,17 +211,12 @@ impl Directory {
         {
             return Ok(found.clone());
         }
-        let call = Call::DomainFile {
+        let command = DomainFile {
             name: name.to_owned(),
         };
-        let (found, for_ms): (Option<Rc<str>>, i64) = match ask(runtime, call).await? {
-            Answer::File(contents) => (Some(contents.into()), REMEMBER_MS),
-            Answer::NotFound => (None, MISSING_MS),
-            _ => {
-                return Err(ApiError::internal(
-                    "the registry gave another kind of answer",
-                ));
-            }
+        let (found, for_ms): (Option<Rc<str>>, i64) = match ask(runtime, command).await? {
+            Some(contents) => (Some(contents.into()), REMEMBER_MS),
+            None => (None, MISSING_MS),
         };
         let mut files = self.files.borrow_mut();
         if files.len() >= REMEMBER_AT_MOST {
@@ -250,25 +248,17 @@ impl Directory {
         if !by.is_well_formed() || self.missing.get(&by, now_ms).is_some() {
             return Ok(None);
         }
-        let call = match by.clone() {
-            By::ApiKey(fingerprint) => Call::ByApiKey { fingerprint },
-            By::Token(fingerprint) => Call::ByToken { fingerprint },
-            By::NamedKey(fingerprint) => Call::ByNamedKey { fingerprint },
-            By::Id(id) => Call::ById { id },
-            By::QuickAuth(token) => Call::ByQuickAuth { token },
+        let found = match by.clone() {
+            By::ApiKey(fingerprint) => ask(runtime, ByApiKey { fingerprint }).await,
+            By::Token(fingerprint) => ask(runtime, ByToken { fingerprint }).await,
+            By::NamedKey(fingerprint) => ask(runtime, ByNamedKey { fingerprint }).await,
+            By::Id(id) => ask(runtime, ById { id }).await,
+            By::QuickAuth(token) => ask(runtime, ByQuickAuth { token }).await,
         };
-        let found = match ask(runtime, call).await? {
-            Answer::Found(found) => found,
-            Answer::NotFound => {
-                self.remembered.borrow_mut().remove(&by);
-                self.missing.put(by, (), now_ms);
-                return Ok(None);
-            }
-            _ => {
-                return Err(ApiError::internal(
-                    "the registry gave another kind of answer",
-                ));
-            }
+        let Some(found) = found? else {
+            self.remembered.borrow_mut().remove(&by);
+            self.missing.put(by, (), now_ms);
+            return Ok(None);
         };
         let credentials = Credentials::open(&found.merchant, key).map_err(|error| {
             ApiError::internal(format_args!("merchant {}: {error}", found.merchant.id))

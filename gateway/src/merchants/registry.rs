@@ -21,353 +21,34 @@
 //! Of an api-key and its api-secret only SHA-256 fingerprints are kept: they
 //! are random texts of 128 bits and more, so a fingerprint gives nothing away.
 
+pub mod command;
 mod named_keys;
 mod pointers;
 mod root;
+mod store;
 
+pub use self::command::{Answer, Call, Command, Envelope, Found, KeyPair, TokenFacts};
 pub use self::named_keys::NamedKey;
 pub use self::pointers::{CLAIM_MS, Kind, Pointer, account_name, sub_merchant_name};
 pub use self::root::{Cursor, Page};
 
+use self::command::{
+    AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant, ByToken,
+    Change, Claim, Create, DomainFile, EndToken, Export, Import, KeepCertificates, List, NamedKeys,
+    NewToken, Pointers, Reply, Reseal, Retire, Retired, RevokeNamedKey, RevokeToken, Rotate,
+    SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
+};
+use self::store::keys::Token;
+use self::store::merchants::StoredMerchant;
 use crate::merchants::merchant::Merchant;
 use crate::merchants::seal::{fingerprint, short};
 use crate::observe::audit;
-use crate::observe::{Log, RequestContext, answer_bytes};
-use crate::runtime::{Runtime, Storage, StorageError, Value};
-use crate::runtime::{Shard, add_columns};
-use serde::{Deserialize, Serialize};
+use crate::observe::{Log, answer_bytes};
+use crate::runtime::{Runtime, Storage, StorageError};
 use std::cell::Cell;
 
 /// The most api-tokens of one merchant that are valid at once.
 const MAX_TOKENS: i64 = 100;
-
-/// The calls to the registry's objects. The calls of an earlier version to its
-/// one registry keep their form; a shard accepts only [`Call::Shard`], which an
-/// object that still runs an earlier version cannot read: otherwise it would
-/// answer as a registry without merchants.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Call {
-    /// A call to a shard.
-    Shard {
-        /// The shard refuses the call after this time, Unix milliseconds.
-        not_after_ms: Option<i64>,
-        /// The call.
-        call: Box<Call>,
-    },
-    /// Writes a pointer. The answer is [`Answer::Pointers`] of other merchants.
-    Claim(Pointer),
-    /// The merchants that may have a name. The answer is [`Answer::Pointers`].
-    Pointers {
-        /// The kind of the name.
-        kind: Kind,
-        /// The name.
-        name: String,
-    },
-    /// Removes a pointer, unless it was claimed again.
-    Unpoint(Pointer),
-    /// Records that another merchant has this one's `mch_id`.
-    Share {
-        /// The merchant's id.
-        id: String,
-    },
-    /// Returns the earlier registry's rows for a shard.
-    Export {
-        /// The shard.
-        shard: Shard,
-        /// The last row that the shard has.
-        cursor: Cursor,
-    },
-    /// Stores the earlier registry's rows in the shard.
-    Import {
-        /// The row before the page.
-        cursor: Cursor,
-        /// The rows.
-        page: Box<Page>,
-    },
-    /// Makes a merchant's row unreadable in the earlier registry.
-    Retire {
-        /// The merchant's id.
-        id: String,
-    },
-    /// Records that the earlier registry's row is unreadable.
-    Retired {
-        /// The merchant's id.
-        id: String,
-    },
-    /// The merchant that an api-key belongs to.
-    ByApiKey {
-        /// The api-key's fingerprint.
-        fingerprint: String,
-    },
-    /// The merchant that an api-token was issued to.
-    ByToken {
-        /// The api-token's fingerprint.
-        fingerprint: String,
-    },
-    /// The merchant that a named key belongs to, with [`Found::named_key`].
-    ByNamedKey {
-        /// Of the key.
-        fingerprint: String,
-    },
-    /// The merchant with this id.
-    ById {
-        /// The id.
-        id: String,
-    },
-    /// The merchant with this Quick Auth token.
-    ByQuickAuth {
-        /// The token.
-        token: String,
-    },
-    /// The merchant of v3 with this institution and sub-merchant.
-    BySubMerchant {
-        /// The institution's merchant id.
-        mch_id: String,
-        /// The sub-merchant's id.
-        sub_mch_id: String,
-    },
-    /// The contents of a domain check file:
-    /// [`DomainFiles`](crate::merchants::merchant::DomainFiles).
-    DomainFile {
-        /// Its name.
-        name: String,
-    },
-    /// Stores WeChat Pay's platform certificates and the time of the download.
-    KeepCertificates {
-        /// The id of the merchant that downloaded them.
-        id: String,
-        /// The certificates as PEM, if the download succeeded.
-        pems: Option<Vec<String>>,
-    },
-    /// The ids of merchants with this account at WeChat.
-    SameAccount {
-        /// The merchant id.
-        mch_id: String,
-        /// The sub-merchant's id.
-        sub_mch_id: Option<String>,
-        /// The application.
-        appid: String,
-    },
-    /// Adds a merchant.
-    Create {
-        /// The merchant.
-        merchant: Box<Merchant>,
-        /// Its first pair of keys.
-        keys: KeyPair,
-        /// The reason in the operator's words; may be empty.
-        why: String,
-    },
-    /// Changes a merchant, if its row still equals `before`.
-    Change {
-        /// The row before the change.
-        before: Box<Merchant>,
-        /// The row after the change, under the same id.
-        after: Box<Merchant>,
-        /// The reason in the operator's words; may be empty.
-        why: String,
-    },
-    /// Adds a pair of keys, and sets the expiry of the others.
-    Rotate {
-        /// The merchant's id.
-        id: String,
-        /// The new pair.
-        keys: KeyPair,
-        /// When the earlier pairs expire, Unix milliseconds.
-        earlier_expire_at_ms: i64,
-        /// The merchant's own credentials if they change too: before, and
-        /// sealed anew.
-        sealed: Option<[String; 2]>,
-        /// The names of the fields that were entered.
-        entered: Vec<String>,
-        /// The reason in the operator's words; may be empty.
-        why: String,
-    },
-    /// Replaces the sealed form of a merchant's credentials, after a change of
-    /// the master key.
-    Reseal {
-        /// The merchant's id.
-        id: String,
-        /// The sealed form before, and the new one.
-        sealed: [String; 2],
-    },
-    /// The merchants' ids, in order.
-    List {
-        /// The id after which the page begins.
-        after: String,
-        /// The most ids of the page.
-        limit: i64,
-    },
-    /// The changes of credentials: a list of [`audit::Entry`].
-    Audit(audit::Page),
-    /// Adds an api-token.
-    AddToken {
-        /// The merchant's id.
-        id: String,
-        /// The token's fingerprint.
-        fingerprint: String,
-        /// The latest expiry of the token, Unix milliseconds.
-        expires_at_ms: i64,
-        /// The fingerprint of the api-key that the token is made with. It
-        /// expires with that key.
-        #[serde(default)]
-        key_fingerprint: Option<String>,
-    },
-    /// A merchant's valid api-tokens: [`Answer::Tokens`].
-    Tokens {
-        /// The merchant's id.
-        id: String,
-    },
-    /// Revokes the api-token that [`TokenFacts::id`] names.
-    EndToken {
-        /// The merchant's id.
-        id: String,
-        /// See [`TokenFacts::id`].
-        token: String,
-    },
-    /// Adds a named key: [`Answer::KeyMade`].
-    AddNamedKey {
-        /// The merchant's id.
-        id: String,
-        /// Of the key.
-        fingerprint: String,
-        /// What it is to be.
-        key: NamedKey,
-        /// The fingerprint of the named key that it is made with.
-        parent: Option<String>,
-    },
-    /// A merchant's valid named keys: [`Answer::NamedKeys`].
-    NamedKeys {
-        /// The merchant's id.
-        id: String,
-    },
-    /// Ends the key that [`NamedKey::id`] names, and the keys made with it.
-    RevokeNamedKey {
-        /// The merchant's id.
-        id: String,
-        /// See [`NamedKey::id`].
-        key: String,
-    },
-    /// Revokes an api-token of a merchant.
-    RevokeToken {
-        /// The merchant's id.
-        id: String,
-        /// The token's fingerprint.
-        fingerprint: String,
-    },
-}
-
-impl Call {
-    /// The merchant for which this changes or ends something that an earlier
-    /// version may have written. A token or certificates that are added change
-    /// nothing that the earlier registry has.
-    fn changes(&self) -> Option<&str> {
-        match self {
-            Self::Change { before, .. } => Some(&before.id),
-            Self::Rotate { id, .. }
-            | Self::Reseal { id, .. }
-            | Self::EndToken { id, .. }
-            | Self::RevokeToken { id, .. } => Some(id),
-            _ => None,
-        }
-    }
-}
-
-/// A call, with its caller.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Envelope {
-    /// The caller and its request.
-    #[serde(rename = "scope")]
-    pub request_context: RequestContext,
-    /// The call.
-    pub call: Call,
-}
-
-/// The fingerprints of an api-key and its api-secret.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct KeyPair {
-    /// The api-key's fingerprint.
-    pub fingerprint: String,
-    /// The api-secret's fingerprint.
-    pub secret_fingerprint: String,
-}
-
-/// A valid api-token, as its merchant may see it: without the token itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenFacts {
-    /// The beginning of its fingerprint, as the audit names it.
-    pub id: String,
-    /// When it was issued, Unix milliseconds; `None` where an earlier version
-    /// issued it.
-    pub issued_at_ms: Option<i64>,
-    /// When it expires, Unix milliseconds.
-    pub expires_at_ms: i64,
-    /// The beginning of the fingerprint of the api-key that it was made with.
-    pub api_key: Option<String>,
-}
-
-/// The registry's answers.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Answer {
-    /// The merchant.
-    Found(Box<Found>),
-    /// No such merchant or key.
-    NotFound,
-    /// The id is taken.
-    Exists,
-    /// Another merchant has the domain check file of this name, with other
-    /// contents.
-    FileTaken(String),
-    /// The contents of a domain check file.
-    File(String),
-    /// The limit is reached.
-    Full,
-    /// The change is written.
-    Done,
-    /// Merchants' ids.
-    Ids(Vec<String>),
-    /// An api-token is written; its expiry, Unix milliseconds.
-    Issued(i64),
-    /// A merchant's valid api-tokens, newest first.
-    Tokens(Vec<TokenFacts>),
-    /// A named key is written; until when it works, Unix milliseconds.
-    KeyMade(Option<i64>),
-    /// A merchant's valid named keys, newest first.
-    NamedKeys(Vec<NamedKey>),
-    /// The changes.
-    Audit(Vec<audit::Entry>),
-    /// Pointers to merchants.
-    Pointers(Vec<Pointer>),
-    /// The earlier registry's rows for a shard.
-    Exported(Box<Page>),
-    /// The shard has not read all of the earlier registry: where to continue.
-    NotImported(Cursor),
-    /// The earlier registry's row of this merchant must be made unreadable first.
-    AtRoot(String),
-    /// Nothing is written, because the call took too long.
-    TooLate,
-    /// The database refused a statement; the operator's log has the reason.
-    Broken,
-}
-
-/// A merchant that was looked up.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Found {
-    /// The merchant.
-    pub merchant: Merchant,
-    /// The api-secret's fingerprint, when it was found by its api-key.
-    pub secret_fingerprint: Option<String>,
-    /// WeChat Pay's platform certificates as PEM, where the merchant's dialect
-    /// has them.
-    pub certificates: Vec<String>,
-    /// When WeChat Pay's certificates were last requested, Unix milliseconds.
-    pub certificates_asked_at_ms: i64,
-    /// Whether another merchant of this gateway has the same `mch_id`.
-    #[serde(default)]
-    pub shares_account: bool,
-    /// The named key that it was found by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub named_key: Option<NamedKey>,
-}
 
 /// One of the registry's objects, on any runtime and storage.
 #[derive(Debug)]
@@ -383,38 +64,7 @@ pub struct Registry<R, S> {
 impl<R: Runtime, S: Storage> Registry<R, S> {
     /// Opens the object, making its tables the first time.
     pub fn open(runtime: R, storage: S) -> Result<Self, StorageError> {
-        for statement in [
-            "CREATE TABLE IF NOT EXISTS merchants(
-                id TEXT PRIMARY KEY, quick_auth_token TEXT NOT NULL UNIQUE, json TEXT NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS keys(
-                fingerprint TEXT PRIMARY KEY, merchant_id TEXT NOT NULL,
-                secret_fingerprint TEXT NOT NULL, expires_at_ms INTEGER)",
-            "CREATE TABLE IF NOT EXISTS tokens(
-                fingerprint TEXT PRIMARY KEY, merchant_id TEXT NOT NULL,
-                expires_at_ms INTEGER NOT NULL, issued_at_ms INTEGER, key_fingerprint TEXT)",
-            "CREATE INDEX IF NOT EXISTS tokens_merchant ON tokens(merchant_id)",
-            "CREATE TABLE IF NOT EXISTS certificates(
-                merchant_id TEXT PRIMARY KEY, pems TEXT NOT NULL, asked_at_ms INTEGER NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS domain_files(
-                name TEXT NOT NULL, merchant_id TEXT NOT NULL, contents TEXT NOT NULL,
-                PRIMARY KEY(name, merchant_id))",
-            "CREATE INDEX IF NOT EXISTS domain_files_merchant ON domain_files(merchant_id)",
-            "CREATE INDEX IF NOT EXISTS merchants_account ON merchants(
-                json_extract(json, '$.account.mch_id'), json_extract(json, '$.account.appid'))",
-            "CREATE INDEX IF NOT EXISTS keys_merchant ON keys(merchant_id)",
-            "CREATE INDEX IF NOT EXISTS tokens_merchant ON tokens(merchant_id)",
-            "CREATE INDEX IF NOT EXISTS tokens_expire ON tokens(expires_at_ms)",
-            "CREATE INDEX IF NOT EXISTS merchants_sub_account ON merchants(
-                json_extract(json, '$.account.mch_id'), json_extract(json, '$.account.sub_mch_id'))",
-        ]
-        .into_iter()
-        .chain(audit::STATEMENTS)
-        .chain(pointers::STATEMENTS)
-        .chain(named_keys::STATEMENTS)
-        {
-            storage.exec(statement, &[])?;
-        }
-        add_columns(&storage, &ADDED)?;
+        store::schema::migrate(&storage)?;
         Ok(Self {
             runtime,
             storage,
@@ -445,26 +95,28 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         answer_bytes(&self.runtime, &answer)
     }
 
-    /// Answers as the one registry of earlier versions. It is read only, and
-    /// what it lacks may be in a shard: an isolate of an earlier version that
-    /// calls it has to try again.
+    /// Executes a call as the one registry of earlier versions. It is read only,
+    /// and what it does not have may be in a shard: an isolate of an earlier
+    /// version that asks for it must repeat its request.
     fn of_root(&self, call: Call) -> Result<Answer, StorageError> {
         self.freeze()?;
         let answer = match call {
-            Call::Export { shard, cursor } => {
-                let page = self.export(shard, &cursor)?;
-                return Ok(Answer::Exported(Box::new(page)));
+            Call::Export(Export { shard, cursor }) => {
+                return reply::<Export>(Box::new(self.export(shard, &cursor)?));
             }
-            Call::Retire { id } => return self.retire(&id),
-            call @ (Call::ByApiKey { .. }
-            | Call::ByToken { .. }
-            | Call::ById { .. }
-            | Call::ByQuickAuth { .. }
-            | Call::BySubMerchant { .. }
-            | Call::DomainFile { .. }
-            | Call::SameAccount { .. }
-            | Call::Tokens { .. }
-            | Call::List { .. }
+            Call::Retire(Retire { id }) => {
+                store::earlier::remove_credentials(&self.storage, &id)?;
+                return reply::<Retire>(());
+            }
+            call @ (Call::ByApiKey(_)
+            | Call::ByToken(_)
+            | Call::ById(_)
+            | Call::ByQuickAuth(_)
+            | Call::BySubMerchant(_)
+            | Call::DomainFile(_)
+            | Call::SameAccount(_)
+            | Call::Tokens(_)
+            | Call::List(_)
             | Call::Audit(_)) => self.answer(call)?,
             _ => Answer::NotFound,
         };
@@ -476,10 +128,11 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         }
     }
 
-    /// Answers as a shard.
+    /// Executes a call as a shard.
     fn of_shard(&self, not_after_ms: Option<i64>, call: Call) -> Result<Answer, StorageError> {
-        if let Call::Import { cursor, page } = &call {
-            return self.storage.atomically(|| self.import(cursor, page));
+        if let Call::Import(Import { cursor, page }) = &call {
+            self.storage.atomically(|| self.import(cursor, page))?;
+            return reply::<Import>(());
         }
         if let Some(cursor) = self.cursor()? {
             return Ok(Answer::NotImported(cursor));
@@ -488,7 +141,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             return Ok(Answer::TooLate);
         }
         if let Some(id) = call.changes()
-            && self.is_at_root(id)?
+            && store::earlier::is_at_root(&self.storage, id)?
         {
             return Ok(Answer::AtRoot(id.to_owned()));
         }
@@ -496,372 +149,272 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
     }
 
     fn answer(&self, call: Call) -> Result<Answer, StorageError> {
+        let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
         match call {
-            Call::Claim(pointer) => self
-                .storage
-                .atomically(|| self.claim(&pointer))
-                .map(Answer::Pointers),
-            Call::Pointers { kind, name } => self.pointers(kind, &name).map(Answer::Pointers),
-            Call::Unpoint(pointer) => self.unpoint(&pointer).map(|()| Answer::Done),
-            Call::Share { id } => self.share(&id),
-            Call::Retired { id } => self.retired(&id),
-            Call::Shard { .. }
-            | Call::Export { .. }
-            | Call::Import { .. }
-            | Call::Retire { .. } => Err(StorageError("a call of another object".to_owned())),
-            Call::ByApiKey { fingerprint } => self.find(
-                "secret_fingerprint",
-                "keys ON keys.merchant_id = id
-                 WHERE fingerprint = ? AND (expires_at_ms IS NULL OR expires_at_ms > ?)",
-                &[fingerprint.into(), self.runtime.now_ms().into()],
-            ),
-            Call::ByToken { fingerprint } => self.find(
-                "NULL",
-                "tokens ON tokens.merchant_id = id WHERE fingerprint = ? AND expires_at_ms > ?",
-                &[fingerprint.into(), self.runtime.now_ms().into()],
-            ),
-            Call::ByNamedKey { fingerprint } => self.by_named_key(&fingerprint),
-            Call::AddNamedKey {
+            Call::Claim(Claim(pointer)) => {
+                reply::<Claim>(storage.atomically(|| self.claim(&pointer))?)
+            }
+            Call::Pointers(Pointers { kind, name }) => {
+                reply::<Pointers>(store::pointers::list(storage, kind, &name)?)
+            }
+            Call::Unpoint(Unpoint(pointer)) => {
+                reply::<Unpoint>(store::pointers::remove(storage, &pointer)?)
+            }
+            Call::Share(Share { id }) => reply::<Share>(store::pointers::share(storage, &id)?),
+            Call::Retired(Retired { id }) => {
+                reply::<Retired>(store::earlier::remove_at_root(storage, &id)?)
+            }
+            Call::Shard { .. } | Call::Export(_) | Call::Import(_) | Call::Retire(_) => {
+                Err(StorageError("a call of another object".to_owned()))
+            }
+            Call::ByApiKey(ByApiKey { fingerprint }) => {
+                let row = store::merchants::by_api_key(storage, &fingerprint, now_ms)?;
+                reply::<ByApiKey>(self.found(row)?)
+            }
+            Call::ByToken(ByToken { fingerprint }) => {
+                let row = store::merchants::by_token(storage, &fingerprint, now_ms)?;
+                reply::<ByToken>(self.found(row)?)
+            }
+            Call::ByNamedKey(ByNamedKey { fingerprint }) => {
+                reply::<ByNamedKey>(self.by_named_key(&fingerprint)?)
+            }
+            Call::AddNamedKey(AddNamedKey {
                 id,
                 fingerprint,
                 key,
                 parent,
-            } => self
-                .storage
-                .atomically(|| self.add_named_key(&id, &fingerprint, &key, parent.as_deref())),
-            Call::NamedKeys { id } => self.named_keys(&id).map(Answer::NamedKeys),
-            Call::RevokeNamedKey { id, key } => {
-                self.storage.atomically(|| self.revoke_named_key(&id, &key))
+            }) => {
+                let parent = parent.as_deref();
+                let added =
+                    storage.atomically(|| self.add_named_key(&id, &fingerprint, key, parent));
+                reply::<AddNamedKey>(added?)
             }
-            Call::ById { id } => self.find("NULL", "(SELECT 1) WHERE id = ?", &[id.into()]),
-            Call::ByQuickAuth { token } => self.find(
-                "NULL",
-                "(SELECT 1) WHERE quick_auth_token = ?",
-                &[token.into()],
-            ),
-            Call::BySubMerchant { mch_id, sub_mch_id } => self.find(
-                "NULL",
-                "(SELECT 1) WHERE json_extract(json, '$.account.mch_id') = ?
-                 AND json_extract(json, '$.account.sub_mch_id') = ?
-                 AND json_extract(json, '$.dialect.v3') IS NOT NULL ORDER BY id",
-                &[mch_id.into(), sub_mch_id.into()],
-            ),
-            Call::DomainFile { name } => {
-                let rows = self.storage.exec(
-                    "SELECT contents FROM domain_files WHERE name = ? LIMIT 1",
-                    &[name.into()],
-                )?;
-                match rows.first() {
-                    Some(row) => Ok(Answer::File(row.text(0)?.to_owned())),
-                    None => Ok(Answer::NotFound),
-                }
+            Call::NamedKeys(NamedKeys { id }) => reply::<NamedKeys>(self.named_keys(&id)?),
+            Call::RevokeNamedKey(RevokeNamedKey { id, key }) => {
+                let revoked = storage.atomically(|| self.revoke_named_key(&id, &key));
+                reply::<RevokeNamedKey>(revoked?)
             }
-            Call::KeepCertificates { id, pems } => {
-                self.keep_certificates(&id, pems)?;
-                Ok(Answer::Done)
+            Call::ById(ById { id }) => reply::<ById>(self.by_id(&id)?),
+            Call::ByQuickAuth(ByQuickAuth { token }) => {
+                let row = store::merchants::by_quick_auth(storage, &token)?;
+                reply::<ByQuickAuth>(self.found(row)?)
             }
-            Call::SameAccount {
+            Call::BySubMerchant(BySubMerchant { mch_id, sub_mch_id }) => {
+                let row = store::merchants::by_sub_merchant(storage, &mch_id, &sub_mch_id)?;
+                reply::<BySubMerchant>(self.found(row)?)
+            }
+            Call::DomainFile(DomainFile { name }) => {
+                reply::<DomainFile>(store::merchants::domain_file(storage, &name)?)
+            }
+            Call::KeepCertificates(KeepCertificates { id, pems }) => {
+                reply::<KeepCertificates>(self.keep_certificates(&id, pems)?)
+            }
+            Call::SameAccount(SameAccount {
                 mch_id,
                 sub_mch_id,
                 appid,
-            } => {
-                let rows = self.storage.exec(
-                    "SELECT id FROM merchants WHERE json_extract(json, '$.account.mch_id') = ?
-                     AND json_extract(json, '$.account.appid') = ?
-                     AND json_extract(json, '$.account.sub_mch_id') IS ? ORDER BY id LIMIT 10",
-                    &[mch_id.into(), appid.into(), sub_mch_id.into()],
-                )?;
-                let ids = rows.iter().map(|row| row.text(0).map(str::to_owned));
-                ids.collect::<Result<_, _>>().map(Answer::Ids)
+            }) => {
+                let sub_mch_id = sub_mch_id.as_deref();
+                let ids = store::merchants::with_account(storage, &mch_id, sub_mch_id, &appid);
+                reply::<SameAccount>(ids?)
             }
-            Call::Create {
-                merchant,
-                keys,
-                why,
-            } => self.create(&merchant, keys, &why),
-            Call::Change { before, after, why } => self.storage.atomically(|| {
-                let id = before.id.clone();
-                match self.answer(Call::ById { id: id.clone() })? {
-                    Answer::Found(found) if found.merchant == *before => {
-                        if let Some(file) = self.keep_domain_files(&after)? {
-                            return Ok(Answer::FileTaken(file));
-                        }
-                        self.audit(&id, &after.change_from(&before), &why)?;
-                        self.storage.exec(
-                            "UPDATE merchants SET json = ? WHERE id = ?",
-                            &[written(&after)?.into(), id.into()],
-                        )?;
-                        Ok(Answer::Done)
+            Call::Create(create) => reply::<Create>(storage.atomically(|| self.create(&create))?),
+            Call::Change(change) => reply::<Change>(storage.atomically(|| self.change(&change))?),
+            Call::AddToken(token) => {
+                reply::<AddToken>(storage.atomically(|| self.add_token(&token))?)
+            }
+            Call::Tokens(Tokens { id }) => reply::<Tokens>(self.tokens(&id)?),
+            Call::EndToken(EndToken { id, token }) => {
+                let ended = storage.atomically(|| {
+                    let ended = store::keys::remove_token_named(storage, &id, &token)?;
+                    self.audit_revoked(&id, ended.then_some(&token))
+                });
+                reply::<EndToken>(ended?)
+            }
+            Call::RevokeToken(RevokeToken { id, fingerprint }) => {
+                let revoked = storage.atomically(|| {
+                    let revoked = store::keys::remove_token(storage, &id, &fingerprint)?;
+                    self.audit_revoked(&id, revoked.then_some(&fingerprint))
+                });
+                reply::<RevokeToken>(revoked?)
+            }
+            Call::Reseal(Reseal { id, sealed }) => {
+                let resealed = storage.atomically(|| {
+                    let resealed = self.seal_anew(&id, &sealed)?;
+                    if matches!(resealed, Sealed::Done) {
+                        let what = "credentials sealed under the present MASTER_KEY";
+                        self.audit(&id, what, "")?;
                     }
-                    _ => Ok(Answer::Exists),
-                }
-            }),
-            Call::AddToken {
-                id,
-                fingerprint,
-                expires_at_ms,
-                key_fingerprint,
-            } => self
-                .storage
-                .atomically(|| self.add_token(&id, &fingerprint, expires_at_ms, key_fingerprint)),
-            Call::Tokens { id } => self.tokens(&id).map(Answer::Tokens),
-            Call::EndToken { id, token } => self.storage.atomically(|| {
-                let ended = self.storage.exec(
-                    "DELETE FROM tokens WHERE merchant_id = ? AND substr(fingerprint, 1, 8) = ?
-                     RETURNING fingerprint",
-                    &[id.as_str().into(), token.as_str().into()],
-                )?;
-                if ended.is_empty() {
-                    return Ok(Answer::NotFound);
-                }
-                self.audit(&id, &format!("api-token {token} revoked"), "")?;
-                Ok(Answer::Done)
-            }),
-            Call::RevokeToken { id, fingerprint } => self.storage.atomically(|| {
-                let revoked = self.storage.exec(
-                    "DELETE FROM tokens WHERE fingerprint = ? AND merchant_id = ?
-                     RETURNING fingerprint",
-                    &[fingerprint.as_str().into(), id.as_str().into()],
-                )?;
-                if revoked.is_empty() {
-                    return Ok(Answer::NotFound);
-                }
-                let what = format!("api-token {} revoked", short(&fingerprint));
-                self.audit(&id, &what, "")?;
-                Ok(Answer::Done)
-            }),
-            Call::Reseal { id, sealed } => self.storage.atomically(|| {
-                let outcome = self.seal_anew(&id, sealed)?;
-                if matches!(outcome, Answer::Done) {
-                    let what = "credentials sealed under the present MASTER_KEY";
-                    self.audit(&id, what, "")?;
-                }
-                Ok(outcome)
-            }),
-            Call::List { after, limit } => {
-                let rows = self.storage.exec(
-                    "SELECT id FROM merchants WHERE id > ? ORDER BY id LIMIT ?",
-                    &[after.into(), limit.into()],
-                )?;
-                let ids = rows.iter().map(|row| row.text(0).map(str::to_owned));
-                ids.collect::<Result<_, _>>().map(Answer::Ids)
+                    Ok::<_, StorageError>(resealed)
+                });
+                reply::<Reseal>(resealed?)
             }
-            Call::Audit(page) => audit::read(&self.storage, &page).map(Answer::Audit),
-            Call::Rotate {
-                id,
-                keys,
-                earlier_expire_at_ms,
-                sealed,
-                entered,
-                why,
-            } => self.storage.atomically(|| {
-                let rotated = self.rotate(&id, keys, earlier_expire_at_ms, sealed, &why)?;
-                if matches!(rotated, Answer::Done) && !entered.is_empty() {
-                    self.audit(&id, &format!("entered: {}", entered.join(", ")), &why)?;
-                }
-                Ok(rotated)
-            }),
+            Call::List(List { after, limit }) => {
+                reply::<List>(store::merchants::ids(storage, &after, limit)?)
+            }
+            Call::Audit(Audit(page)) => reply::<Audit>(audit::read(storage, &page)?),
+            Call::Rotate(rotate) => reply::<Rotate>(storage.atomically(|| self.rotate(&rotate))?),
         }
     }
 
-    /// Adds an api-token, inside a transaction. It expires at `expires_at_ms`,
+    /// Adds an api-token, inside a transaction. It expires at its `expires_at_ms`,
     /// or with the api-key that it is made with.
-    fn add_token(
-        &self,
-        id: &str,
-        fingerprint: &str,
-        expires_at_ms: i64,
-        key_fingerprint: Option<String>,
-    ) -> Result<Answer, StorageError> {
-        let now_ms = self.runtime.now_ms();
-        self.storage.exec(
-            "DELETE FROM tokens WHERE expires_at_ms <= ?",
-            &[now_ms.into()],
-        )?;
-        let sql = "SELECT count(*) FROM tokens WHERE merchant_id = ?";
-        let held = self.storage.exec(sql, &[id.into()])?;
-        if held.first().map(|row| row.int(0)).transpose()? >= Some(MAX_TOKENS) {
-            return Ok(Answer::Full);
+    fn add_token(&self, token: &AddToken) -> Result<NewToken, StorageError> {
+        let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
+        let AddToken {
+            id,
+            fingerprint,
+            expires_at_ms,
+            key_fingerprint,
+        } = token;
+        store::keys::remove_expired_tokens(storage, now_ms)?;
+        if store::keys::count_tokens(storage, id)? >= MAX_TOKENS {
+            return Ok(NewToken::Full);
         }
-        let mut until_ms = expires_at_ms;
-        if let Some(key) = &key_fingerprint {
-            let keys = self.storage.exec(
-                "SELECT expires_at_ms FROM keys WHERE fingerprint = ? AND merchant_id = ?",
-                &[key.as_str().into(), id.into()],
-            )?;
-            let Some(key) = keys.first() else {
-                return Ok(Answer::NotFound);
+        let mut until_ms = *expires_at_ms;
+        if let Some(key) = key_fingerprint {
+            let Some(key_ends_ms) = store::keys::expiry(storage, id, key)? else {
+                return Ok(NewToken::NotFound);
             };
-            until_ms = key
-                .int_or_null(0)?
-                .map_or(until_ms, |key_ends_ms| until_ms.min(key_ends_ms));
+            until_ms = key_ends_ms.map_or(until_ms, |ends_ms| until_ms.min(ends_ms));
         }
         if until_ms <= now_ms {
-            return Ok(Answer::NotFound);
+            return Ok(NewToken::NotFound);
         }
         let what = format!("api-token {} issued until {until_ms}", short(fingerprint));
         self.audit(id, &what, "")?;
-        self.storage.exec(
-            "INSERT INTO tokens(fingerprint, merchant_id, expires_at_ms, issued_at_ms,
-                 key_fingerprint)
-             VALUES(?, ?, ?, ?, ?)",
-            &[
-                fingerprint.into(),
-                id.into(),
-                until_ms.into(),
-                now_ms.into(),
-                key_fingerprint.into(),
-            ],
-        )?;
-        Ok(Answer::Issued(until_ms))
+        let token = Token {
+            fingerprint: fingerprint.clone(),
+            expires_at_ms: until_ms,
+            issued_at_ms: Some(now_ms),
+            key_fingerprint: key_fingerprint.clone(),
+        };
+        store::keys::insert_token(storage, id, &token)?;
+        Ok(NewToken::Issued(until_ms))
     }
 
     fn tokens(&self, id: &str) -> Result<Vec<TokenFacts>, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT fingerprint, issued_at_ms, expires_at_ms, key_fingerprint FROM tokens
-             WHERE merchant_id = ? AND expires_at_ms > ? ORDER BY rowid DESC LIMIT ?",
-            &[id.into(), self.runtime.now_ms().into(), MAX_TOKENS.into()],
-        )?;
-        rows.iter()
-            .map(|row| {
-                Ok(TokenFacts {
-                    id: short(row.text(0)?).to_owned(),
-                    issued_at_ms: row.int_or_null(1)?,
-                    expires_at_ms: row.int(2)?,
-                    api_key: row.text_or_null(3)?.map(|key| short(key).to_owned()),
-                })
-            })
-            .collect()
+        let tokens = store::keys::tokens(&self.storage, id, self.runtime.now_ms(), MAX_TOKENS)?;
+        let facts = |token: Token| TokenFacts {
+            id: short(&token.fingerprint).to_owned(),
+            issued_at_ms: token.issued_at_ms,
+            expires_at_ms: token.expires_at_ms,
+            api_key: token.key_fingerprint.map(|key| short(&key).to_owned()),
+        };
+        Ok(tokens.into_iter().map(facts).collect())
     }
 
-    /// The merchant that a join with `from` finds.
-    fn find(&self, secret: &str, from: &str, args: &[Value]) -> Result<Answer, StorageError> {
-        let sql = format!(
-            "SELECT json, {secret}, coalesce(pems, '[]'), coalesce(asked_at_ms, 0)
-             FROM merchants LEFT JOIN certificates ON certificates.merchant_id = id JOIN {from}"
-        );
-        let rows = self.storage.exec(&sql, args)?;
-        let Some(row) = rows.first() else {
-            return Ok(Answer::NotFound);
+    /// Writes to the audit that a token was revoked, inside its transaction.
+    /// Whether there was one.
+    fn audit_revoked(&self, id: &str, revoked: Option<&String>) -> Result<bool, StorageError> {
+        if let Some(fingerprint) = revoked {
+            let what = format!("api-token {} revoked", short(fingerprint));
+            self.audit(id, &what, "")?;
+        }
+        Ok(revoked.is_some())
+    }
+
+    fn by_id(&self, id: &str) -> Result<Option<Box<Found>>, StorageError> {
+        self.found(store::merchants::by_id(&self.storage, id)?)
+    }
+
+    /// The merchant of a row.
+    fn found(&self, row: Option<StoredMerchant>) -> Result<Option<Box<Found>>, StorageError> {
+        let Some(row) = row else {
+            return Ok(None);
         };
-        let merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
-            .map_err(|error| StorageError::unreadable_json("merchant", &error))?;
-        let others = self.storage.exec(
-            "SELECT 1 FROM sharing WHERE merchant_id = ?2 UNION ALL
-             SELECT 1 FROM merchants WHERE json_extract(json, '$.account.mch_id') = ?1
-             AND id <> ?2 LIMIT 1",
-            &[
-                merchant.account.mch_id.as_str().into(),
-                merchant.id.as_str().into(),
-            ],
-        )?;
-        let certificates = serde_json::from_slice(row.text(2)?.as_bytes())
+        let merchant = read_merchant(&row.json)?;
+        let mch_id = &merchant.account.mch_id;
+        let shares_account = store::merchants::shares_account(&self.storage, &merchant.id, mch_id)?;
+        let certificates = serde_json::from_slice(row.pems.as_bytes())
             .map_err(|error| StorageError::unreadable_json("certificates", &error))?;
-        Ok(Answer::Found(Box::new(Found {
+        Ok(Some(Box::new(Found {
             merchant,
-            secret_fingerprint: row.text_or_null(1)?.map(str::to_owned),
+            secret_fingerprint: row.secret_fingerprint,
             certificates,
-            certificates_asked_at_ms: row.int(3)?,
-            shares_account: !others.is_empty(),
+            certificates_asked_at_ms: row.asked_at_ms,
+            shares_account,
             named_key: None,
         })))
     }
 
-    fn create(
-        &self,
-        merchant: &Merchant,
-        keys: KeyPair,
-        why: &str,
-    ) -> Result<Answer, StorageError> {
+    /// Inside a transaction.
+    fn create(&self, create: &Create) -> Result<Saved, StorageError> {
+        let Create {
+            merchant,
+            keys,
+            why,
+        } = create;
+        let (storage, id) = (&self.storage, merchant.id.as_str());
+        if store::merchants::json(storage, id)?.is_some() {
+            return Ok(Saved::Conflict);
+        }
+        if let Some(file) = self.keep_domain_files(merchant)? {
+            return Ok(Saved::FileTaken(file));
+        }
         let json = written(merchant)?;
-        self.storage.atomically(|| {
-            let held = self.storage.exec(
-                "SELECT 1 FROM merchants WHERE id = ?",
-                &[merchant.id.as_str().into()],
-            )?;
-            if !held.is_empty() {
-                return Ok(Answer::Exists);
-            }
-            if let Some(file) = self.keep_domain_files(merchant)? {
-                return Ok(Answer::FileTaken(file));
-            }
-            self.storage.exec(
-                "INSERT INTO merchants(id, quick_auth_token, json) VALUES(?, ?, ?)",
-                &[
-                    merchant.id.as_str().into(),
-                    merchant.quick_auth_token.as_str().into(),
-                    json.into(),
-                ],
-            )?;
-            let what = format!(
-                "merchant made, {} {}, api-key {}",
-                merchant.dialect.name(),
-                merchant.account.mch_id,
-                short(&keys.fingerprint)
-            );
-            self.audit(&merchant.id, &what, why)?;
-            self.add_keys(&merchant.id, keys)?;
-            Ok(Answer::Done)
-        })
+        store::merchants::insert(storage, id, &merchant.quick_auth_token, &json)?;
+        let what = format!(
+            "merchant made, {} {}, api-key {}",
+            merchant.dialect.name(),
+            merchant.account.mch_id,
+            short(&keys.fingerprint)
+        );
+        self.audit(id, &what, why)?;
+        store::keys::insert(storage, id, keys)?;
+        Ok(Saved::Done)
     }
 
-    /// Replaces a merchant's domain check files, inside a transaction. If
-    /// another merchant has a file of the same name with other contents, writes
-    /// nothing and returns the name.
+    /// Inside a transaction.
+    fn change(&self, change: &Change) -> Result<Saved, StorageError> {
+        let Change { before, after, why } = change;
+        let id = before.id.as_str();
+        if self
+            .by_id(id)?
+            .is_none_or(|found| found.merchant != **before)
+        {
+            return Ok(Saved::Conflict);
+        }
+        if let Some(file) = self.keep_domain_files(after)? {
+            return Ok(Saved::FileTaken(file));
+        }
+        self.audit(id, &after.change_from(before), why)?;
+        store::merchants::update(&self.storage, id, &written(after)?)?;
+        Ok(Saved::Done)
+    }
+
+    /// Replaces a merchant's domain check files, inside a transaction. If another
+    /// merchant has one of them with other contents, writes nothing and returns
+    /// its name.
     fn keep_domain_files(&self, merchant: &Merchant) -> Result<Option<String>, StorageError> {
-        let id = merchant.id.as_str();
+        let (storage, id) = (&self.storage, merchant.id.as_str());
         for (name, contents) in &merchant.domain_files.0 {
-            let others = self.storage.exec(
-                "SELECT 1 FROM domain_files WHERE name = ? AND merchant_id <> ? AND contents <> ?
-                 LIMIT 1",
-                &[name.as_str().into(), id.into(), contents.as_str().into()],
-            )?;
-            if !others.is_empty() {
+            if store::merchants::is_domain_file_taken(storage, name, id, contents)? {
                 return Ok(Some(name.clone()));
             }
         }
-        self.storage.exec(
-            "DELETE FROM domain_files WHERE merchant_id = ?",
-            &[id.into()],
-        )?;
+        store::merchants::remove_domain_files(storage, id)?;
         for (name, contents) in &merchant.domain_files.0 {
-            self.storage.exec(
-                "INSERT INTO domain_files(name, merchant_id, contents) VALUES(?, ?, ?)",
-                &[name.as_str().into(), id.into(), contents.as_str().into()],
-            )?;
+            store::merchants::insert_domain_file(storage, name, id, contents)?;
         }
         Ok(None)
     }
 
-    /// Stores WeChat Pay's certificates, if the download succeeded, and the
-    /// time of the download.
+    /// Stores WeChat Pay's certificates, where it returned some, and the time of
+    /// the request.
     fn keep_certificates(&self, id: &str, pems: Option<Vec<String>>) -> Result<(), StorageError> {
+        let storage = &self.storage;
         let pems = pems.map(|pems| serde_json::Value::from(pems).to_string());
-        self.storage.atomically(|| {
-            let held = self.storage.exec(
-                "SELECT pems FROM certificates WHERE merchant_id = ?",
-                &[id.into()],
-            )?;
-            let held = held.first().map(|row| row.text(0)).transpose()?;
+        storage.atomically(|| {
             if let Some(pems) = &pems
-                && held != Some(pems)
+                && store::merchants::pems(storage, id)?.as_ref() != Some(pems)
             {
                 let print = fingerprint(pems);
                 let what = format!("WeChat Pay's certificates learned, {}", short(&print));
                 self.audit(id, &what, "")?;
             }
-            self.storage.exec(
-                "INSERT INTO certificates(merchant_id, pems, asked_at_ms)
-                 VALUES(?1, coalesce(?2, '[]'), ?3)
-                 ON CONFLICT(merchant_id) DO UPDATE
-                 SET pems = coalesce(?2, pems), asked_at_ms = ?3",
-                &[
-                    id.into(),
-                    pems.as_deref().into(),
-                    self.runtime.now_ms().into(),
-                ],
-            )?;
-            Ok(())
+            let now_ms = self.runtime.now_ms();
+            store::merchants::set_certificates(storage, id, pems.as_deref(), now_ms)
         })
     }
 
@@ -870,101 +423,73 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         audit::add(&self.runtime, &self.storage, id, what, why)
     }
 
-    /// Adds a pair of keys, inside a transaction.
-    fn rotate(
-        &self,
-        id: &str,
-        keys: KeyPair,
-        expire_at_ms: i64,
-        sealed: Option<[String; 2]>,
-        why: &str,
-    ) -> Result<Answer, StorageError> {
-        let rows = self
-            .storage
-            .exec("SELECT id FROM merchants WHERE id = ?", &[id.into()])?;
-        if rows.is_empty() {
-            return Ok(Answer::NotFound);
+    /// Inside a transaction.
+    fn rotate(&self, rotate: &Rotate) -> Result<Sealed, StorageError> {
+        let Rotate {
+            id,
+            keys,
+            earlier_expire_at_ms,
+            sealed,
+            entered,
+            why,
+        } = rotate;
+        let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
+        let until_ms = *earlier_expire_at_ms;
+        if store::merchants::json(storage, id)?.is_none() {
+            return Ok(Sealed::NotFound);
         }
-        match sealed.map(|sealed| self.seal_anew(id, sealed)) {
-            None | Some(Ok(Answer::Done)) => {}
-            Some(other) => return other,
-        }
-        let what = format!(
-            "api-key {} made, earlier ones end at {expire_at_ms}",
-            short(&keys.fingerprint)
-        );
-        self.audit(id, &what, why)?;
-        if expire_at_ms <= self.runtime.now_ms() {
-            // A holder of the earlier keys may have made keys and tokens with them.
-            self.revoke_named_keys(id, why)?;
-            let sql = "DELETE FROM tokens WHERE merchant_id = ? RETURNING fingerprint";
-            for token in self.storage.exec(sql, &[id.into()])? {
-                let what = format!("api-token {} revoked", short(token.text(0)?));
-                self.audit(id, &what, why)?;
+        if let Some(sealed) = sealed {
+            match self.seal_anew(id, sealed)? {
+                Sealed::Done => {}
+                refused => return Ok(refused),
             }
         }
-        // A pair with an earlier expiry keeps it.
-        self.storage.exec(
-            "UPDATE keys SET expires_at_ms = min(coalesce(expires_at_ms, ?2), ?2)
-             WHERE merchant_id = ?1",
-            &[id.into(), expire_at_ms.into()],
-        )?;
-        // Every token was made with one of these pairs, and expires with it. A
-        // token of a pair that expires sooner has its expiry already.
-        self.storage.exec(
-            "UPDATE tokens SET expires_at_ms = min(expires_at_ms, ?2) WHERE merchant_id = ?1",
-            &[id.into(), expire_at_ms.into()],
-        )?;
-        self.storage.exec(
-            "DELETE FROM keys WHERE merchant_id = ? AND expires_at_ms <= ?",
-            &[id.into(), self.runtime.now_ms().into()],
-        )?;
-        self.add_keys(id, keys)?;
-        Ok(Answer::Done)
-    }
-
-    /// Replaces sealed credentials by a new sealed form, if they are still the
-    /// expected ones, inside a transaction.
-    fn seal_anew(&self, id: &str, [old, sealed]: [String; 2]) -> Result<Answer, StorageError> {
-        let rows = self
-            .storage
-            .exec("SELECT json FROM merchants WHERE id = ?", &[id.into()])?;
-        let Some(row) = rows.first() else {
-            return Ok(Answer::NotFound);
-        };
-        let mut merchant: Merchant = serde_json::from_slice(row.text(0)?.as_bytes())
-            .map_err(|error| StorageError::unreadable_json("merchant", &error))?;
-        if merchant.sealed != old {
-            return Ok(Answer::Exists);
+        let made = short(&keys.fingerprint);
+        let what = format!("api-key {made} made, earlier ones end at {until_ms}");
+        self.audit(id, &what, why)?;
+        if until_ms <= now_ms {
+            // A holder of the earlier keys may have made keys and tokens with them.
+            self.revoke_named_keys(id, why)?;
+            for token in store::keys::remove_tokens(storage, id)? {
+                self.audit(id, &format!("api-token {} revoked", short(&token)), why)?;
+            }
         }
-        merchant.sealed = sealed;
-        self.storage.exec(
-            "UPDATE merchants SET json = ? WHERE id = ?",
-            &[written(&merchant)?.into(), id.into()],
-        )?;
-        Ok(Answer::Done)
+        store::keys::expire_at(storage, id, until_ms)?;
+        store::keys::remove_expired(storage, id, now_ms)?;
+        store::keys::insert(storage, id, keys)?;
+        if !entered.is_empty() {
+            self.audit(id, &format!("entered: {}", entered.join(", ")), why)?;
+        }
+        Ok(Sealed::Done)
     }
 
-    fn add_keys(&self, id: &str, keys: KeyPair) -> Result<(), StorageError> {
-        self.storage.exec(
-            "INSERT INTO keys(fingerprint, merchant_id, secret_fingerprint) VALUES(?, ?, ?)",
-            &[
-                keys.fingerprint.into(),
-                id.into(),
-                keys.secret_fingerprint.into(),
-            ],
-        )?;
-        Ok(())
+    /// Replaces the sealed credentials with new ones, if they still are those
+    /// that the new ones were made from, inside a transaction.
+    fn seal_anew(&self, id: &str, [old, sealed]: &[String; 2]) -> Result<Sealed, StorageError> {
+        let Some(json) = store::merchants::json(&self.storage, id)? else {
+            return Ok(Sealed::NotFound);
+        };
+        let mut merchant = read_merchant(&json)?;
+        if merchant.sealed != *old {
+            return Ok(Sealed::Conflict);
+        }
+        merchant.sealed.clone_from(sealed);
+        store::merchants::update(&self.storage, id, &written(&merchant)?)?;
+        Ok(Sealed::Done)
     }
 }
 
-/// Columns that a registry of an earlier version lacks: table, column, type.
-const ADDED: [(&str, &str, &str); 2] = [
-    ("tokens", "issued_at_ms", "INTEGER"),
-    ("tokens", "key_fingerprint", "TEXT"),
-];
+/// The reply to a command, as it is sent.
+fn reply<C: Command>(reply: C::Reply) -> Result<Answer, StorageError> {
+    Ok(reply.into_answer())
+}
 
-/// The stored form of a merchant.
+fn read_merchant(json: &str) -> Result<Merchant, StorageError> {
+    serde_json::from_slice(json.as_bytes())
+        .map_err(|error| StorageError::unreadable_json("merchant", &error))
+}
+
+/// A merchant as it is stored.
 fn written(merchant: &Merchant) -> Result<String, StorageError> {
     serde_json::to_string(merchant)
         .map_err(|error| StorageError::unreadable_json("merchant", &error))

@@ -7,122 +7,251 @@
 //! transaction, which makes them valid. Repeating the call completes it.
 
 use crate::http::error::ApiError;
-use crate::merchants::merchant::Merchant;
-use crate::merchants::registry::{
-    Answer, CLAIM_MS, Call, Envelope, Kind, Pointer, account_name, sub_merchant_name,
+use crate::merchants::registry::command::{
+    AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant, ByToken,
+    Change, Claim, Create, DomainFile, EndToken, Export, Import, KeepCertificates, List, NamedKeys,
+    NewKey, NewToken, Pointers, Reply, Reseal, Retire, Retired, RevokeNamedKey, RevokeToken,
+    Rotate, SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
 };
-use crate::observe::RequestContext;
+use crate::merchants::registry::{
+    Answer, CLAIM_MS, Call, Command, Envelope, Found, Kind, NamedKey, Pointer, TokenFacts,
+    account_name, sub_merchant_name,
+};
+use crate::observe::{RequestContext, audit};
 use crate::runtime::{Object, Runtime, Shard};
 
 /// The most merchants with one account in an answer.
 const NAMED: usize = 10;
 
-/// One call to the registry, sent to the objects that it concerns.
-pub(crate) async fn ask(runtime: &impl Runtime, call: Call) -> Result<Answer, ApiError> {
-    match call {
-        Call::ById { ref id }
-        | Call::KeepCertificates { ref id, .. }
-        | Call::Tokens { ref id }
-        | Call::EndToken { ref id, .. }
-        | Call::RevokeToken { ref id, .. }
-        | Call::NamedKeys { ref id }
-        | Call::RevokeNamedKey { ref id, .. }
-        | Call::Reseal { ref id, .. } => in_shard(runtime, Shard::of(id), None, &call).await,
-        Call::Audit(ref page) => {
-            let subject = page.subject.as_deref().unwrap_or_default();
-            in_shard(runtime, Shard::of(subject), None, &call).await
-        }
-        Call::ByApiKey { ref fingerprint } => find(runtime, Kind::ApiKey, fingerprint, &call).await,
-        Call::ByToken { ref fingerprint } => find(runtime, Kind::Token, fingerprint, &call).await,
-        Call::ByNamedKey { ref fingerprint } => {
-            find(runtime, Kind::NamedKey, fingerprint, &call).await
-        }
-        Call::ByQuickAuth { ref token } => find(runtime, Kind::QuickAuth, token, &call).await,
-        Call::DomainFile { ref name } => find(runtime, Kind::DomainFile, name, &call).await,
-        Call::BySubMerchant {
-            ref mch_id,
-            ref sub_mch_id,
-        } => {
-            let name = sub_merchant_name(mch_id, sub_mch_id);
-            find(runtime, Kind::SubMerchant, &name, &call).await
-        }
-        Call::SameAccount {
-            mch_id,
-            sub_mch_id,
-            appid,
-        } => same_account(runtime, &mch_id, sub_mch_id.as_deref(), &appid).await,
-        Call::List { after, limit } => list(runtime, after, limit).await,
-        Call::Create {
-            ref merchant,
-            ref keys,
-            ..
-        } => create(runtime, merchant, &keys.fingerprint, &call).await,
-        Call::Change {
-            ref before,
-            ref after,
-            ..
-        } => change(runtime, before, after, &call).await,
-        Call::Rotate {
-            ref id, ref keys, ..
-        } => {
-            let pointer = Pointer::only(Kind::ApiKey, &keys.fingerprint, id);
-            claimed(runtime, id, vec![pointer], &call).await
-        }
-        Call::AddToken {
-            ref id,
-            ref fingerprint,
-            expires_at_ms,
-            ..
-        } => {
-            let pointer = Pointer {
-                until_ms: Some(expires_at_ms),
-                ..Pointer::only(Kind::Token, fingerprint, id)
-            };
-            claimed(runtime, id, vec![pointer], &call).await
-        }
-        Call::AddNamedKey {
-            ref id,
-            ref fingerprint,
-            ref key,
-            ..
-        } => {
-            let pointer = Pointer {
-                until_ms: key.expires_at_ms,
-                ..Pointer::only(Kind::NamedKey, fingerprint, id)
-            };
-            claimed(runtime, id, vec![pointer], &call).await
-        }
-        Call::Shard { .. }
-        | Call::Claim(_)
-        | Call::Pointers { .. }
-        | Call::Unpoint(_)
-        | Call::Share { .. }
-        | Call::Export { .. }
-        | Call::Import { .. }
-        | Call::Retire { .. }
-        | Call::Retired { .. } => Err(ApiError::internal("the registry decides who asks this")),
+/// A command that may be sent from outside of the registry.
+pub(crate) trait Ask: Command {
+    /// Sends the command to the objects that it concerns.
+    async fn ask(self, runtime: &impl Runtime) -> Result<Self::Reply, ApiError>;
+}
+
+/// One command to the registry, sent to the objects that it concerns.
+pub(crate) async fn ask<C: Ask>(runtime: &impl Runtime, command: C) -> Result<C::Reply, ApiError> {
+    command.ask(runtime).await
+}
+
+/// Commands that the shard of their merchant's id executes.
+macro_rules! by_merchant {
+    ($($command:ident -> $reply:ty;)*) => {
+        $(impl Ask for $command {
+            async fn ask(self, runtime: &impl Runtime) -> Result<$reply, ApiError> {
+                in_shard(runtime, Shard::of(&self.id), None, &self).await
+            }
+        })*
+    };
+}
+
+by_merchant! {
+    ById -> Option<Box<Found>>;
+    KeepCertificates -> ();
+    Tokens -> Vec<TokenFacts>;
+    EndToken -> bool;
+    RevokeToken -> bool;
+    NamedKeys -> Vec<NamedKey>;
+    RevokeNamedKey -> bool;
+    Reseal -> Sealed;
+}
+
+impl Ask for Audit {
+    async fn ask(self, runtime: &impl Runtime) -> Result<Vec<audit::Entry>, ApiError> {
+        let id = self.0.subject.as_deref().unwrap_or_default();
+        in_shard(runtime, Shard::of(id), None, &self).await
     }
 }
 
-/// Calls the shards of the merchants that may have a name, until one has it.
-async fn find(
+/// Lookups by another name than the merchant's id.
+macro_rules! by_name {
+    ($($command:ident -> $found:ty: $kind:ident, $name:ident;)*) => {
+        $(impl Ask for $command {
+            async fn ask(self, runtime: &impl Runtime) -> Result<Option<$found>, ApiError> {
+                find(runtime, Kind::$kind, &self.$name, &self).await
+            }
+        })*
+    };
+}
+
+by_name! {
+    ByApiKey -> Box<Found>: ApiKey, fingerprint;
+    ByToken -> Box<Found>: Token, fingerprint;
+    ByNamedKey -> Box<Found>: NamedKey, fingerprint;
+    ByQuickAuth -> Box<Found>: QuickAuth, token;
+    DomainFile -> String: DomainFile, name;
+}
+
+impl Ask for BySubMerchant {
+    async fn ask(self, runtime: &impl Runtime) -> Result<Option<Box<Found>>, ApiError> {
+        let name = sub_merchant_name(&self.mch_id, &self.sub_mch_id);
+        find(runtime, Kind::SubMerchant, &name, &self).await
+    }
+}
+
+impl Ask for SameAccount {
+    async fn ask(self, runtime: &impl Runtime) -> Result<Vec<String>, ApiError> {
+        let Self {
+            mch_id,
+            sub_mch_id,
+            appid,
+        } = self;
+        let mut ids = Vec::new();
+        let name = account_name(&mch_id, sub_mch_id.as_deref(), &appid);
+        for pointer in pointers(runtime, Kind::Account, &name).await? {
+            let id = pointer.merchant_id;
+            if let Some(found) = by_id(runtime, &id).await?
+                && found.merchant.account.mch_id == mch_id
+                && found.merchant.account.sub_mch_id == sub_mch_id
+                && found.merchant.account.appid == appid
+            {
+                ids.push(id);
+            }
+        }
+        ids.sort();
+        ids.truncate(NAMED);
+        Ok(ids)
+    }
+}
+
+/// The merchants' ids, shard by shard and within a shard in order: an id says
+/// how far a reader has come.
+impl Ask for List {
+    async fn ask(self, runtime: &impl Runtime) -> Result<Vec<String>, ApiError> {
+        let Self { mut after, limit } = self;
+        let first = (!after.is_empty()).then(|| Shard::of(&after));
+        let mut ids = Vec::new();
+        for shard in Shard::all().skip_while(|shard| first.is_some_and(|first| *shard < first)) {
+            let room = limit - i64::try_from(ids.len()).unwrap_or(limit);
+            if room <= 0 {
+                break;
+            }
+            let list = Self { after, limit: room };
+            ids.extend(in_shard(runtime, shard, None, &list).await?);
+            after = String::new();
+        }
+        Ok(ids)
+    }
+}
+
+impl Ask for Create {
+    async fn ask(self, runtime: &impl Runtime) -> Result<Saved, ApiError> {
+        let merchant = &*self.merchant;
+        let id = merchant.id.as_str();
+        // A refused call need not leave pointers behind.
+        if by_id(runtime, id).await?.is_some() {
+            return Ok(Saved::Conflict);
+        }
+        let not_after_ms = runtime.now_ms() + CLAIM_MS;
+        if let Some(file) = claim_files(runtime, Pointer::of_files(merchant, None)).await? {
+            return Ok(Saved::FileTaken(file));
+        }
+        let mut pointers = vec![
+            Pointer::only(Kind::ApiKey, &self.keys.fingerprint, id),
+            Pointer::only(Kind::QuickAuth, &merchant.quick_auth_token, id),
+        ];
+        pointers.extend(Pointer::of_account(
+            id,
+            &merchant.account,
+            &merchant.dialect,
+        ));
+        for pointer in pointers {
+            claim(runtime, pointer).await?;
+        }
+        in_shard(runtime, Shard::of(id), Some(not_after_ms), &self).await
+    }
+}
+
+impl Ask for Change {
+    async fn ask(self, runtime: &impl Runtime) -> Result<Saved, ApiError> {
+        let (before, after) = (&*self.before, &*self.after);
+        // Looked up before the change, so that a claim which follows the change is
+        // not removed with them.
+        let mut left = Vec::new();
+        for given_up in Pointer::of_files(before, Some(after)) {
+            let held = pointers(runtime, Kind::DomainFile, &given_up.name).await?;
+            left.extend(held.into_iter().filter(|held| held.is_like(&given_up)));
+        }
+        let not_after_ms = runtime.now_ms() + CLAIM_MS;
+        let claims = Pointer::of_files(after, Some(before));
+        if let Some(file) = claim_files(runtime, claims).await? {
+            return Ok(Saved::FileTaken(file));
+        }
+        if after.account != before.account {
+            for pointer in Pointer::of_account(&after.id, &after.account, &after.dialect) {
+                claim(runtime, pointer).await?;
+            }
+        }
+        let shard = Shard::of(&after.id);
+        let saved = in_shard(runtime, shard, Some(not_after_ms), &self).await?;
+        if matches!(saved, Saved::Done) {
+            for pointer in left {
+                // One that stays leads nowhere, and gives way to the next claim.
+                let shard = pointer.shard();
+                let _ = in_shard(runtime, shard, None, &Unpoint(pointer)).await;
+            }
+        }
+        Ok(saved)
+    }
+}
+
+impl Ask for Rotate {
+    async fn ask(self, runtime: &impl Runtime) -> Result<Sealed, ApiError> {
+        let not_after_ms = runtime.now_ms() + CLAIM_MS;
+        let pointer = Pointer::only(Kind::ApiKey, &self.keys.fingerprint, &self.id);
+        claim(runtime, pointer).await?;
+        in_shard(runtime, Shard::of(&self.id), Some(not_after_ms), &self).await
+    }
+}
+
+impl Ask for AddToken {
+    async fn ask(self, runtime: &impl Runtime) -> Result<NewToken, ApiError> {
+        let not_after_ms = runtime.now_ms() + CLAIM_MS;
+        let pointer = Pointer {
+            until_ms: Some(self.expires_at_ms),
+            ..Pointer::only(Kind::Token, &self.fingerprint, &self.id)
+        };
+        claim(runtime, pointer).await?;
+        in_shard(runtime, Shard::of(&self.id), Some(not_after_ms), &self).await
+    }
+}
+
+impl Ask for AddNamedKey {
+    async fn ask(self, runtime: &impl Runtime) -> Result<NewKey, ApiError> {
+        let not_after_ms = runtime.now_ms() + CLAIM_MS;
+        let pointer = Pointer {
+            until_ms: self.key.expires_at_ms,
+            ..Pointer::only(Kind::NamedKey, &self.fingerprint, &self.id)
+        };
+        claim(runtime, pointer).await?;
+        in_shard(runtime, Shard::of(&self.id), Some(not_after_ms), &self).await
+    }
+}
+
+async fn by_id(runtime: &impl Runtime, id: &str) -> Result<Option<Box<Found>>, ApiError> {
+    ask(runtime, ById { id: id.to_owned() }).await
+}
+
+/// Asks the merchants that may have a name, each in its own shard, until one has
+/// it.
+async fn find<T, C: Command<Reply = Option<T>> + Clone>(
     runtime: &impl Runtime,
     kind: Kind,
     name: &str,
-    call: &Call,
-) -> Result<Answer, ApiError> {
+    command: &C,
+) -> Result<Option<T>, ApiError> {
     let mut pointers = pointers(runtime, kind, name).await?;
     if kind == Kind::SubMerchant {
-        // For an account that was entered twice, always the same merchant.
+        // Of an account that was entered twice, always the same merchant.
         pointers.sort_by(|one, other| one.merchant_id.cmp(&other.merchant_id));
     }
     for pointer in pointers {
-        match in_shard(runtime, Shard::of(&pointer.merchant_id), None, call).await? {
-            Answer::NotFound => {}
-            answer => return Ok(answer),
+        let shard = Shard::of(&pointer.merchant_id);
+        if let Some(found) = in_shard(runtime, shard, None, command).await? {
+            return Ok(Some(found));
         }
     }
-    Ok(Answer::NotFound)
+    Ok(None)
 }
 
 async fn pointers(
@@ -130,183 +259,68 @@ async fn pointers(
     kind: Kind,
     name: &str,
 ) -> Result<Vec<Pointer>, ApiError> {
-    let call = Call::Pointers {
+    let command = Pointers {
         kind,
         name: name.to_owned(),
     };
-    match in_shard(runtime, Shard::of(name), None, &call).await? {
-        Answer::Pointers(pointers) => Ok(pointers),
-        _ => Err(another_kind()),
-    }
+    in_shard(runtime, Shard::of(name), None, &command).await
 }
 
-async fn same_account(
-    runtime: &impl Runtime,
-    mch_id: &str,
-    sub_mch_id: Option<&str>,
-    appid: &str,
-) -> Result<Answer, ApiError> {
-    let mut ids = Vec::new();
-    let name = account_name(mch_id, sub_mch_id, appid);
-    for pointer in pointers(runtime, Kind::Account, &name).await? {
-        let id = pointer.merchant_id;
-        let call = Call::ById { id: id.clone() };
-        if let Answer::Found(found) = in_shard(runtime, Shard::of(&id), None, &call).await?
-            && found.merchant.account.mch_id == mch_id
-            && found.merchant.account.sub_mch_id.as_deref() == sub_mch_id
-            && found.merchant.account.appid == appid
-        {
-            ids.push(id);
-        }
-    }
-    ids.sort();
-    ids.truncate(NAMED);
-    Ok(Answer::Ids(ids))
-}
-
-/// The merchants' ids, shard by shard and within a shard in order, so that an
-/// id is a cursor.
-async fn list(runtime: &impl Runtime, after: String, limit: i64) -> Result<Answer, ApiError> {
-    let first = (!after.is_empty()).then(|| Shard::of(&after));
-    let mut ids = Vec::new();
-    let mut after = after;
-    for shard in Shard::all().skip_while(|shard| first.is_some_and(|first| *shard < first)) {
-        let room = limit - i64::try_from(ids.len()).unwrap_or(limit);
-        if room <= 0 {
-            break;
-        }
-        let call = Call::List { after, limit: room };
-        match in_shard(runtime, shard, None, &call).await? {
-            Answer::Ids(more) => ids.extend(more),
-            _ => return Err(another_kind()),
-        }
-        after = String::new();
-    }
-    Ok(Answer::Ids(ids))
-}
-
-async fn create(
-    runtime: &impl Runtime,
-    merchant: &Merchant,
-    key: &str,
-    call: &Call,
-) -> Result<Answer, ApiError> {
-    let id = merchant.id.as_str();
-    // Checked first, so that a refused call leaves no pointers.
-    let held = Call::ById { id: id.to_owned() };
-    if let Answer::Found(_) = in_shard(runtime, Shard::of(id), None, &held).await? {
-        return Ok(Answer::Exists);
-    }
-    let mut pointers = Pointer::of_files(merchant, None);
-    pointers.push(Pointer::only(Kind::ApiKey, key, id));
-    pointers.push(Pointer::only(
-        Kind::QuickAuth,
-        &merchant.quick_auth_token,
-        id,
-    ));
-    pointers.extend(Pointer::of_account(
-        id,
-        &merchant.account,
-        &merchant.dialect,
-    ));
-    claimed(runtime, id, pointers, call).await
-}
-
-async fn change(
-    runtime: &impl Runtime,
-    before: &Merchant,
-    after: &Merchant,
-    call: &Call,
-) -> Result<Answer, ApiError> {
-    // Read before the change, so that a claim which follows the change is not
-    // removed with them.
-    let mut left = Vec::new();
-    for given_up in Pointer::of_files(before, Some(after)) {
-        let held = pointers(runtime, Kind::DomainFile, &given_up.name).await?;
-        left.extend(held.into_iter().filter(|held| held.is_like(&given_up)));
-    }
-    let mut claims = Pointer::of_files(after, Some(before));
-    if after.account != before.account {
-        let account = Pointer::of_account(&after.id, &after.account, &after.dialect);
-        claims.extend(account);
-    }
-    let answer = claimed(runtime, &after.id, claims, call).await?;
-    if matches!(answer, Answer::Done) {
-        for pointer in left {
-            // A pointer that stays has no effect, and the next claim replaces
-            // it.
-            let shard = pointer.shard();
-            let _ = in_shard(runtime, shard, None, &Call::Unpoint(pointer)).await;
-        }
-    }
-    Ok(answer)
-}
-
-/// Claims pointers, then asks the merchant's shard to write what they point to.
-async fn claimed(
-    runtime: &impl Runtime,
-    id: &str,
-    pointers: Vec<Pointer>,
-    call: &Call,
-) -> Result<Answer, ApiError> {
-    let not_after_ms = runtime.now_ms() + CLAIM_MS;
-    for pointer in pointers {
-        if let Some(refused) = claim(runtime, pointer).await? {
-            return Ok(refused);
-        }
-    }
-    in_shard(runtime, Shard::of(id), Some(not_after_ms), call).await
-}
-
-/// Claims a pointer; returns the answer to give if another merchant has its
-/// name.
-async fn claim(runtime: &impl Runtime, pointer: Pointer) -> Result<Option<Answer>, ApiError> {
+/// Claims a pointer, for a row that is written within [`CLAIM_MS`]. A domain
+/// check file's is claimed by [`claim_files`].
+async fn claim(runtime: &impl Runtime, pointer: Pointer) -> Result<(), ApiError> {
     let others = claim_once(runtime, &pointer).await?;
     match pointer.kind {
-        Kind::Account | Kind::SubMerchant => Ok(None),
+        Kind::Account | Kind::SubMerchant => Ok(()),
         Kind::MchId => {
-            // Every merchant except the first to claim the name learns from the
-            // answer that it shares it; the first is called. Both know it
-            // before the second one exists.
+            // Every merchant but the first to claim the name learns by itself
+            // that it shares it; the first is told. Both know before the second
+            // one exists.
             if let Some(first) = others.first() {
                 for id in [&first.merchant_id, &pointer.merchant_id] {
-                    let call = Call::Share { id: id.clone() };
-                    done(in_shard(runtime, Shard::of(id), None, &call).await?)?;
+                    let share = Share { id: id.clone() };
+                    in_shard(runtime, Shard::of(id), None, &share).await?;
                 }
             }
-            Ok(None)
+            Ok(())
         }
-        Kind::ApiKey | Kind::Token | Kind::NamedKey | Kind::QuickAuth => match others.is_empty() {
-            true => Ok(None),
-            // Two random texts were equal.
-            false => Err(ApiError::internal("the name is another merchant's")),
-        },
-        Kind::DomainFile => {
-            if others.is_empty() {
-                return Ok(None);
-            }
-            for other in others {
-                if !is_left_behind(runtime, &other).await? {
-                    return Ok(Some(Answer::FileTaken(pointer.name)));
-                }
-                let shard = other.shard();
-                let call = Call::Unpoint(other);
-                done(in_shard(runtime, shard, None, &call).await?)?;
-            }
-            match claim_once(runtime, &pointer).await?.is_empty() {
-                true => Ok(None),
-                false => Ok(Some(Answer::FileTaken(pointer.name))),
+        Kind::ApiKey | Kind::Token | Kind::NamedKey | Kind::QuickAuth | Kind::DomainFile => {
+            match others.is_empty() {
+                true => Ok(()),
+                // Two random texts were the same.
+                false => Err(ApiError::internal("the name is another merchant's")),
             }
         }
     }
+}
+
+/// Claims pointers to domain check files. Returns the name of one that another
+/// merchant has, where there is one.
+async fn claim_files(
+    runtime: &impl Runtime,
+    pointers: Vec<Pointer>,
+) -> Result<Option<String>, ApiError> {
+    for pointer in pointers {
+        let others = claim_once(runtime, &pointer).await?;
+        if others.is_empty() {
+            continue;
+        }
+        for other in others {
+            if !is_left_behind(runtime, &other).await? {
+                return Ok(Some(pointer.name));
+            }
+            let shard = other.shard();
+            in_shard(runtime, shard, None, &Unpoint(other)).await?;
+        }
+        if !claim_once(runtime, &pointer).await?.is_empty() {
+            return Ok(Some(pointer.name));
+        }
+    }
+    Ok(None)
 }
 
 async fn claim_once(runtime: &impl Runtime, pointer: &Pointer) -> Result<Vec<Pointer>, ApiError> {
-    let call = Call::Claim(pointer.clone());
-    match in_shard(runtime, pointer.shard(), None, &call).await? {
-        Answer::Pointers(others) => Ok(others),
-        _ => Err(another_kind()),
-    }
+    in_shard(runtime, pointer.shard(), None, &Claim(pointer.clone())).await
 }
 
 /// Whether the merchant that once claimed a file does not have it.
@@ -314,96 +328,84 @@ async fn is_left_behind(runtime: &impl Runtime, pointer: &Pointer) -> Result<boo
     if !pointer.is_settled(runtime.now_ms()) {
         return Ok(false);
     }
-    let call = Call::ById {
-        id: pointer.merchant_id.clone(),
-    };
-    match in_shard(runtime, Shard::of(&pointer.merchant_id), None, &call).await? {
-        Answer::Found(found) => {
-            let held = found.merchant.domain_files.0.get(&pointer.name);
-            Ok(held != Some(&pointer.detail))
-        }
-        Answer::NotFound => Ok(true),
-        _ => Err(another_kind()),
-    }
+    let found = by_id(runtime, &pointer.merchant_id).await?;
+    Ok(found.is_none_or(|found| {
+        found.merchant.domain_files.0.get(&pointer.name) != Some(&pointer.detail)
+    }))
 }
 
-/// Calls one shard, which first reads the earlier version's rows.
-async fn in_shard(
+/// Sends a command to one shard, which first reads what the registry of an earlier
+/// version has for it.
+async fn in_shard<C: Command + Clone>(
     runtime: &impl Runtime,
     shard: Shard,
     not_after_ms: Option<i64>,
-    call: &Call,
-) -> Result<Answer, ApiError> {
+    command: &C,
+) -> Result<C::Reply, ApiError> {
     let object = Object::Shard(shard);
+    let to_shard = |not_after_ms, call| Call::Shard {
+        not_after_ms,
+        call: Box::new(call),
+    };
     loop {
-        match send(runtime, object, of_shard(not_after_ms, call.clone())).await? {
+        let call = command.clone().into_call();
+        let answer = match send(runtime, object, to_shard(not_after_ms, call)).await? {
             Answer::NotImported(cursor) => {
-                let export = Call::Export {
+                let export = Export {
                     shard,
                     cursor: cursor.clone(),
                 };
-                let Answer::Exported(page) = send(runtime, Object::Registry, export).await? else {
-                    return ask_earlier(runtime, call).await;
-                };
-                let import = Call::Import { cursor, page };
-                done(send(runtime, object, of_shard(None, import)).await?)?;
+                let answer = send(runtime, Object::Registry, export.into_call()).await?;
+                if let Some(page) = <Box<_>>::read(answer) {
+                    let import = Import { cursor, page }.into_call();
+                    reply::<Import>(send(runtime, object, to_shard(None, import)).await?)?;
+                    continue;
+                }
+                ask_earlier(runtime, command.clone().into_call()).await?
             }
             Answer::AtRoot(id) => {
-                let retire = Call::Retire { id: id.clone() };
-                done(send(runtime, Object::Registry, retire).await?)?;
-                let retired = Call::Retired { id };
-                done(send(runtime, object, of_shard(None, retired)).await?)?;
+                let retire = Retire { id: id.clone() }.into_call();
+                reply::<Retire>(send(runtime, Object::Registry, retire).await?)?;
+                let retired = Retired { id }.into_call();
+                reply::<Retired>(send(runtime, object, to_shard(None, retired)).await?)?;
+                continue;
             }
-            answer => return Ok(answer),
-        }
+            answer => answer,
+        };
+        return reply::<C>(answer);
     }
 }
 
 /// Reads from the registry of an earlier version, where that object still runs
 /// the earlier version. A shard that has not read it cannot have newer rows of
 /// a merchant.
-async fn ask_earlier(runtime: &impl Runtime, call: &Call) -> Result<Answer, ApiError> {
+async fn ask_earlier(runtime: &impl Runtime, call: Call) -> Result<Answer, ApiError> {
     let root = Object::Registry;
-    let named = match call {
-        Call::ById { .. }
-        | Call::ByApiKey { .. }
-        | Call::ByToken { .. }
-        | Call::ByQuickAuth { .. }
-        | Call::BySubMerchant { .. }
-        | Call::DomainFile { .. }
-        | Call::Tokens { .. }
-        | Call::Audit(_) => return send(runtime, root, call.clone()).await,
-        Call::Pointers { kind, name } => (*kind, name.as_str()),
+    let Pointers { kind, name } = match call {
+        call @ (Call::ById(_)
+        | Call::ByApiKey(_)
+        | Call::ByToken(_)
+        | Call::ByQuickAuth(_)
+        | Call::BySubMerchant(_)
+        | Call::DomainFile(_)
+        | Call::Tokens(_)
+        | Call::Audit(_)) => return send(runtime, root, call).await,
+        Call::Pointers(pointers) => pointers,
         _ => return Err(ApiError::internal("the registry is moving: try again")),
     };
-    let call = match named {
-        (Kind::ApiKey, name) => Call::ByApiKey {
-            fingerprint: name.to_owned(),
-        },
-        (Kind::Token, name) => Call::ByToken {
-            fingerprint: name.to_owned(),
-        },
-        (Kind::QuickAuth, name) => Call::ByQuickAuth {
-            token: name.to_owned(),
-        },
+    let fingerprint = name.clone();
+    let lookup = match kind {
+        Kind::ApiKey => ByApiKey { fingerprint }.into_call(),
+        Kind::Token => ByToken { fingerprint }.into_call(),
+        Kind::QuickAuth => ByQuickAuth { token: fingerprint }.into_call(),
         _ => return Err(ApiError::internal("the registry is moving: try again")),
     };
-    match send(runtime, root, call).await? {
-        Answer::Found(found) => {
-            let (kind, name) = named;
-            let pointer = Pointer::only(kind, name, &found.merchant.id);
-            Ok(Answer::Pointers(vec![pointer]))
-        }
-        Answer::NotFound => Ok(Answer::Pointers(Vec::new())),
-        _ => Err(another_kind()),
-    }
-}
-
-fn of_shard(not_after_ms: Option<i64>, call: Call) -> Call {
-    Call::Shard {
-        not_after_ms,
-        call: Box::new(call),
-    }
+    let found: Option<Box<Found>> = reply::<ById>(send(runtime, root, lookup).await?)?;
+    let pointers: Vec<Pointer> = found
+        .iter()
+        .map(|found| Pointer::only(kind, &name, &found.merchant.id))
+        .collect();
+    Ok(pointers.into_answer())
 }
 
 async fn send(runtime: &impl Runtime, object: Object<'_>, call: Call) -> Result<Answer, ApiError> {
@@ -417,13 +419,8 @@ async fn send(runtime: &impl Runtime, object: Object<'_>, call: Call) -> Result<
         .map_err(|error| ApiError::unreadable("answer of the registry", &error))
 }
 
-fn done(answer: Answer) -> Result<(), ApiError> {
-    match answer {
-        Answer::Done => Ok(()),
-        _ => Err(another_kind()),
-    }
-}
-
-fn another_kind() -> ApiError {
-    ApiError::internal("the registry gave another kind of answer")
+/// The reply in an answer.
+fn reply<C: Command>(answer: Answer) -> Result<C::Reply, ApiError> {
+    C::Reply::read(answer)
+        .ok_or_else(|| ApiError::internal("the registry gave another kind of answer"))
 }

@@ -2,7 +2,7 @@
 
 use crate::http::error::ApiError;
 use crate::merchants::merchant::Merchant;
-use crate::merchants::registry::{self, Answer};
+use crate::merchants::registry::command::SameAccount;
 use crate::merchants::shards::ask;
 use crate::runtime::Runtime;
 
@@ -12,18 +12,14 @@ pub async fn same_account(
     merchant: &Merchant,
 ) -> Result<Vec<String>, ApiError> {
     let account = &merchant.account;
-    let call = registry::Call::SameAccount {
+    let command = SameAccount {
         mch_id: account.mch_id.clone(),
         sub_mch_id: account.sub_mch_id.clone(),
         appid: account.appid.clone(),
     };
-    match ask(runtime, call).await? {
-        Answer::Ids(mut ids) => {
-            ids.retain(|id| *id != merchant.id);
-            Ok(ids)
-        }
-        _ => Err(ApiError::internal("the registry lists no merchants")),
-    }
+    let mut ids = ask(runtime, command).await?;
+    ids.retain(|id| *id != merchant.id);
+    Ok(ids)
 }
 
 /// The warning about several merchants of one account. WeChat has one order

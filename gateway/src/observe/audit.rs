@@ -9,8 +9,12 @@
 //! added: triggers in the database abort statements that would change or remove
 //! one. No row holds a secret or an openid.
 
+mod store;
+
+pub use store::{STATEMENTS, after, first_at_ms, first_request, read, take_over};
+
 use crate::observe::{Log, RequestContext};
-use crate::runtime::{Row, Runtime, Storage, StorageError};
+use crate::runtime::{Runtime, Storage, StorageError};
 use serde::{Deserialize, Serialize};
 
 /// One change.
@@ -46,23 +50,6 @@ pub struct Page {
     pub limit: i64,
 }
 
-/// The table, its index, and the triggers that keep rows unchanged.
-pub const STATEMENTS: [&str; 5] = [
-    "CREATE TABLE IF NOT EXISTS audit(
-        id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, subject TEXT NOT NULL,
-        what TEXT NOT NULL, evidence TEXT NOT NULL, who TEXT NOT NULL, call TEXT NOT NULL,
-        request_id TEXT NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS audit_subject ON audit(subject, id)",
-    "CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
-     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
-    "CREATE TRIGGER IF NOT EXISTS audit_is_not_deleted BEFORE DELETE ON audit
-     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
-    // `INSERT OR REPLACE` deletes without the trigger above.
-    "CREATE TRIGGER IF NOT EXISTS audit_is_not_replaced BEFORE INSERT ON audit
-     WHEN NEW.id IN (SELECT id FROM audit)
-     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
-];
-
 /// Writes a change, inside its transaction, and logs it.
 pub fn add(
     runtime: &impl Runtime,
@@ -90,95 +77,18 @@ pub fn add_with_text(
         call,
         ..
     } = RequestContext::current();
-    storage.exec(
-        "INSERT INTO audit(at_ms, subject, what, evidence, who, call, request_id)
-         VALUES(?, ?, ?, ?, ?, ?, ?)",
-        &[
-            runtime.now_ms().into(),
-            subject.into(),
-            format!("{what}{text}").into(),
-            evidence.into(),
-            who.into(),
-            call.into(),
-            request_id.into(),
-        ],
-    )?;
+    let entry = Entry {
+        id: 0,
+        at_ms: runtime.now_ms(),
+        subject: subject.to_owned(),
+        what: format!("{what}{text}"),
+        evidence: evidence.to_owned(),
+        who,
+        call,
+        request_id,
+    };
+    store::insert(storage, &entry)?;
     let facts = [("about", subject.into()), ("evidence", evidence.into())];
     runtime.log_with(&facts, format_args!("{what}"));
-    Ok(())
-}
-
-/// The id of the request that made a subject; empty where none is known.
-pub fn first_request(storage: &impl Storage, subject: &str) -> Result<String, StorageError> {
-    let rows = storage.exec(
-        "SELECT request_id FROM audit WHERE subject = ? ORDER BY id LIMIT 1",
-        &[subject.into()],
-    )?;
-    let id = rows.first().map(|row| row.text(0)).transpose()?;
-    Ok(id.unwrap_or_default().to_owned())
-}
-
-/// When a subject was first changed, Unix milliseconds.
-pub fn first_at_ms(storage: &impl Storage, subject: &str) -> Result<Option<i64>, StorageError> {
-    let rows = storage.exec(
-        "SELECT at_ms FROM audit WHERE subject = ? ORDER BY id LIMIT 1",
-        &[subject.into()],
-    )?;
-    rows.first().map(|row| row.int(0)).transpose()
-}
-
-/// No entry has a larger id: integers cross into JavaScript as 53 bits.
-const LAST_ID: i64 = (1 << 53) - 1;
-
-/// A page of entries, newest first.
-pub fn read(storage: &impl Storage, page: &Page) -> Result<Vec<Entry>, StorageError> {
-    let before = page.before.unwrap_or(LAST_ID);
-    let rows = match &page.subject {
-        Some(subject) => storage.exec(
-            "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
-             WHERE subject = ? AND id < ? ORDER BY id DESC LIMIT ?",
-            &[subject.as_str().into(), before.into(), page.limit.into()],
-        ),
-        None => storage.exec(
-            "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
-             WHERE id < ? ORDER BY id DESC LIMIT ?",
-            &[before.into(), page.limit.into()],
-        ),
-    }?;
-    rows.iter().map(entry).collect()
-}
-
-/// An entry from its columns, in the table's order.
-pub fn entry(row: &Row) -> Result<Entry, StorageError> {
-    let text = |column| row.text(column).map(str::to_owned);
-    Ok(Entry {
-        id: row.int(0)?,
-        at_ms: row.int(1)?,
-        subject: text(2)?,
-        what: text(3)?,
-        evidence: text(4)?,
-        who: text(5)?,
-        call: text(6)?,
-        request_id: text(7)?,
-    })
-}
-
-/// Stores an entry of another object unchanged, if it is not there yet.
-pub fn take_over(storage: &impl Storage, entry: &Entry) -> Result<(), StorageError> {
-    storage.exec(
-        "INSERT INTO audit(id, at_ms, subject, what, evidence, who, call, request_id)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-         WHERE NOT EXISTS (SELECT 1 FROM audit WHERE id = ?1)",
-        &[
-            entry.id.into(),
-            entry.at_ms.into(),
-            entry.subject.as_str().into(),
-            entry.what.as_str().into(),
-            entry.evidence.as_str().into(),
-            entry.who.as_str().into(),
-            entry.call.as_str().into(),
-            entry.request_id.as_str().into(),
-        ],
-    )?;
     Ok(())
 }

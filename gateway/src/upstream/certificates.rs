@@ -5,7 +5,7 @@
 use super::Upstream;
 use super::v3::V3;
 use crate::merchants::directory::Platform;
-use crate::merchants::registry::Call;
+use crate::merchants::registry::command::KeepCertificates;
 use crate::merchants::shards::ask;
 use crate::observe::Log;
 use crate::observe::alarm::Alarm;
@@ -95,7 +95,7 @@ impl<R: Runtime> Upstream<'_, R> {
         }
         let id = self.context.merchant.id.clone();
         // If this fails, they are downloaded again.
-        let _ = ask(self.runtime, Call::KeepCertificates { id, pems }).await;
+        let _ = ask(self.runtime, KeepCertificates { id, pems }).await;
     }
 
     fn asked(&self) {

@@ -370,13 +370,16 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 directory: "gateway",
-                find: "match in_shard(runtime, Shard::of(&pointer.merchant_id), None, call).await? {
-                    Answer::NotFound => {}",
-                replace: "let id = pointer.merchant_id;
-                    let by_id = Call::ById { id: id.clone() };
-                    let call = match call { Call::ByApiKey { .. } => &by_id, call => call };
-                    match in_shard(runtime, Shard::of(&id), None, call).await? {
-                    Answer::NotFound => {}",
+                find: "if let Some(found) = in_shard(runtime, $shard, None, command).await? {",
+                replace: "let by_id = ById { id: pointer.merchant_id }.into_call();
+                    let found = match command.clone().into_call() {
+                        Call::ByApiKey(_) => {
+                            let call = Call::Shard { not_after_ms: None, call: Box::new(by_id) };
+                            reply::<C>(send(runtime, Object::Shard($shard), call).await?)?
+                        }
+                        _ => in_shard(runtime, $shard, None, command).await?,
+                    };
+                    if let Some(found) = found {",
             },
         ],
     },

@@ -1,7 +1,8 @@
-//! `facts( name, text )`: single values of the book.
+//! `facts( name, text )`: single values of the book. The number of the last
+//! migration is there too.
 
-use super::text;
 use crate::runtime::{Storage, StorageError};
+use crate::store;
 
 /// The kind of a value. The names are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +17,6 @@ pub(in crate::book) enum Fact {
     NoticesCome,
     /// The alarm about the object's size that was raised last, in percent.
     FillingPercent,
-    /// The number of the last migration.
-    Schema,
 }
 
 impl Fact {
@@ -28,7 +27,6 @@ impl Fact {
             Self::Reporting => "reporting",
             Self::NoticesCome => "notices_come",
             Self::FillingPercent => "filling_percent",
-            Self::Schema => "schema",
         }
     }
 }
@@ -37,11 +35,7 @@ pub(in crate::book) fn get(
     storage: &impl Storage,
     fact: Fact,
 ) -> Result<Option<String>, StorageError> {
-    text(
-        storage,
-        "SELECT text FROM facts WHERE name = ?",
-        &[fact.name().into()],
-    )
+    store::fact(storage, fact.name())
 }
 
 pub(in crate::book) fn set(
@@ -49,12 +43,7 @@ pub(in crate::book) fn set(
     fact: Fact,
     text: &str,
 ) -> Result<(), StorageError> {
-    storage.exec(
-        "INSERT INTO facts(name, text) VALUES(?1, ?2)
-         ON CONFLICT(name) DO UPDATE SET text = ?2",
-        &[fact.name().into(), text.into()],
-    )?;
-    Ok(())
+    store::set_fact(storage, fact.name(), text)
 }
 
 /// Writes a value that is not stored yet; a stored one stays.

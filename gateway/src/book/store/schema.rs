@@ -1,60 +1,22 @@
 //! The tables of a book, and the migrations that change a database of an
-//! earlier version.
-//!
-//! ```text
-//! facts( 'schema' ) = the number of the last migration that was carried out
-//! ```
-//!
-//! Migrations are numbered and only ever added. Each runs in one transaction
-//! together with its number, so that after a crash it is either undone or
-//! complete. A database without a number is new, or of version 0.1.0 or
-//! earlier; the first migration makes the same tables of both.
-//!
-//! The cost of a migration must not depend on the number of rows: an object
-//! that takes longer to open than the runtime allows never opens again. So a
-//! migration makes tables and columns, and no index on a table that may be
-//! large. Data is migrated in slices under the alarm: see `index.rs`.
+//! earlier version; see [`migrate`](crate::store::migrate). Data is migrated in
+//! slices under the alarm: see `index.rs`.
 
-use super::facts::{self, Fact};
-use super::{exists, index};
+use super::index;
 use crate::observe::audit;
-use crate::runtime::{Storage, StorageError, add_columns};
+use crate::runtime::{Storage, StorageError};
+use crate::store::{self, Migration, add_columns, has_table};
 
-/// What one migration does.
-type Migration<S> = fn(&S) -> Result<(), StorageError>;
-
-/// Every migration, in order. Its number is its place, counted from 1.
+/// Every migration, in order. Its number is its place, counted from 1. A new
+/// column goes into a new migration, and not into the tables of an earlier one:
+/// a book that has carried that one out would not get it.
 fn migrations<S: Storage>() -> [Migration<S>; 2] {
     [base_tables, index_tables]
 }
 
-/// Executes the migrations that the database lacks. A database of a later
-/// version, which a rollback leaves, is not changed.
+/// Executes the migrations that the database lacks.
 pub(in crate::book) fn migrate<S: Storage>(storage: &S) -> Result<(), StorageError> {
-    let done = number(storage)?;
-    for (number, migration) in (1..).zip(migrations()) {
-        if number <= done {
-            continue;
-        }
-        storage.atomically(|| {
-            migration(storage)?;
-            facts::set(storage, Fact::Schema, &number.to_string())
-        })?;
-    }
-    Ok(())
-}
-
-/// The number of the last migration; 0 where none is stored.
-fn number(storage: &impl Storage) -> Result<i64, StorageError> {
-    if !has_table(storage, "facts")? {
-        return Ok(0);
-    }
-    match facts::get(storage, Fact::Schema)? {
-        Some(text) => text
-            .parse()
-            .map_err(|error| StorageError::unreadable("schema number", error)),
-        None => Ok(0),
-    }
+    store::migrate(storage, &migrations())
 }
 
 /// Makes the tables of version 0.1.0, or adds what they lack.
@@ -256,15 +218,8 @@ const FILL_TRANSACTIONS: &str = "INSERT OR IGNORE INTO transactions
         json_extract(json, '$.status.REVOKED.paid.payment.transaction_id')
     ) END AS transaction_id, out_trade_no FROM orders WHERE transaction_id IS NOT NULL";
 
-fn has_table(storage: &impl Storage, name: &str) -> Result<bool, StorageError> {
-    exists(
-        storage,
-        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
-        &[name.into()],
-    )
-}
-
-/// Columns that a book of an earlier version lacks: table, column, type.
+/// Columns of the first migration that a book lacks which a version before 0.1.0
+/// has made: table, column, type. The list is complete.
 const ADDED: [(&str, &str, &str); 2] = [
     ("deliveries", "out_refund_no", "TEXT"),
     // A payment link's purchase that no payer has tried to pay goes after this.

@@ -8,7 +8,10 @@ use crate::http::fields::Fields;
 use crate::http::message::{json_object, query_once, success};
 use crate::merchants::credentials::{Credentials, Entered, OVERLAP_MS};
 use crate::merchants::merchant::{Merchant, NewMerchant, Settings, is_merchant_id};
-use crate::merchants::registry::{self, Answer, KeyPair};
+use crate::merchants::registry::KeyPair;
+use crate::merchants::registry::command::{
+    ById, Change, Create, List, Reseal, Rotate, Saved, Sealed,
+};
 use crate::merchants::seal::fingerprint;
 use crate::merchants::shards::ask;
 use crate::merchants::shared_account::{account_warning, same_account};
@@ -82,7 +85,7 @@ pub async fn create_merchant<R: Runtime>(
         "notify_url": cx.config.notify_url(&merchant),
         "jsapi_directory": format!("{}/pay/", cx.config.public_url),
     });
-    let call = registry::Call::Create {
+    let create = Create {
         merchant: Box::new(merchant),
         keys: keys.fingerprints(),
         why: note(&fields)?,
@@ -90,17 +93,14 @@ pub async fn create_merchant<R: Runtime>(
     if let (Some(warning), Some(data)) = (account_warning(&twins), data.as_object_mut()) {
         data.insert("warnings".to_owned(), json!([warning]));
     }
-    match ask(&cx.runtime, call).await? {
-        Answer::Done => Ok(success(data)),
-        Answer::Exists => Err(ApiError::field(
+    match ask(&cx.runtime, create).await? {
+        Saved::Done => Ok(success(data)),
+        Saved::Conflict => Err(ApiError::field(
             Code::MerchantExists,
             "id",
             Code::MerchantExists.advice(),
         )),
-        Answer::FileTaken(file) => Err(file_taken(&file)),
-        _ => Err(ApiError::internal(
-            "the registry gave another kind of answer",
-        )),
+        Saved::FileTaken(file) => Err(file_taken(&file)),
     }
 }
 
@@ -130,7 +130,7 @@ pub async fn rotate_merchant<R: Runtime>(
     let (sealed, entered) = sealed_anew(cx, id, &fields, new.clone(), revoke).await?;
     let now_ms = cx.runtime.now_ms();
     let keys = NewKeys::make(cx);
-    let call = registry::Call::Rotate {
+    let rotate = Rotate {
         id: id.to_owned(),
         keys: keys.fingerprints(),
         earlier_expire_at_ms: if revoke { now_ms } else { now_ms + OVERLAP_MS },
@@ -138,8 +138,8 @@ pub async fn rotate_merchant<R: Runtime>(
         entered,
         why: note(&fields)?,
     };
-    match ask(&cx.runtime, call).await? {
-        Answer::Done => {
+    match ask(&cx.runtime, rotate).await? {
+        Sealed::Done => {
             let mut data = json!({
                 "id": id,
                 "api-key": keys.api_key,
@@ -150,10 +150,9 @@ pub async fn rotate_merchant<R: Runtime>(
             }
             Ok(success(data))
         }
-        Answer::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
-        // A concurrent call changed the credentials.
-        _ => Err(ApiError::internal(
-            "the registry gave another kind of answer",
+        Sealed::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
+        Sealed::Conflict => Err(ApiError::internal(
+            "a concurrent call changed the credentials",
         )),
     }
 }
@@ -167,15 +166,11 @@ pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
         true => None,
         false => Fields::read(request.body())?.text("after", 32)?,
     };
-    let call = registry::Call::List {
+    let list = List {
         after: after.unwrap_or_default(),
         limit: RESEALED_AT_ONCE,
     };
-    let Answer::Ids(ids) = ask(&cx.runtime, call).await? else {
-        return Err(ApiError::internal(
-            "the registry gave another kind of answer",
-        ));
-    };
+    let ids = ask(&cx.runtime, list).await?;
     let mut resealed = 0;
     for id in &ids {
         resealed += i64::from(reseal_one(cx, id).await?);
@@ -187,11 +182,7 @@ pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
 
 /// Seals one merchant's credentials anew. Returns whether that was needed.
 async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiError> {
-    let call = registry::Call::ById { id: id.to_owned() };
-    let merchant = match ask(&cx.runtime, call).await? {
-        Answer::Found(found) => found.merchant,
-        _ => return Err(ApiError::of(Code::MerchantNotFound)),
-    };
+    let merchant = merchant_now(cx, id).await?;
     let key = &cx.config.master_key;
     if Credentials::open(&merchant, &key.alone()).is_ok() {
         return Ok(false);
@@ -201,17 +192,15 @@ async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiE
     let mut nonce = [0; 12];
     cx.runtime.random(&mut nonce);
     let sealed = credentials.seal(id, key, nonce).map_err(internal)?;
-    let call = registry::Call::Reseal {
+    let reseal = Reseal {
         id: id.to_owned(),
         sealed: [merchant.sealed, sealed],
     };
-    match ask(&cx.runtime, call).await? {
-        Answer::Done => Ok(true),
+    match ask(&cx.runtime, reseal).await? {
+        Sealed::Done => Ok(true),
         // A concurrent change has already sealed them under the current key.
-        Answer::Exists => Ok(false),
-        _ => Err(ApiError::internal(
-            "the registry gave another kind of answer",
-        )),
+        Sealed::Conflict => Ok(false),
+        Sealed::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
     }
 }
 
@@ -225,10 +214,7 @@ pub async fn change_merchant<R: Runtime>(
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
     let sent = json_object(request.body())?;
-    let before = match ask(&cx.runtime, registry::Call::ById { id: id.to_owned() }).await? {
-        Answer::Found(found) => found.merchant,
-        _ => return Err(ApiError::of(Code::MerchantNotFound)),
-    };
+    let before = merchant_now(cx, id).await?;
     let mut wanted = before.settings();
     if let (Some(wanted), Value::Object(entered)) = (wanted.as_object_mut(), before.entered()) {
         wanted.extend(entered);
@@ -275,18 +261,15 @@ pub async fn change_merchant<R: Runtime>(
         after.sealed = credentials.seal(id, key, nonce).map_err(internal)?;
     }
     let data = after.settings();
-    let call = registry::Call::Change {
+    let change = Change {
         before: Box::new(before),
         after: Box::new(after),
         why: note(&fields)?,
     };
-    match ask(&cx.runtime, call).await? {
-        Answer::Done => Ok(success(data)),
-        Answer::FileTaken(file) => Err(file_taken(&file)),
-        // A concurrent call changed it.
-        _ => Err(ApiError::internal(
-            "the registry gave another kind of answer",
-        )),
+    match ask(&cx.runtime, change).await? {
+        Saved::Done => Ok(success(data)),
+        Saved::FileTaken(file) => Err(file_taken(&file)),
+        Saved::Conflict => Err(ApiError::internal("a concurrent call changed the merchant")),
     }
 }
 
@@ -308,10 +291,7 @@ pub async fn get_merchants<R: Runtime>(
     if !after.is_empty() && !is_merchant_id(&after) {
         return Err(fields.invalid("after", "must be the after of the previous page"));
     }
-    let call = registry::Call::List { after, limit };
-    let Answer::Ids(ids) = ask(&cx.runtime, call).await? else {
-        return Err(another_kind());
-    };
+    let ids = ask(&cx.runtime, List { after, limit }).await?;
     let mut merchants = Vec::new();
     for id in &ids {
         let merchant = merchant_now(cx, id).await?;
@@ -383,25 +363,24 @@ async fn set_suspended<R: Runtime>(
         ..before.clone()
     };
     let data = merchant_data(cx, &after);
-    let call = registry::Call::Change {
+    let change = Change {
         before: Box::new(before),
         after: Box::new(after),
         why,
     };
-    match ask(&cx.runtime, call).await? {
-        Answer::Done => Ok(success(data)),
-        // A concurrent call changed it.
-        _ => Err(another_kind()),
+    match ask(&cx.runtime, change).await? {
+        Saved::Done => Ok(success(data)),
+        Saved::FileTaken(file) => Err(file_taken(&file)),
+        Saved::Conflict => Err(ApiError::internal("a concurrent call changed the merchant")),
     }
 }
 
 /// The merchant as the registry has it at this moment: what is remembered here
 /// may be older.
 async fn merchant_now<R: Runtime>(cx: &Services<R>, id: &str) -> Result<Merchant, ApiError> {
-    match ask(&cx.runtime, registry::Call::ById { id: id.to_owned() }).await? {
-        Answer::Found(found) => Ok(found.merchant),
-        _ => Err(ApiError::of(Code::MerchantNotFound)),
-    }
+    let found = ask(&cx.runtime, ById { id: id.to_owned() }).await?;
+    let found = found.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
+    Ok(found.merchant)
 }
 
 /// All that may be shown of a merchant: no credentials and no keys.
@@ -427,10 +406,6 @@ fn merchant_data<R: Runtime>(cx: &Services<R>, merchant: &Merchant) -> Value {
     data
 }
 
-fn another_kind() -> ApiError {
-    ApiError::internal("the registry gave another kind of answer")
-}
-
 /// `GET /admin/merchants/{id}/report`: counters, alarms and deliveries.
 pub async fn merchant_report<R: Runtime>(
     cx: &Services<R>,
@@ -454,11 +429,7 @@ async fn sealed_anew<R: Runtime>(
     delivery_secret: Option<Secret>,
     revoke: bool,
 ) -> Result<(Option<[String; 2]>, Vec<String>), ApiError> {
-    let call = registry::Call::ById { id: id.to_owned() };
-    let merchant = match ask(&cx.runtime, call).await? {
-        Answer::Found(found) => found.merchant,
-        _ => return Err(ApiError::of(Code::MerchantNotFound)),
-    };
+    let merchant = merchant_now(cx, id).await?;
     let now_ms = cx.runtime.now_ms();
     let entered = Entered::read(fields, &merchant.dialect, now_ms)?;
     entered.fits(fields, &merchant)?;

@@ -4,7 +4,8 @@ use crate::auth::keys::{Access, caller, lacks_scope, new_named_key};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{header_text, query_once, success};
-use crate::merchants::registry::{Answer, Call, NamedKey};
+use crate::merchants::registry::NamedKey;
+use crate::merchants::registry::command::{AddNamedKey, NamedKeys, NewKey, RevokeNamedKey};
 use crate::merchants::seal::{fingerprint, short};
 use crate::merchants::shards::ask;
 use crate::observe::RequestContext;
@@ -48,14 +49,14 @@ pub async fn create_key<R: Runtime>(
         expires_at_ms: seconds.map(|seconds| now_ms + seconds * 1000),
         used_at_ms: None,
     };
-    let call = Call::AddNamedKey {
+    let add = AddNamedKey {
         id: context.merchant.id.clone(),
         fingerprint: print,
         key: key.clone(),
         parent,
     };
-    match ask(&cx.runtime, call).await? {
-        Answer::KeyMade(expires_at_ms) => {
+    match ask(&cx.runtime, add).await? {
+        NewKey::Made(expires_at_ms) => {
             key.expires_at_ms = expires_at_ms;
             let mut data = key_data(&key);
             if let Some(data) = data.as_object_mut() {
@@ -64,9 +65,8 @@ pub async fn create_key<R: Runtime>(
             Ok(success(data))
         }
         // The caller's key has ended since this isolate learned of it.
-        Answer::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
-        Answer::Full => Err(ApiError::of(Code::TooManyKeys)),
-        _ => Err(another_kind()),
+        NewKey::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
+        NewKey::Full => Err(ApiError::of(Code::TooManyKeys)),
     }
 }
 
@@ -78,9 +78,7 @@ pub async fn get_keys<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Keys).await?;
     let id = context.merchant.id.clone();
-    let Answer::NamedKeys(keys) = ask(&cx.runtime, Call::NamedKeys { id }).await? else {
-        return Err(another_kind());
-    };
+    let keys = ask(&cx.runtime, NamedKeys { id }).await?;
     let keys: Vec<Value> = keys.iter().map(key_data).collect();
     Ok(success(json!({ "keys": keys })))
 }
@@ -93,18 +91,17 @@ pub async fn revoke_key<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Keys).await?;
     let fields = Fields::of_query(query_once(request)?);
-    let call = Call::RevokeNamedKey {
+    let revoke = RevokeNamedKey {
         id: context.merchant.id.clone(),
         key: fields.required("id", 16)?,
     };
-    match ask(&cx.runtime, call).await? {
-        Answer::Done => Ok(success(json!({}))),
-        Answer::NotFound => Err(ApiError::field(
+    match ask(&cx.runtime, revoke).await? {
+        true => Ok(success(json!({}))),
+        false => Err(ApiError::field(
             Code::NamedKeyNotFound,
             "id",
             "This merchant has no such key.",
         )),
-        _ => Err(another_kind()),
     }
 }
 
@@ -139,8 +136,4 @@ fn key_data(key: &NamedKey) -> Value {
         "expires_at_ms": key.expires_at_ms,
         "last_used_at_ms": key.used_at_ms,
     })
-}
-
-fn another_kind() -> ApiError {
-    ApiError::internal("the registry gave another kind of answer")
 }

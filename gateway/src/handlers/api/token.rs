@@ -5,7 +5,7 @@ use crate::auth::keys::{Access, caller};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{header_text, success};
-use crate::merchants::registry::{Answer, Call};
+use crate::merchants::registry::command::{AddToken, EndToken, NewToken, RevokeToken, Tokens};
 use crate::merchants::seal::{fingerprint, short};
 use crate::merchants::shards::ask;
 use crate::runtime::{Request, Response, Runtime};
@@ -38,24 +38,21 @@ pub async fn create_token<R: Runtime>(
     };
     let token = cx.random_text(40);
     let expires_at_ms = cx.runtime.now_ms() + seconds.unwrap_or(DEFAULT_SECONDS) * 1000;
-    let call = Call::AddToken {
+    let add = AddToken {
         id: context.merchant.id.clone(),
         fingerprint: fingerprint(&token),
         expires_at_ms,
         key_fingerprint: header_text(request, "api-key").map(fingerprint),
     };
-    match ask(&cx.runtime, call).await? {
-        Answer::Issued(expires_at_ms) => Ok(success(json!({
+    match ask(&cx.runtime, add).await? {
+        NewToken::Issued(expires_at_ms) => Ok(success(json!({
             "api-token": token,
             "id": short(&fingerprint(&token)),
             "expires_at": expires_at_ms / 1000,
         }))),
         // The key has expired since this isolate read it.
-        Answer::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
-        Answer::Full => Err(ApiError::of(Code::TooManyTokens)),
-        _ => Err(ApiError::internal(
-            "the registry gave another kind of answer",
-        )),
+        NewToken::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
+        NewToken::Full => Err(ApiError::of(Code::TooManyTokens)),
     }
 }
 
@@ -66,15 +63,11 @@ pub async fn get_tokens<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Keys).await?;
-    let call = Call::Tokens {
+    let list = Tokens {
         id: context.merchant.id.clone(),
     };
-    let Answer::Tokens(tokens) = ask(&cx.runtime, call).await? else {
-        return Err(ApiError::internal(
-            "the registry gave another kind of answer",
-        ));
-    };
-    let tokens: Vec<_> = tokens
+    let tokens: Vec<_> = ask(&cx.runtime, list)
+        .await?
         .iter()
         .map(|token| {
             json!({
@@ -98,23 +91,21 @@ pub async fn revoke_token<R: Runtime>(
     let context = caller(cx, request, Access::Keys).await?;
     let fields = Fields::read(request.body())?;
     let id = context.merchant.id.clone();
-    let (field, call) = match (fields.text("api-token", 128)?, fields.text("id", 16)?) {
+    let (field, revoked) = match (fields.text("api-token", 128)?, fields.text("id", 16)?) {
         (Some(token), _) => {
             let fingerprint = fingerprint(&token);
-            ("api-token", Call::RevokeToken { id, fingerprint })
+            let revoke = RevokeToken { id, fingerprint };
+            ("api-token", ask(&cx.runtime, revoke).await?)
         }
-        (None, Some(token)) => ("id", Call::EndToken { id, token }),
+        (None, Some(token)) => ("id", ask(&cx.runtime, EndToken { id, token }).await?),
         (None, None) => return Err(fields.missing("api-token")),
     };
-    match ask(&cx.runtime, call).await? {
-        Answer::Done => Ok(success(json!({}))),
-        Answer::NotFound => Err(ApiError::field(
+    match revoked {
+        true => Ok(success(json!({}))),
+        false => Err(ApiError::field(
             Code::ApiTokenUnknown,
             field,
             "This merchant has no such api-token.",
-        )),
-        _ => Err(ApiError::internal(
-            "the registry gave another kind of answer",
         )),
     }
 }

@@ -10,7 +10,7 @@ use crate::book::{Unmatched, UnmatchedRefund, Verdict, command};
 use crate::http::error::ApiError;
 use crate::http::message::{answer, header_text};
 use crate::merchants::directory::MerchantContext;
-use crate::merchants::registry::{self, Answer};
+use crate::merchants::registry::command::BySubMerchant;
 use crate::merchants::shards::ask;
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::Rejection;
@@ -176,17 +176,14 @@ async fn merchant_named<R: Runtime>(
     }) else {
         return Ok(Some(context.clone()));
     };
-    let call = registry::Call::BySubMerchant {
+    let named = BySubMerchant {
         mch_id: mch_id.to_owned(),
         sub_mch_id: sub_mch_id.to_owned(),
     };
-    match ask(&cx.runtime, call).await? {
-        Answer::Found(found) => addressee(cx, &found.merchant.id, "v3").await.map(Some),
-        Answer::NotFound => Ok(None),
-        // Not known at present: WeChat repeats the notice.
-        _ => Err(ApiError::internal(
-            "the registry gave another kind of answer",
-        )),
+    // If it cannot be looked up now, WeChat repeats the notice.
+    match ask(&cx.runtime, named).await? {
+        Some(found) => addressee(cx, &found.merchant.id, "v3").await.map(Some),
+        None => Ok(None),
     }
 }
 

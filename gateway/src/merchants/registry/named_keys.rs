@@ -10,11 +10,12 @@
 //! deployment or after a rollback, would take a row of `keys` for a key with every
 //! right. A key that is made with a named key ends with that one.
 
-use super::{Answer, Call, Registry};
+use super::command::{Found, NewKey};
+use super::{Registry, store};
 use crate::merchants::seal::short;
 use crate::observe::audit;
 use crate::route::Scope;
-use crate::runtime::{Row, Runtime, Storage, StorageError};
+use crate::runtime::{Runtime, Storage, StorageError};
 use serde::{Deserialize, Serialize};
 
 /// The most named keys of one merchant that are valid at once.
@@ -41,92 +42,56 @@ pub struct NamedKey {
     pub used_at_ms: Option<i64>,
 }
 
-/// The tables of named keys.
-pub(super) const STATEMENTS: [&str; 3] = [
-    "CREATE TABLE IF NOT EXISTS named_keys(
-        fingerprint TEXT PRIMARY KEY, merchant_id TEXT NOT NULL, name TEXT NOT NULL,
-        scopes TEXT NOT NULL, parent TEXT, made_by TEXT NOT NULL, made_at_ms INTEGER NOT NULL,
-        expires_at_ms INTEGER, used_at_ms INTEGER)",
-    "CREATE INDEX IF NOT EXISTS named_keys_merchant ON named_keys(merchant_id)",
-    "CREATE INDEX IF NOT EXISTS named_keys_expire ON named_keys(expires_at_ms)
-        WHERE expires_at_ms IS NOT NULL",
-];
-
-const COLUMNS: &str = "fingerprint, name, scopes, made_by, made_at_ms, expires_at_ms, used_at_ms";
-
 impl<R: Runtime, S: Storage> Registry<R, S> {
     /// The merchant that a named key belongs to, and the key.
-    pub(super) fn by_named_key(&self, fingerprint: &str) -> Result<Answer, StorageError> {
-        let now_ms = self.runtime.now_ms();
-        let rows = self.storage.exec(
-            &format!(
-                "SELECT {COLUMNS}, merchant_id FROM named_keys
-                 WHERE fingerprint = ? AND (expires_at_ms IS NULL OR expires_at_ms > ?)"
-            ),
-            &[fingerprint.into(), now_ms.into()],
-        )?;
-        let Some(row) = rows.first() else {
-            return Ok(Answer::NotFound);
+    pub(super) fn by_named_key(
+        &self,
+        fingerprint: &str,
+    ) -> Result<Option<Box<Found>>, StorageError> {
+        let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
+        let Some((id, key)) = store::named_keys::valid(storage, fingerprint, now_ms)? else {
+            return Ok(None);
         };
-        let key = named_key(row)?;
         if key.used_at_ms.is_none_or(|at_ms| {
             // A clock that was set back does not keep a later time for ever.
             !(at_ms..at_ms + USED_APART_MS).contains(&now_ms)
         }) {
-            self.storage.exec(
-                "UPDATE named_keys SET used_at_ms = ? WHERE fingerprint = ?",
-                &[now_ms.into(), fingerprint.into()],
-            )?;
+            store::named_keys::set_used(storage, fingerprint, now_ms)?;
         }
-        let id = row.text(7)?.to_owned();
-        Ok(match self.answer(Call::ById { id })? {
-            Answer::Found(mut found) => {
-                found.named_key = Some(key);
-                Answer::Found(found)
-            }
-            answer => answer,
-        })
+        let mut found = self.by_id(&id)?;
+        if let Some(found) = &mut found {
+            found.named_key = Some(key);
+        }
+        Ok(found)
     }
 
-    /// Adds a named key, inside a transaction: [`Answer::KeyMade`] with its end.
-    /// `parent` is the fingerprint of the named key that it is made with.
+    /// Adds a named key, inside a transaction. `parent` is the fingerprint of the
+    /// named key that it is made with.
     pub(super) fn add_named_key(
         &self,
         id: &str,
         fingerprint: &str,
-        key: &NamedKey,
+        mut key: NamedKey,
         parent: Option<&str>,
-    ) -> Result<Answer, StorageError> {
-        let now_ms = self.runtime.now_ms();
-        self.storage.exec(
-            "DELETE FROM named_keys WHERE expires_at_ms <= ?",
-            &[now_ms.into()],
-        )?;
-        let mut key = key.clone();
+    ) -> Result<NewKey, StorageError> {
+        let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
+        store::named_keys::remove_expired(storage, now_ms)?;
         if let Some(parent) = parent {
-            let made_with = self.storage.exec(
-                &format!(
-                    "SELECT {COLUMNS} FROM named_keys WHERE fingerprint = ? AND merchant_id = ?"
-                ),
-                &[parent.into(), id.into()],
-            )?;
-            let Some(made_with) = made_with.first().map(named_key).transpose()? else {
-                return Ok(Answer::NotFound);
+            let Some(made_with) = store::named_keys::find(storage, id, parent)? else {
+                return Ok(NewKey::NotFound);
             };
             if !key
                 .scopes
                 .iter()
                 .all(|scope| made_with.scopes.contains(scope))
             {
-                return Ok(Answer::NotFound);
+                return Ok(NewKey::NotFound);
             }
             let ends = [key.expires_at_ms, made_with.expires_at_ms];
             key.expires_at_ms = ends.into_iter().flatten().min();
         }
-        let sql = "SELECT count(*) FROM named_keys WHERE merchant_id = ?";
-        let held = self.storage.exec(sql, &[id.into()])?;
-        if held.first().map(|row| row.int(0)).transpose()? >= Some(MAX_KEYS) {
-            return Ok(Answer::Full);
+        if store::named_keys::count(storage, id)? >= MAX_KEYS {
+            return Ok(NewKey::Full);
         }
         let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.name()).collect();
         let scopes = scopes.join(" ");
@@ -136,88 +101,41 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         };
         let what = format!("key {} made {until}, scopes {scopes}", short(fingerprint));
         let named = format!(", named {}", key.name);
-        audit::add_with_text(&self.runtime, &self.storage, id, &what, &named, "")?;
-        self.storage.exec(
-            "INSERT INTO named_keys(fingerprint, merchant_id, name, scopes, parent, made_by,
-                 made_at_ms, expires_at_ms)
-             VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-            &[
-                fingerprint.into(),
-                id.into(),
-                key.name.as_str().into(),
-                scopes.into(),
-                parent.into(),
-                key.made_by.as_str().into(),
-                now_ms.into(),
-                key.expires_at_ms.into(),
-            ],
-        )?;
-        Ok(Answer::KeyMade(key.expires_at_ms))
+        audit::add_with_text(&self.runtime, storage, id, &what, &named, "")?;
+        key.made_at_ms = now_ms;
+        store::named_keys::insert(storage, id, fingerprint, &key, parent)?;
+        Ok(NewKey::Made(key.expires_at_ms))
     }
 
     /// A merchant's valid named keys, newest first.
     pub(super) fn named_keys(&self, id: &str) -> Result<Vec<NamedKey>, StorageError> {
-        let rows = self.storage.exec(
-            &format!(
-                "SELECT {COLUMNS} FROM named_keys
-                 WHERE merchant_id = ? AND (expires_at_ms IS NULL OR expires_at_ms > ?)
-                 ORDER BY rowid DESC LIMIT ?"
-            ),
-            &[id.into(), self.runtime.now_ms().into(), MAX_KEYS.into()],
-        )?;
-        rows.iter().map(named_key).collect()
+        store::named_keys::list(&self.storage, id, self.runtime.now_ms(), MAX_KEYS)
     }
 
     /// Ends a named key and the keys that were made with it, inside a transaction.
-    pub(super) fn revoke_named_key(&self, id: &str, key: &str) -> Result<Answer, StorageError> {
-        let rows = self.storage.exec(
-            "WITH RECURSIVE ended(fingerprint) AS (
-                 SELECT fingerprint FROM named_keys
-                 WHERE merchant_id = ?1 AND substr(fingerprint, 1, 8) = ?2
-                 UNION
-                 SELECT named_keys.fingerprint FROM named_keys
-                 JOIN ended ON named_keys.parent = ended.fingerprint
-                 WHERE named_keys.merchant_id = ?1
-             )
-             DELETE FROM named_keys WHERE fingerprint IN (SELECT fingerprint FROM ended)
-             RETURNING fingerprint",
-            &[id.into(), key.into()],
-        )?;
-        if rows.is_empty() {
-            return Ok(Answer::NotFound);
-        }
-        self.audit_revoked(id, &rows, "")?;
-        Ok(Answer::Done)
+    /// Whether there was one.
+    pub(super) fn revoke_named_key(&self, id: &str, key: &str) -> Result<bool, StorageError> {
+        let removed = store::named_keys::remove_with_children(&self.storage, id, key)?;
+        self.audit_revoked_keys(id, &removed, "")?;
+        Ok(!removed.is_empty())
     }
 
     /// Ends every named key of a merchant, inside a transaction.
     pub(super) fn revoke_named_keys(&self, id: &str, why: &str) -> Result<(), StorageError> {
-        let rows = self.storage.exec(
-            "DELETE FROM named_keys WHERE merchant_id = ? RETURNING fingerprint",
-            &[id.into()],
-        )?;
-        self.audit_revoked(id, &rows, why)
+        let removed = store::named_keys::remove_all(&self.storage, id)?;
+        self.audit_revoked_keys(id, &removed, why)
     }
 
-    fn audit_revoked(&self, id: &str, rows: &[Row], why: &str) -> Result<(), StorageError> {
-        for row in rows {
-            let what = format!("key {} revoked", short(row.text(0)?));
+    fn audit_revoked_keys(
+        &self,
+        id: &str,
+        fingerprints: &[String],
+        why: &str,
+    ) -> Result<(), StorageError> {
+        for fingerprint in fingerprints {
+            let what = format!("key {} revoked", short(fingerprint));
             self.audit(id, &what, why)?;
         }
         Ok(())
     }
-}
-
-/// The row's columns are [`COLUMNS`]. A scope that only a later version knows
-/// permits nothing here.
-fn named_key(row: &Row) -> Result<NamedKey, StorageError> {
-    Ok(NamedKey {
-        id: short(row.text(0)?).to_owned(),
-        name: row.text(1)?.to_owned(),
-        scopes: row.text(2)?.split(' ').filter_map(Scope::named).collect(),
-        made_by: row.text(3)?.to_owned(),
-        made_at_ms: row.int(4)?,
-        expires_at_ms: row.int_or_null(5)?,
-        used_at_ms: row.int_or_null(6)?,
-    })
 }

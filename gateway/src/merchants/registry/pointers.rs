@@ -9,10 +9,10 @@
 //! pointer authorises nothing. It is written before the row that it points to,
 //! so that no row is ever without its pointer.
 
-use super::Registry;
+use super::{Registry, store};
 use crate::merchants::merchant::{Dialect, Merchant};
 use crate::runtime::Shard;
-use crate::runtime::{Row, Runtime, Storage, StorageError};
+use crate::runtime::{Runtime, Storage, StorageError};
 use order::Account;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::ApiKey => "api_key",
             Self::Token => "token",
@@ -169,123 +169,25 @@ pub fn sub_merchant_name(mch_id: &str, sub_mch_id: &str) -> String {
     format!("{mch_id}/{sub_mch_id}")
 }
 
-/// The tables of pointers, and the state of a shard.
-pub(super) const STATEMENTS: [&str; 5] = [
-    "CREATE TABLE IF NOT EXISTS pointers(
-        kind TEXT NOT NULL, name TEXT NOT NULL, merchant_id TEXT NOT NULL, detail TEXT NOT NULL,
-        at_ms INTEGER NOT NULL, until_ms INTEGER, PRIMARY KEY(kind, name, merchant_id, detail))",
-    "CREATE INDEX IF NOT EXISTS pointers_until ON pointers(until_ms) WHERE until_ms IS NOT NULL",
-    // Merchants whose `mch_id` another one has too.
-    "CREATE TABLE IF NOT EXISTS sharing(merchant_id TEXT PRIMARY KEY)",
-    // Merchants that the registry of an earlier version still has unchanged.
-    "CREATE TABLE IF NOT EXISTS at_root(merchant_id TEXT PRIMARY KEY)",
-    "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL)",
-];
-
 impl<R: Runtime, S: Storage> Registry<R, S> {
     /// Writes a pointer, unless another merchant has its name with another
     /// detail. Returns the other merchants' pointers: those that prevent it,
     /// or, of a name that several may have, the earliest.
     pub(super) fn claim(&self, pointer: &Pointer) -> Result<Vec<Pointer>, StorageError> {
         let now_ms = self.runtime.now_ms();
-        self.storage.exec(
-            "DELETE FROM pointers WHERE until_ms IS NOT NULL AND until_ms <= ?",
-            &[now_ms.into()],
-        )?;
-        let Pointer {
-            kind,
-            name,
-            merchant_id,
-            detail,
-            ..
-        } = pointer;
-        let mut args = vec![
-            kind.name().into(),
-            name.as_str().into(),
-            merchant_id.as_str().into(),
-        ];
-        let others = if kind.is_exclusive() {
-            args.push(detail.as_str().into());
-            self.storage.exec(
-                "SELECT merchant_id, detail, at_ms, until_ms FROM pointers
-                 WHERE kind = ? AND name = ? AND merchant_id <> ? AND detail <> ? LIMIT 10",
-                &args,
-            )
-        } else {
-            self.storage.exec(
-                "SELECT merchant_id, detail, at_ms, until_ms FROM pointers
-                 WHERE kind = ? AND name = ? AND merchant_id <> ? ORDER BY at_ms, rowid LIMIT 1",
-                &args,
-            )
+        store::pointers::remove_expired(&self.storage, now_ms)?;
+        let is_exclusive = pointer.kind.is_exclusive();
+        let others = match is_exclusive {
+            true => store::pointers::conflicting(&self.storage, pointer),
+            false => store::pointers::earliest_other(&self.storage, pointer),
         }?;
-        let others = pointers(*kind, name, &others)?;
-        if others.is_empty() || !kind.is_exclusive() {
-            self.point(&Pointer {
+        if others.is_empty() || !is_exclusive {
+            let claimed = Pointer {
                 at_ms: now_ms,
                 ..pointer.clone()
-            })?;
+            };
+            store::pointers::put(&self.storage, &claimed)?;
         }
         Ok(others)
     }
-
-    /// Writes a pointer. No two claims have the same time, so that a renewed
-    /// claim is not mistaken for the earlier one.
-    pub(super) fn point(&self, pointer: &Pointer) -> Result<(), StorageError> {
-        self.storage.exec(
-            "INSERT INTO pointers(kind, name, merchant_id, detail, at_ms, until_ms)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT(kind, name, merchant_id, detail) DO UPDATE
-             SET at_ms = max(?5, at_ms + 1), until_ms = ?6",
-            &[
-                pointer.kind.name().into(),
-                pointer.name.as_str().into(),
-                pointer.merchant_id.as_str().into(),
-                pointer.detail.as_str().into(),
-                pointer.at_ms.into(),
-                pointer.until_ms.into(),
-            ],
-        )?;
-        Ok(())
-    }
-
-    /// The merchants that may have a name, the latest claim first: of a name
-    /// that only one merchant can have, the others are outdated.
-    pub(super) fn pointers(&self, kind: Kind, name: &str) -> Result<Vec<Pointer>, StorageError> {
-        let rows = self.storage.exec(
-            "SELECT merchant_id, detail, at_ms, until_ms FROM pointers
-             WHERE kind = ? AND name = ? ORDER BY at_ms DESC LIMIT 10",
-            &[kind.name().into(), name.into()],
-        )?;
-        pointers(kind, name, &rows)
-    }
-
-    /// Removes a pointer, unless it was claimed again.
-    pub(super) fn unpoint(&self, pointer: &Pointer) -> Result<(), StorageError> {
-        self.storage.exec(
-            "DELETE FROM pointers
-             WHERE kind = ? AND name = ? AND merchant_id = ? AND detail = ? AND at_ms = ?",
-            &[
-                pointer.kind.name().into(),
-                pointer.name.as_str().into(),
-                pointer.merchant_id.as_str().into(),
-                pointer.detail.as_str().into(),
-                pointer.at_ms.into(),
-            ],
-        )?;
-        Ok(())
-    }
-}
-
-fn pointers(kind: Kind, name: &str, rows: &[Row]) -> Result<Vec<Pointer>, StorageError> {
-    let pointer = |row: &Row| {
-        Ok(Pointer {
-            kind,
-            name: name.to_owned(),
-            merchant_id: row.text(0)?.to_owned(),
-            detail: row.text(1)?.to_owned(),
-            at_ms: row.int(2)?,
-            until_ms: row.int_or_null(3)?,
-        })
-    };
-    rows.iter().map(pointer).collect()
 }

@@ -1,0 +1,127 @@
+//! Every SQL statement of the audit.
+
+use super::{Entry, Page};
+use crate::runtime::{Row, Storage, StorageError};
+use crate::store::{all, first, text};
+
+/// The table, its index, and the triggers that keep rows unchanged.
+pub const STATEMENTS: [&str; 5] = [
+    "CREATE TABLE IF NOT EXISTS audit(
+        id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, subject TEXT NOT NULL,
+        what TEXT NOT NULL, evidence TEXT NOT NULL, who TEXT NOT NULL, call TEXT NOT NULL,
+        request_id TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS audit_subject ON audit(subject, id)",
+    "CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit
+     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    "CREATE TRIGGER IF NOT EXISTS audit_is_not_deleted BEFORE DELETE ON audit
+     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+    // `INSERT OR REPLACE` deletes without the trigger above.
+    "CREATE TRIGGER IF NOT EXISTS audit_is_not_replaced BEFORE INSERT ON audit
+     WHEN NEW.id IN (SELECT id FROM audit)
+     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+];
+
+/// Adds an entry; the database gives it its number.
+pub(super) fn insert(storage: &impl Storage, entry: &Entry) -> Result<(), StorageError> {
+    storage.exec(
+        "INSERT INTO audit(at_ms, subject, what, evidence, who, call, request_id)
+         VALUES(?, ?, ?, ?, ?, ?, ?)",
+        &[
+            entry.at_ms.into(),
+            entry.subject.as_str().into(),
+            entry.what.as_str().into(),
+            entry.evidence.as_str().into(),
+            entry.who.as_str().into(),
+            entry.call.as_str().into(),
+            entry.request_id.as_str().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// An entry from its columns, in the table's order.
+fn entry(row: &Row) -> Result<Entry, StorageError> {
+    let text = |column| row.text(column).map(str::to_owned);
+    Ok(Entry {
+        id: row.int(0)?,
+        at_ms: row.int(1)?,
+        subject: text(2)?,
+        what: text(3)?,
+        evidence: text(4)?,
+        who: text(5)?,
+        call: text(6)?,
+        request_id: text(7)?,
+    })
+}
+
+/// The id of the request that made a subject; empty where none is known.
+pub fn first_request(storage: &impl Storage, subject: &str) -> Result<String, StorageError> {
+    let sql = "SELECT request_id FROM audit WHERE subject = ? ORDER BY id LIMIT 1";
+    Ok(text(storage, sql, &[subject.into()])?.unwrap_or_default())
+}
+
+/// When a subject was first changed, Unix milliseconds.
+pub fn first_at_ms(storage: &impl Storage, subject: &str) -> Result<Option<i64>, StorageError> {
+    let sql = "SELECT at_ms FROM audit WHERE subject = ? ORDER BY id LIMIT 1";
+    first(storage, sql, &[subject.into()], |row| row.int(0))
+}
+
+/// No entry has a larger id: integers cross into JavaScript as 53 bits.
+const LAST_ID: i64 = (1 << 53) - 1;
+
+/// A page of entries, newest first.
+pub fn read(storage: &impl Storage, page: &Page) -> Result<Vec<Entry>, StorageError> {
+    let before = page.before.unwrap_or(LAST_ID);
+    match &page.subject {
+        Some(subject) => all(
+            storage,
+            "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
+             WHERE subject = ? AND id < ? ORDER BY id DESC LIMIT ?",
+            &[subject.as_str().into(), before.into(), page.limit.into()],
+            entry,
+        ),
+        None => all(
+            storage,
+            "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
+             WHERE id < ? ORDER BY id DESC LIMIT ?",
+            &[before.into(), page.limit.into()],
+            entry,
+        ),
+    }
+}
+
+/// A subject's entries after this one, oldest first.
+pub fn after(
+    storage: &impl Storage,
+    subject: &str,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, StorageError> {
+    all(
+        storage,
+        "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
+         WHERE subject = ? AND id > ? ORDER BY id LIMIT ?",
+        &[subject.into(), after.into(), limit.into()],
+        entry,
+    )
+}
+
+/// Stores an entry of another object unchanged, if it is not there yet.
+pub fn take_over(storage: &impl Storage, entry: &Entry) -> Result<(), StorageError> {
+    storage.exec(
+        "INSERT INTO audit(id, at_ms, subject, what, evidence, who, call, request_id)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+         WHERE NOT EXISTS (SELECT 1 FROM audit WHERE id = ?1)",
+        &[
+            entry.id.into(),
+            entry.at_ms.into(),
+            entry.subject.as_str().into(),
+            entry.what.as_str().into(),
+            entry.evidence.as_str().into(),
+            entry.who.as_str().into(),
+            entry.call.as_str().into(),
+            entry.request_id.as_str().into(),
+        ],
+    )?;
+    Ok(())
+}
