@@ -1,10 +1,11 @@
 //! Incoming HTTP: reads requests within limits, and answers them.
 
+use crate::channels::Channels;
 use crate::encoding::{self, Encoded};
 use crate::listeners;
-use crate::objects::ObjectName;
+use crate::object_name::ObjectName;
+use crate::proxies::TrustedProxies;
 use crate::runtime::NativeRuntime;
-use crate::threads::{Job, Thread};
 use futures_util::stream::{LocalBoxStream, StreamExt, TryStreamExt};
 use gateway::Gateway;
 use gateway::http::error::{ApiError, Code};
@@ -19,9 +20,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Time limit for a request's head, and for its body.
@@ -38,42 +42,46 @@ const OF_PROXIES: [&str; 3] = ["cf-connecting-ip", "cf-ray", "x-forwarded-for"];
 type Sent = Either<Full<Bytes>, StreamBody<Frames>>;
 type Frames = LocalBoxStream<'static, Result<Frame<Bytes>, FetchError>>;
 
+/// What serves the connections of one thread.
+pub struct Server {
+    pub gateway: Rc<Gateway<NativeRuntime>>,
+    /// The channel to each thread.
+    pub channels: Channels,
+    pub tls: Option<TlsAcceptor>,
+    pub proxies: TrustedProxies,
+    /// Becomes true when the thread is to end.
+    pub stop: watch::Receiver<bool>,
+    /// How many connections all threads serve.
+    pub connections: Arc<AtomicUsize>,
+}
+
 /// Serves one connection until it ends.
-pub async fn serve(
-    thread: Rc<Thread>,
-    gateway: Rc<Gateway<NativeRuntime>>,
-    connection: TcpStream,
-    peer: SocketAddr,
-) {
+pub async fn serve(server: Rc<Server>, connection: TcpStream, peer: SocketAddr) {
     let Ok(connection) = tokio::net::TcpStream::from_std(connection) else {
         return;
     };
-    let counted = Counted::new(thread.clone());
-    match thread.tls.clone() {
-        None => serve_http(thread, gateway, connection, peer).await,
+    let counted = Counted::new(server.connections.clone());
+    match server.tls.clone() {
+        None => serve_http(server, connection, peer).await,
         Some(tls) => {
             // A failed handshake is the client's concern.
             let handshake = tokio::time::timeout(PATIENCE, tls.accept(connection));
             if let Ok(Ok(connection)) = handshake.await {
-                serve_http(thread, gateway, connection, peer).await;
+                serve_http(server, connection, peer).await;
             }
         }
     }
     drop(counted);
 }
 
-async fn serve_http<C>(
-    thread: Rc<Thread>,
-    gateway: Rc<Gateway<NativeRuntime>>,
-    connection: C,
-    peer: SocketAddr,
-) where
+async fn serve_http<C>(server: Rc<Server>, connection: C, peer: SocketAddr)
+where
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut stop = thread.stop.clone();
+    let mut stop = server.stop.clone();
     let service = service_fn(move |request| {
-        let (thread, gateway) = (thread.clone(), gateway.clone());
-        async move { Ok::<_, Infallible>(answer(&thread, &gateway, request, peer).await) }
+        let server = server.clone();
+        async move { Ok::<_, Infallible>(answer(&server, request, peer).await) }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -92,24 +100,23 @@ async fn serve_http<C>(
 }
 
 /// Counts a connection while it is served.
-struct Counted(Rc<Thread>);
+struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
-    fn new(thread: Rc<Thread>) -> Self {
-        thread.connections.set(thread.connections.get() + 1);
-        Self(thread)
+    fn new(connections: Arc<AtomicUsize>) -> Self {
+        connections.fetch_add(1, Ordering::Relaxed);
+        Self(connections)
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.connections.set(self.0.connections.get() - 1);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 async fn answer(
-    thread: &Rc<Thread>,
-    gateway: &Gateway<NativeRuntime>,
+    server: &Server,
     mut request: http::Request<Incoming>,
     peer: SocketAddr,
 ) -> http::Response<Sent> {
@@ -118,30 +125,20 @@ async fn answer(
         .headers()
         .get(header::SEC_WEBSOCKET_KEY)
         .map(|key| derive_accept_key(key.as_bytes()));
-    let client = thread.proxies.client(peer.ip(), request.headers());
+    let client = server.proxies.client(peer.ip(), request.headers());
     let response = match read(request, client).await {
-        Ok(request) => gateway.handle(request).await,
+        Ok(request) => server.gateway.handle(request).await,
         Err(code) => ApiError::of(code).response().map(Body::Whole),
     };
     let listen = response.extensions().get::<Listen>().cloned();
     let (Some(listen), Some(accept)) = (listen, accept) else {
         return encoding::encoded(response).map(sent);
     };
-    let (sender, texts) = mpsc::unbounded_channel();
     let object = ObjectName::Book(listen.book);
-    let (reply, taken) = oneshot::channel();
-    let owner = thread.threads.owner(&object);
-    let job = Job::Listen {
-        object,
-        tag: listen.tag,
-        sender,
-        reply,
-    };
-    thread.threads.send(owner, job);
-    if !taken.await.unwrap_or(false) {
+    let Some(texts) = server.channels.listen(object, listen.tag).await else {
         let refused = ApiError::of(Code::TooManyPages).response();
         return refused.map(|body| Either::Left(Full::new(Bytes::from(body))));
-    }
+    };
     tokio::task::spawn_local(async move {
         if let Ok(upgraded) = upgrade.await {
             listeners::serve(upgraded, texts).await;

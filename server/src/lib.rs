@@ -20,6 +20,7 @@
 )]
 
 mod backup;
+mod channels;
 pub mod cli;
 mod client;
 pub mod commands;
@@ -28,6 +29,7 @@ mod gate;
 mod incoming;
 mod listeners;
 mod log;
+mod object_name;
 mod objects;
 mod proxies;
 mod rsa;

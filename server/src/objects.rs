@@ -1,29 +1,20 @@
 //! The objects of a thread, opened at their first call, with their alarms and
 //! listeners.
 //!
-//! ```text
-//! DIRECTORY/registry-00.sqlite … registry-63.sqlite
-//! DIRECTORY/registry.sqlite                            of an earlier version
-//! DIRECTORY/board.sqlite
-//! DIRECTORY/books/<merchant>.sqlite
-//! ```
-//!
 //! An alarm is a row of the object's own file. When it is due, the row is moved
 //! aside before the object is called, and removed when the object has answered:
 //! after a crash in between, the alarm is due again.
 
 use crate::listeners::Listeners;
-use crate::runtime::{NativeRuntime, now_ms};
+use crate::object_name::ObjectName;
+use crate::runtime::{NativeRuntime, Thread, now_ms};
 use crate::storage::{Committed, SqliteStorage};
-use crate::threads::Thread;
 use gateway::board::Board;
 use gateway::book::Book;
 use gateway::merchants::registry::Registry;
-use gateway::runtime::Shard;
-use gateway::runtime::{CallError, Object, StorageError};
+use gateway::runtime::{CallError, StorageError};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -38,69 +29,6 @@ const TICK_MS: i64 = 1000;
 const RETRY_MS: i64 = 5000;
 /// How long an alarm waits that is due while the previous one runs.
 const BUSY_MS: i64 = 50;
-
-/// An object's name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ObjectName {
-    /// A merchant's book.
-    Book(String),
-    /// A part of the registry of merchants.
-    Shard(Shard),
-    /// The registry of earlier versions.
-    Registry,
-    /// The board: the reports of the books.
-    Board,
-}
-
-impl ObjectName {
-    /// The name of an object that the gateway calls.
-    pub fn of(object: Object<'_>) -> Self {
-        match object {
-            Object::Book(merchant) => Self::Book(merchant.to_owned()),
-            Object::Shard(shard) => Self::Shard(shard),
-            Object::Registry => Self::Registry,
-            Object::Board => Self::Board,
-        }
-    }
-
-    /// The path of the object's file. Characters that are unsafe in a file name
-    /// are written as `%` and two hexadecimal digits.
-    fn file(&self, directory: &Path) -> PathBuf {
-        match self {
-            Self::Shard(shard) => directory.join(format!("{}.sqlite", shard.name())),
-            Self::Registry => directory.join("registry.sqlite"),
-            Self::Board => directory.join("board.sqlite"),
-            Self::Book(merchant) => {
-                let mut name = String::new();
-                for byte in merchant.bytes() {
-                    match byte {
-                        b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
-                        // Writing to a String cannot fail.
-                        _ => _ = write!(name, "%{byte:02X}"),
-                    }
-                }
-                directory.join("books").join(format!("{name}.sqlite"))
-            }
-        }
-    }
-
-    /// The name of the book in this file.
-    fn of_file(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.strip_suffix(".sqlite")?;
-        let mut bytes = Vec::new();
-        let mut rest = name.bytes();
-        while let Some(byte) = rest.next() {
-            bytes.push(match byte {
-                b'%' => {
-                    let digits = [rest.next()?, rest.next()?];
-                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-                }
-                byte => byte,
-            });
-        }
-        String::from_utf8(bytes).ok().map(Self::Book)
-    }
-}
 
 /// Creates the directory of a deployment's data, if it is missing.
 ///
@@ -124,6 +52,7 @@ struct Opened {
 
 /// The objects of one thread.
 pub struct Objects {
+    thread: Rc<Thread>,
     directory: PathBuf,
     opened: RefCell<HashMap<ObjectName, Rc<Opened>>>,
     alarms: Rc<Alarms>,
@@ -177,8 +106,9 @@ impl Alarms {
 }
 
 impl Objects {
-    pub fn new(directory: PathBuf) -> Self {
+    pub fn new(thread: Rc<Thread>, directory: PathBuf) -> Self {
         Self {
+            thread,
             directory,
             opened: RefCell::default(),
             alarms: Rc::default(),
@@ -188,9 +118,9 @@ impl Objects {
     }
 
     /// Finds the alarms that earlier runs have set, and starts to watch them.
-    pub fn start(&self, thread: &Rc<Thread>) {
+    pub fn start(self: &Rc<Self>) {
         for name in self.names() {
-            if thread.threads.owner(&name) != thread.index {
+            if self.thread.channels.owner(&name) != self.thread.index {
                 continue;
             }
             match self
@@ -201,14 +131,14 @@ impl Objects {
                 Err(error) => eprintln!("{name:?} cannot be opened: {error}"),
             }
         }
-        let thread = thread.clone();
+        let objects = self.clone();
         tokio::task::spawn_local(async move {
             loop {
-                let alarms = &thread.objects.alarms;
+                let alarms = &objects.alarms;
                 while let Some((at_ms, name)) = alarms.take_due(now_ms()) {
-                    let thread = thread.clone();
+                    let objects = objects.clone();
                     tokio::task::spawn_local(async move {
-                        thread.objects.ring(&thread, &name, at_ms).await;
+                        objects.ring(&name, at_ms).await;
                     });
                 }
                 let wait_ms = alarms.next_ms().map_or(TICK_MS, |at_ms| at_ms - now_ms());
@@ -243,17 +173,17 @@ impl Objects {
         })
     }
 
-    fn open(&self, thread: &Rc<Thread>, name: &ObjectName) -> Result<Rc<Opened>, StorageError> {
+    fn open(&self, name: &ObjectName) -> Result<Rc<Opened>, StorageError> {
         if let Some(opened) = self.opened.borrow().get(name)
             && !opened.storage.gate().is_broken()
         {
             return Ok(opened.clone());
         }
         let storage = self.storage(name)?;
-        let runtime = NativeRuntime::new(thread.clone(), Some(storage.gate().clone()));
+        let runtime = NativeRuntime::new(self.thread.clone(), Some(storage.gate().clone()));
         let kind = match name {
             ObjectName::Book(_) => {
-                let book = Book::open(runtime, storage.clone(), thread.config.clone())?;
+                let book = Book::open(runtime, storage.clone(), self.thread.config.clone())?;
                 Kind::Book(Box::new(book))
             }
             ObjectName::Shard(_) | ObjectName::Registry => {
@@ -272,13 +202,8 @@ impl Objects {
 
     /// Calls an object of this thread. The answer leaves when everything that
     /// was written for it is on disk.
-    pub async fn call(
-        &self,
-        thread: &Rc<Thread>,
-        name: ObjectName,
-        body: &[u8],
-    ) -> Result<Vec<u8>, CallError> {
-        let opened = self.open(thread, &name).map_err(|error| {
+    pub async fn call(&self, name: ObjectName, body: &[u8]) -> Result<Vec<u8>, CallError> {
+        let opened = self.open(&name).map_err(|error| {
             eprintln!("{name:?} cannot be opened: {error}");
             CallError
         })?;
@@ -297,13 +222,13 @@ impl Objects {
     }
 
     /// Runs an alarm. A failed one is due again.
-    async fn ring(&self, thread: &Rc<Thread>, name: &ObjectName, at_ms: i64) {
+    async fn ring(&self, name: &ObjectName, at_ms: i64) {
         if !self.ringing.borrow_mut().insert(name.clone()) {
             self.alarms.set(name, Some(now_ms() + BUSY_MS));
             return;
         }
         let rung = async {
-            let opened = self.open(thread, name)?;
+            let opened = self.open(name)?;
             opened.storage.alarm_begins(at_ms)?;
             match &opened.kind {
                 Kind::Book(book) => book.alarm().await,
@@ -342,20 +267,5 @@ impl Objects {
     ) -> bool {
         let mut listeners = self.listeners.borrow_mut();
         listeners.entry(name).or_default().add(tag, sender)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_files_name_is_read_back() {
-        for name in ["demo", "Tea House", "../etc/passwd", "茶", "%41", ""] {
-            let object = ObjectName::Book(name.to_owned());
-            let file = object.file(Path::new("/data"));
-            assert_eq!(file.parent(), Some(Path::new("/data/books")), "{name}");
-            assert_eq!(ObjectName::of_file(&file), Some(object), "{name}");
-        }
     }
 }

@@ -1,14 +1,30 @@
 //! Implements the gateway's [`Runtime`] for a thread.
 
+use crate::channels::Channels;
+use crate::client::Client;
 use crate::gate::Gate;
-use crate::objects::ObjectName;
-use crate::threads::{Job, Thread};
+use crate::log;
+use crate::object_name::ObjectName;
+use gateway::config::Config;
 use gateway::observe::{Log, without_addresses};
 use gateway::runtime::{CallError, FetchError, Object, Request, Response, Route, Runtime};
+use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::oneshot;
+
+/// What the gateway and the objects of one thread share.
+pub struct Thread {
+    /// The channel to each thread, including this one.
+    pub channels: Channels,
+    /// This thread's number.
+    pub index: usize,
+    pub config: Rc<Config>,
+    pub client: Client,
+    pub pages: Arc<HashMap<String, Vec<u8>>>,
+    pub log: log::Log,
+}
 
 /// The runtime of a gateway or an object.
 #[derive(Clone)]
@@ -20,7 +36,7 @@ pub struct NativeRuntime {
 }
 
 impl NativeRuntime {
-    pub(crate) fn new(thread: Rc<Thread>, gate: Option<Gate>) -> Self {
+    pub fn new(thread: Rc<Thread>, gate: Option<Gate>) -> Self {
         Self { thread, gate }
     }
 
@@ -97,20 +113,10 @@ impl Runtime for NativeRuntime {
         if !self.passed().await {
             return Err(CallError);
         }
-        let object = ObjectName::of(object);
-        let owner = self.thread.threads.owner(&object);
-        if owner == self.thread.index {
-            // An object may call another: the future would contain itself.
-            return Box::pin(self.thread.objects.call(&self.thread, object, &body)).await;
-        }
-        let (reply, answer) = oneshot::channel();
-        let job = Job::Call {
-            object,
-            body,
-            reply,
-        };
-        self.thread.threads.send(owner, job);
-        answer.await.unwrap_or(Err(CallError))
+        self.thread
+            .channels
+            .call(ObjectName::of(object), body)
+            .await
     }
 
     async fn sleep(&self, ms: u32) {

@@ -1,30 +1,32 @@
 //! Threads that serve connections and own objects.
 
+use crate::channels::{Channels, Job};
 use crate::client::{Client, Upstreams};
-use crate::incoming;
+use crate::incoming::{self, Server};
 use crate::log::Log;
-use crate::objects::{ObjectName, Objects};
+use crate::objects::Objects;
 use crate::proxies::TrustedProxies;
-use crate::runtime::NativeRuntime;
+use crate::runtime::{NativeRuntime, Thread};
 use gateway::Gateway;
 use gateway::config::Config;
-use gateway::runtime::CallError;
 use rustls::ServerConfig;
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tokio_rustls::TlsAcceptor;
 
 /// Time limit for requests in flight when the program ends.
 const STOPPING: Duration = Duration::from_secs(10);
+/// The longest time until a thread that is to end sees that no connection is
+/// left.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A deployment: its settings, and the paths of its data and pages.
 #[derive(Clone, Debug)]
@@ -47,51 +49,10 @@ pub struct Deployment {
     pub threads: usize,
 }
 
-/// A call to an object, sent to the thread that owns it.
-#[derive(Debug)]
-pub(crate) enum Job {
-    /// Serve a connection.
-    Connection(TcpStream, SocketAddr),
-    /// Call an object.
-    Call {
-        object: ObjectName,
-        body: Vec<u8>,
-        reply: oneshot::Sender<Result<Vec<u8>, CallError>>,
-    },
-    /// End: accept no new request, and finish those in flight.
-    Stop,
-    /// Register a listener; the reply says whether there was room.
-    Listen {
-        object: ObjectName,
-        tag: String,
-        sender: mpsc::UnboundedSender<String>,
-        reply: oneshot::Sender<bool>,
-    },
-}
-
-/// The channel to each thread.
+/// The threads of a deployment.
 #[derive(Clone, Debug)]
 pub struct Threads {
-    channels: Arc<Vec<mpsc::UnboundedSender<Job>>>,
-}
-
-/// The state of one thread.
-pub(crate) struct Thread {
-    /// The channel to each thread, including this one.
-    pub threads: Threads,
-    /// This thread's number.
-    pub index: usize,
-    pub config: Rc<Config>,
-    pub objects: Objects,
-    pub client: Client,
-    pub tls: Option<TlsAcceptor>,
-    pub proxies: TrustedProxies,
-    pub pages: Arc<HashMap<String, Vec<u8>>>,
-    pub log: Log,
-    /// Becomes true when the thread is to end.
-    pub stop: watch::Receiver<bool>,
-    /// How many connections are served.
-    pub connections: Cell<usize>,
+    channels: Channels,
 }
 
 impl Threads {
@@ -104,53 +65,34 @@ impl Threads {
         let config = read_config(deployment)?;
         // Each thread makes a client of its own; this one shows that it can.
         Client::new(deployment.upstreams.clone(), config.development)?;
-        let (channels, inboxes): (Vec<_>, Vec<_>) = (0..deployment.threads.max(1))
-            .map(|_| mpsc::unbounded_channel())
-            .unzip();
-        let threads = Self {
-            channels: Arc::new(channels),
-        };
+        let (channels, inboxes) = Channels::open(deployment.threads);
+        let connections = Arc::new(AtomicUsize::new(0));
         let mut handles = Vec::new();
         for (index, inbox) in inboxes.into_iter().enumerate() {
-            let (deployment, threads) = (deployment.clone(), threads.clone());
+            let (deployment, channels) = (deployment.clone(), channels.clone());
+            let connections = connections.clone();
             let handle = std::thread::Builder::new()
                 .name(format!("weceive-{index}"))
-                .spawn(move || run(index, inbox, threads, &deployment))
+                .spawn(move || run(index, inbox, channels, connections, &deployment))
                 .map_err(|error| format!("a thread cannot be started: {error}"))?;
             handles.push(handle);
         }
-        Ok((threads, handles))
+        Ok((Self { channels }, handles))
     }
 
     /// Hands a connection to a thread.
     pub fn serve(&self, connection: TcpStream, peer: SocketAddr, at: usize) {
-        self.send(
-            at % self.channels.len().max(1),
-            Job::Connection(connection, peer),
-        );
+        let index = at % self.channels.count();
+        let job = Job::Connection(connection, peer);
+        self.channels.send(index, job);
     }
 
     /// Ends every thread: connections finish their current request within ten
     /// seconds, and all writes are committed.
     pub fn stop(&self) {
-        for index in 0..self.channels.len() {
-            self.send(index, Job::Stop);
+        for index in 0..self.channels.count() {
+            self.channels.send(index, Job::Stop);
         }
-    }
-
-    pub(crate) fn send(&self, index: usize, job: Job) {
-        if let Some(channel) = self.channels.get(index) {
-            // A thread that has ended drops the job, which refuses its reply.
-            let _ = channel.send(job);
-        }
-    }
-
-    /// The thread that owns an object.
-    pub(crate) fn owner(&self, object: &ObjectName) -> usize {
-        let mut hasher = DefaultHasher::new();
-        object.hash(&mut hasher);
-        let threads = u64::try_from(self.channels.len().max(1)).unwrap_or(1);
-        usize::try_from(hasher.finish() % threads).unwrap_or_default()
     }
 }
 
@@ -161,7 +103,8 @@ fn read_config(deployment: &Deployment) -> Result<Config, String> {
 fn run(
     index: usize,
     mut inbox: mpsc::UnboundedReceiver<Job>,
-    threads: Threads,
+    channels: Channels,
+    connections: Arc<AtomicUsize>,
     deployment: &Deployment,
 ) {
     let executor = tokio::runtime::Builder::new_current_thread()
@@ -181,66 +124,84 @@ fn run(
     LocalSet::new().block_on(&executor, async move {
         let (stopping, stop) = watch::channel(false);
         let thread = Rc::new(Thread {
-            threads,
+            channels: channels.clone(),
             index,
             config: Rc::new(config),
-            objects: Objects::new(deployment.directory.clone()),
             client,
-            tls: deployment.tls.clone().map(TlsAcceptor::from),
-            proxies: deployment.proxies.clone(),
             pages: deployment.pages.clone(),
             log: deployment.log.clone(),
-            stop,
-            connections: Cell::new(0),
         });
-        let gateway = Rc::new(Gateway::new(
-            NativeRuntime::new(thread.clone(), None),
-            thread.config.clone(),
-        ));
-        thread.objects.start(&thread);
+        let runtime = NativeRuntime::new(thread.clone(), None);
+        let gateway = Rc::new(Gateway::new(runtime, thread.config.clone()));
+        let work = Work {
+            objects: Rc::new(Objects::new(thread, deployment.directory.clone())),
+            server: Rc::new(Server {
+                gateway: gateway.clone(),
+                channels,
+                tls: deployment.tls.clone().map(TlsAcceptor::from),
+                proxies: deployment.proxies.clone(),
+                stop,
+                connections: connections.clone(),
+            }),
+        };
+        work.objects.start();
         if index == 0 {
             // The board calls books whose timers were lost while the deployment
             // could not start; afterwards its own alarm does.
-            let gateway = gateway.clone();
             tokio::task::spawn_local(async move { gateway.wake_board().await });
         }
-        while let Some(job) = inbox.recv().await {
-            if matches!(job, Job::Stop) {
-                let _ = stopping.send(true);
-                let ended = async {
-                    while thread.connections.get() > 0 {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
-                };
-                let _ = tokio::time::timeout(STOPPING, ended).await;
-                thread.objects.commit_all();
-                return;
-            }
-            let (thread, gateway) = (thread.clone(), gateway.clone());
-            tokio::task::spawn_local(async move {
-                match job {
-                    Job::Stop => {}
-                    Job::Connection(connection, peer) => {
-                        incoming::serve(thread, gateway, connection, peer).await;
-                    }
-                    Job::Call {
-                        object,
-                        body,
-                        reply,
-                    } => {
-                        // A caller that has disconnected receives no answer.
-                        let _ = reply.send(thread.objects.call(&thread, object, &body).await);
-                    }
-                    Job::Listen {
-                        object,
-                        tag,
-                        sender,
-                        reply,
-                    } => {
-                        let _ = reply.send(thread.objects.listen(object, &tag, sender));
-                    }
-                }
-            });
+        while let Some(job) = inbox.recv().await
+            && !matches!(job, Job::Stop)
+        {
+            work.begin(job);
         }
+        let _ = stopping.send(true);
+        // Requests in flight, of every thread, may call this thread's objects.
+        let ended = async {
+            while connections.load(Ordering::Relaxed) > 0 {
+                if let Ok(Some(job)) = tokio::time::timeout(LOOK, inbox.recv()).await {
+                    work.begin(job);
+                }
+            }
+        };
+        let _ = tokio::time::timeout(STOPPING, ended).await;
+        work.objects.commit_all();
     });
+}
+
+/// What a thread does its jobs with.
+struct Work {
+    objects: Rc<Objects>,
+    server: Rc<Server>,
+}
+
+impl Work {
+    /// Begins a job, which runs beside the others.
+    fn begin(&self, job: Job) {
+        let (objects, server) = (self.objects.clone(), self.server.clone());
+        tokio::task::spawn_local(async move {
+            match job {
+                Job::Stop => {}
+                Job::Connection(connection, peer) => {
+                    incoming::serve(server, connection, peer).await;
+                }
+                Job::Call {
+                    object,
+                    body,
+                    reply,
+                } => {
+                    // A caller that has disconnected receives no answer.
+                    let _ = reply.send(objects.call(object, &body).await);
+                }
+                Job::Listen {
+                    object,
+                    tag,
+                    sender,
+                    reply,
+                } => {
+                    let _ = reply.send(objects.listen(object, &tag, sender));
+                }
+            }
+        });
+    }
 }
