@@ -93,6 +93,21 @@ pub async fn read_body(
     Ok(body)
 }
 
+/// The first bytes of a body; what follows is not read.
+pub async fn read_beginning(
+    mut stream: impl futures_util::Stream<Item = Result<Vec<u8>>> + Unpin,
+    max: usize,
+) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while body.len() < max
+        && let Some(chunk) = stream.next().await
+    {
+        body.extend_from_slice(&chunk?);
+    }
+    body.truncate(max);
+    Ok(body)
+}
+
 /// An answer to an external request.
 pub fn write_response(response: Answer) -> Result<Response> {
     let (parts, body) = response.into_parts();

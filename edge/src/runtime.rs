@@ -1,6 +1,6 @@
 //! Implements the gateway's [`Runtime`] for the Workers runtime.
 
-use crate::message::read_body;
+use crate::message::{read_beginning, read_body};
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, stream};
 use gateway::observe::{Log, without_addresses};
@@ -35,7 +35,7 @@ impl WorkersRuntime {
             Route::Ionline => "IONLINE",
             Route::Weixin => "WEIXIN",
             Route::Assets => "ASSETS",
-            Route::Merchant => return None,
+            Route::Merchant | Route::Webhook => return None,
         };
         self.env.service(name).ok()
     }
@@ -118,6 +118,9 @@ impl WorkersRuntime {
         let max = route.max_answer_bytes();
         let body = match stream {
             None => Vec::new(),
+            Some(stream) if route.cuts_answer() => read_beginning(stream, max)
+                .await
+                .map_err(|_| FetchError::Unreachable)?,
             Some(stream) => read_body(stream, max)
                 .await
                 .map_err(|error| self.unreachable(&host, error))?,
@@ -172,7 +175,13 @@ impl Runtime for WorkersRuntime {
         let sending = pin!(self.send(route, request, &signal));
         let patience = Duration::from_millis(u64::from(route.timeout_ms()));
         match select(sending, pin!(Delay::from(patience))).await {
-            Either::Left((answer, _)) => answer,
+            Either::Left((answer, _)) => {
+                if route.cuts_answer() {
+                    // What is not read would keep the connection.
+                    abort.abort();
+                }
+                answer
+            }
             Either::Right(_) => {
                 abort.abort();
                 Err(FetchError::TimedOut)

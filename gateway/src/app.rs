@@ -173,6 +173,23 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::ShortUrl => whole(api::account::short_url(cx, request).await?),
             Endpoint::GetDeliveries => whole(api::delivery::get_deliveries(cx, request).await?),
             Endpoint::ResendDelivery => whole(api::delivery::resend_delivery(cx, request).await?),
+            Endpoint::CreateEndpoint => whole(api::endpoint::create_endpoint(cx, request).await?),
+            Endpoint::GetEndpoints => whole(api::endpoint::get_endpoints(cx, request).await?),
+            Endpoint::GetEndpoint => whole(api::endpoint::get_endpoint(cx, request, id).await?),
+            Endpoint::ChangeEndpoint => {
+                whole(api::endpoint::change_endpoint(cx, request, id).await?)
+            }
+            Endpoint::DeleteEndpoint => {
+                whole(api::endpoint::delete_endpoint(cx, request, id).await?)
+            }
+            Endpoint::RotateEndpoint => {
+                whole(api::endpoint::rotate_endpoint(cx, request, id).await?)
+            }
+            Endpoint::TestEndpoint => whole(api::endpoint::test_endpoint(cx, request, id).await?),
+            Endpoint::ResendFailed => whole(api::endpoint::resend_failed(cx, request, id).await?),
+            Endpoint::GetDelivery => whole(api::delivery::get_delivery(cx, request, id).await?),
+            Endpoint::GetEvents => whole(api::event::get_events(cx, request).await?),
+            Endpoint::GetEvent => whole(api::event::get_event(cx, request, id).await?),
             Endpoint::GetAudit => whole(audit::get_audit(cx, request).await?),
             Endpoint::GetTotals => whole(api::totals::get_totals(cx, request).await?),
             Endpoint::GetTimeline => whole(api::timeline::get_timeline(cx, request).await?),

@@ -184,6 +184,17 @@ routes! {
     POST   "/v1/shorturl"                    ShortUrl          Merchant Own Always Links;
     GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always OrdersRead;
     POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always OrdersWrite;
+    GET    "/v1/deliveries/{id}"             GetDelivery       Merchant Own Always OrdersRead;
+    POST   "/v1/endpoints"                   CreateEndpoint    Merchant Own Always Keys;
+    GET    "/v1/endpoints"                   GetEndpoints      Merchant Own Always OrdersRead;
+    GET    "/v1/endpoints/{id}"              GetEndpoint       Merchant Own Always OrdersRead;
+    PATCH  "/v1/endpoints/{id}"              ChangeEndpoint    Merchant Own Always Keys;
+    DELETE "/v1/endpoints/{id}"              DeleteEndpoint    Merchant Own Always Keys;
+    POST   "/v1/endpoints/{id}/rotate"       RotateEndpoint    Merchant Own Always Keys;
+    POST   "/v1/endpoints/{id}/test"         TestEndpoint      Merchant Own Always OrdersWrite;
+    POST   "/v1/endpoints/{id}/resend"       ResendFailed      Merchant Own Always OrdersWrite;
+    GET    "/v1/events"                      GetEvents         Merchant Own Always OrdersRead;
+    GET    "/v1/events/{id}"                 GetEvent          Merchant Own Always OrdersRead;
     GET    "/v1/audit"                       GetAudit          Merchant Own Always Reports;
     GET    "/v1/orders"                      ListOrders        Merchant Own Always OrdersRead;
     GET    "/v1/refunds"                     ListRefunds       Merchant Own Always OrdersRead;

@@ -120,6 +120,9 @@ pub enum Route<'a> {
     Weixin,
     /// To an address that a merchant entered: the public internet.
     Merchant,
+    /// The same to a merchant's endpoint: of the answer only the beginning is
+    /// read, and a longer one is cut off.
+    Webhook,
     /// The page's own files (binding `ASSETS`).
     Assets,
 }
@@ -131,9 +134,14 @@ impl Route<'_> {
             // A payer is waiting, and calls to two hosts must fit into that
             // time.
             Self::WeChatPay | Self::WeChatPayMtls(_) | Self::Ionline | Self::Weixin => 5_000,
-            Self::Merchant | Self::Statement => 10_000,
+            Self::Merchant | Self::Webhook | Self::Statement => 10_000,
             Self::Assets => 2_000,
         }
+    }
+
+    /// Whether an answer that is longer is cut off instead of refused.
+    pub const fn cuts_answer(self) -> bool {
+        matches!(self, Self::Webhook)
     }
 
     /// The most bytes of an answer that are read.
@@ -144,6 +152,7 @@ impl Route<'_> {
             | Self::Ionline
             | Self::Weixin
             | Self::Merchant => 64 * 1024,
+            Self::Webhook => 1024,
             Self::Assets => 8 * 1024 * 1024,
             Self::Statement => 16 * 1024 * 1024,
         }

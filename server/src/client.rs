@@ -134,7 +134,7 @@ impl Client {
     async fn send(&self, route: Route<'_>, mut request: Request) -> Result<Response, Failed> {
         let no_certificate = || Failed::because("no connection with this client certificate");
         let (connection, origin) = match route {
-            Route::Merchant => (&self.merchants, None),
+            Route::Merchant | Route::Webhook => (&self.merchants, None),
             Route::WeChatPayMtls(binding) => match self.upstreams.with_certificate.get(binding) {
                 Some(WithCertificate::Origin(origin)) => (&self.upstream, Some(origin)),
                 Some(WithCertificate::Files(_)) => {
@@ -155,6 +155,10 @@ impl Client {
         let (parts, body) = answer
             .map_err(|error| Failed::unreachable(&error))?
             .into_parts();
+        if route.cuts_answer() {
+            let body = beginning(body, route.max_answer_bytes()).await?;
+            return Ok(Response::from_parts(parts, body));
+        }
         let body = Limited::new(body, route.max_answer_bytes());
         match body.collect().await {
             Ok(body) => Ok(Response::from_parts(parts, body.to_bytes().to_vec())),
@@ -164,6 +168,21 @@ impl Client {
             Err(error) => Err(Failed::unreachable(&*error)),
         }
     }
+}
+
+/// The first bytes of a body; what follows is not read.
+async fn beginning(mut body: hyper::body::Incoming, max: usize) -> Result<Vec<u8>, Failed> {
+    let mut read = Vec::new();
+    while read.len() < max
+        && let Some(frame) = body.frame().await
+    {
+        let frame = frame.map_err(|error| Failed::unreachable(&error))?;
+        if let Some(data) = frame.data_ref() {
+            read.extend_from_slice(data);
+        }
+    }
+    read.truncate(max);
+    Ok(read)
 }
 
 /// The same path and query at another origin.

@@ -53,6 +53,13 @@ mod orders {
     pub mod refunds;
 }
 
+/// What the gateway reports to merchants' programs.
+mod events {
+    pub mod deliveries;
+    pub mod endpoints;
+    pub mod written;
+}
+
 /// Notices, and which of them are accepted.
 mod notices {
     pub mod ambiguous_signatures;

@@ -31,6 +31,8 @@ pub struct Received {
     pub request_id: String,
     /// Its signature header.
     pub signature: String,
+    /// Every header.
+    pub headers: http::HeaderMap,
     /// The body.
     pub body: String,
 }

@@ -1,12 +1,13 @@
 //! The merchant's alarms: raised, ended with their cause, and settled by an
 //! operator. Their names and texts are in `observe/alarm.rs`.
 
+use super::events::EventType;
 use super::{Book, Settled, store};
 use crate::merchants::directory::MerchantContext;
-
 use crate::observe::Log;
 use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
+use serde_json::json;
 
 impl<R: Runtime, S: Storage> Book<R, S> {
     /// Removes an alarm from the list, and stores the operator's note about it
@@ -40,6 +41,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
+    /// Raises an alarm, and writes the event where it was not open before.
     pub(super) fn raise(&self, alarm: Alarm, subject: &str) -> Result<(), StorageError> {
         let facts = [
             ("alarm", alarm.name().into()),
@@ -48,8 +50,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         ];
         self.runtime
             .log_with(&facts, format_args!("{}", alarm.says()));
-        store::alarms::raise(&self.storage, alarm.name(), subject, self.runtime.now_ms())?;
-        self.alarms_changed()
+        self.storage.atomically(|| {
+            let now_ms = self.runtime.now_ms();
+            if store::alarms::raise(&self.storage, alarm.name(), subject, now_ms)? {
+                let object = json!({
+                    "name": alarm.name(),
+                    "subject": subject,
+                    "says": alarm.says(),
+                    "to_do": alarm.to_do(),
+                    "last_at_ms": now_ms,
+                });
+                self.write_event(EventType::AlarmRaised, subject, &object)?;
+            }
+            self.alarms_changed()
+        })
     }
 
     /// Raises the alarms for problems that upstream's answers have shown since

@@ -6,13 +6,15 @@ use crate::observe::alarm::Alarm;
 use crate::observe::labels::{OrderLabel, RefundLabel};
 use crate::observe::{Counter, audit};
 use crate::runtime::{Runtime, Storage, StorageError};
-use order::{Event, Order, RefundStatus, TradeState, Via};
+use order::{Elsewhere, Event, Order, RefundStatus, TradeState, Via};
 
 /// An order's state before an event.
 #[derive(Debug)]
 pub(super) struct OrderSnapshot {
-    status: OrderLabel,
-    refunds: Vec<RefundStatus>,
+    pub(super) status: OrderLabel,
+    pub(super) refunds: Vec<RefundStatus>,
+    pub(super) elsewhere: Option<Elsewhere>,
+    pub(super) is_duplicate: bool,
 }
 
 impl OrderSnapshot {
@@ -20,6 +22,8 @@ impl OrderSnapshot {
         Self {
             status: order.into(),
             refunds: order.refunds().iter().map(|r| r.status).collect(),
+            elsewhere: order.elsewhere(),
+            is_duplicate: order.duplicate_of().is_some(),
         }
     }
 }

@@ -232,10 +232,17 @@ impl Checkout {
 impl<R: Runtime, S: Storage> Book<R, S> {
     /// Makes a checkout, or returns the one that was made earlier for the same
     /// purchase.
-    pub(super) fn open_checkout(&self, new: NewCheckout) -> Result<Checkout, ApiError> {
+    pub(super) fn open_checkout(
+        &self,
+        context: &MerchantContext,
+        new: NewCheckout,
+    ) -> Result<Checkout, ApiError> {
         self.storage
             .atomically(|| match self.checkout_of(&new.purchase.out_trade_no)? {
-                None => self.insert_checkout(new, None, None),
+                None => {
+                    self.store_merchant_id(context)?;
+                    self.insert_checkout(new, None, None)
+                }
                 Some(context) => match difference(&context.purchase, &new.purchase) {
                     None => Ok(context),
                     Some(field) => Err(Refusal::DifferentTerms(field).into()),
@@ -276,7 +283,19 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             None,
             Age::New,
         )?;
+        if untried_until_ms.is_none() {
+            self.report_end_of(&checkout)?;
+        }
         Ok(checkout)
+    }
+
+    /// Has a checkout's end reported when its time is over. A payment link's
+    /// purchase is reported only where it has an attempt: any payer who opens the
+    /// link's address can begin one.
+    fn report_end_of(&self, checkout: &Checkout) -> Result<(), StorageError> {
+        let ends_ms = checkout.expires_at_ms;
+        store::events::note_checkout_end(&self.storage, &checkout.id, ends_ms)?;
+        self.arm_for(ends_ms)
     }
 
     /// The checkout and its current state.
@@ -470,7 +489,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.storage.atomically(|| {
             self.save_checkout(&checkout)?;
             let number = attempt.out_trade_no.as_str();
-            store::checkouts::keep_attempt(&self.storage, &checkout.id, number)
+            store::checkouts::keep_attempt(&self.storage, &checkout.id, number)?;
+            match checkout.attempts.len() {
+                1 => self.report_end_of(&checkout),
+                _ => Ok(()),
+            }
         })?;
         Ok(Some((checkout, attempt)))
     }

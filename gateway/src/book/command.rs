@@ -12,6 +12,8 @@
 
 use super::decisions::Decision;
 use super::deliveries::Delivery;
+use super::endpoints::{EndpointChange, NewEndpoint, NewSecret, Resent};
+use super::events::{EventPage, EventSearch};
 use super::links::{Buy, Link, LinkFacts, SaleFacts};
 use super::lists::{Page, Search, Total};
 use super::orders::{NewOrder, Prepaid, Unmatched, Verdict};
@@ -124,11 +126,22 @@ commands! {
         List -> Page;
         Totals -> Vec<Total>;
         Timeline -> Vec<serde_json::Value>;
+        Events -> EventPage;
+        FindEvent -> serde_json::Value;
+        CreateEndpoint -> serde_json::Value;
+        Endpoints -> Vec<serde_json::Value>;
+        ChangeEndpoint -> serde_json::Value;
+        DeleteEndpoint -> ();
+        RotateEndpoint -> serde_json::Value;
+        TestEndpoint -> serde_json::Value;
+        ResendFailed -> Resent;
+        FindDelivery -> serde_json::Value;
         Settle -> bool;
         Decide -> Order;
         Raise -> ();
     }
     without {
+        ResealEndpoints -> i64;
         Report -> super::Report;
         Wake -> ();
     }
@@ -299,6 +312,56 @@ pub struct Totals(pub Vec<(i64, i64)>);
 /// Return what happened to a purchase, oldest first.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Timeline(pub OutTradeNo);
+
+/// A page of events.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Events(pub EventSearch);
+
+/// The event with this id.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FindEvent(pub String);
+
+/// Make an endpoint.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CreateEndpoint(pub NewEndpoint);
+
+/// The endpoint with this id, or all.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Endpoints(pub Option<String>);
+
+/// Change an endpoint.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ChangeEndpoint(pub EndpointChange);
+
+/// Remove the endpoint with this id.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DeleteEndpoint(pub String);
+
+/// Give an endpoint another secret.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RotateEndpoint(pub NewSecret);
+
+/// Send a test event to the endpoint with this id.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TestEndpoint(pub String);
+
+/// Send again what was given up.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ResendFailed {
+    /// To which endpoint.
+    pub endpoint: String,
+    /// Of events since this time.
+    pub since_ms: i64,
+}
+
+/// The delivery with this number, and its attempts.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FindDelivery(pub i64);
+
+/// Seal the secrets of endpoints under the deployment's current key. The reply is
+/// of how many.
+#[derive(Debug)]
+pub struct ResealEndpoints;
 
 /// Settle an alarm that an operator has dealt with. The reply is whether it was
 /// open.

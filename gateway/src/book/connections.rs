@@ -60,7 +60,7 @@ impl Priority {
     fn of(route: Route<'_>) -> Self {
         let request_context = RequestContext::current();
         match route {
-            Route::Merchant => Self::Delivery,
+            Route::Merchant | Route::Webhook => Self::Delivery,
             _ if request_context.urgent => Self::QuickPay,
             _ if request_context.who == "timer" || request_context.who.is_empty() => Self::Timer,
             _ => Self::Caller,

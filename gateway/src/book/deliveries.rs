@@ -6,7 +6,9 @@
 //! first has a timer; the next gets its own when the first is acknowledged or
 //! given up.
 
+use super::event_deliveries::attempt;
 use super::store::deliveries::NewDelivery;
+use super::store::event_deliveries::IDS_ABOVE;
 use super::{Book, SET_ASIDE_MS, store};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
@@ -246,19 +248,23 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.runtime.now_ms() / 1000,
             &due.body,
         );
-        let outcome = match delivery_request(&due, &signature) {
-            Some(request) => match self.runtime.fetch(Route::Merchant, request).await {
-                Ok(answer) => judge(&answer),
-                Err(error) => Err(error.to_string()),
-            },
+        let began_ms = self.runtime.now_ms();
+        let answer = match delivery_request(&due, &signature) {
+            Some(request) => {
+                let answer = self.runtime.fetch(Route::Merchant, request).await;
+                answer.map_err(|error| error.to_string())
+            }
             None => Err("the address cannot be sent to".to_owned()),
         };
+        let attempt = attempt(&answer, began_ms, self.runtime.now_ms());
+        let outcome = answer.and_then(|answer| judge(&answer));
         let (state, last) = match outcome {
             Ok(()) => (DeliveryState::Acknowledged, "acknowledged".to_owned()),
             Err(why) if due.is_last => (DeliveryState::GivenUp, why),
             Err(why) => (DeliveryState::Waiting, why),
         };
         let given_up = self.storage.atomically(|| {
+            store::event_deliveries::keep_attempt(&self.storage, due.id, &attempt)?;
             // An outcome that another sending has written stays, and a
             // restarted schedule is not ended by an attempt of the schedule
             // before it.
@@ -299,6 +305,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Restarts a delivery's schedule: now, or when the order's earlier
     /// deliveries have ended.
     pub(super) fn resend(&self, id: i64) -> Result<Delivery, ApiError> {
+        if id > IDS_ABOVE {
+            return self.resend_event(id);
+        }
         self.storage.atomically(|| {
             let begun = store::deliveries::begin_again(&self.storage, id, self.runtime.now_ms())?;
             let delivery = begun.ok_or_else(|| ApiError::of(Code::DeliveryNotFound))?;

@@ -1,11 +1,12 @@
 //! Maps each command to the function that executes it.
 
 use super::command::{
-    Audit, Call, CancelRefund, CheckCheckout, Claim, CloseOrder, Command, CreateOrder,
-    CreateRefund, Decide, Deliveries, FindCheckout, FindLink, FindOrder, FindProduct, FindRefunds,
+    Audit, Call, CancelRefund, ChangeEndpoint, CheckCheckout, Claim, CloseOrder, Command,
+    CreateEndpoint, CreateOrder, CreateRefund, Decide, DeleteEndpoint, Deliveries, Endpoints,
+    Events, FindCheckout, FindDelivery, FindEvent, FindLink, FindOrder, FindProduct, FindRefunds,
     Hinted, Links, List, Noticed, NoticesRefused, OpenCheckout, ProductScanned, QuickPay, Raise,
-    RefundNoticed, Resend, Reverse, Sale, SetLink, SetProduct, Settle, Stray, Timeline, Totals,
-    ViewCheckout, Wake,
+    RefundNoticed, Resend, ResendFailed, Reverse, RotateEndpoint, Sale, SetLink, SetProduct,
+    Settle, Stray, TestEndpoint, Timeline, Totals, ViewCheckout, Wake,
 };
 use super::{Book, Buy, PrepareCheckout, command, store};
 use crate::http::error::ApiError;
@@ -87,7 +88,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 reply::<NoticesRefused>(&())
             }
             Call::OpenCheckout(OpenCheckout(new)) => {
-                reply::<OpenCheckout>(&self.open_checkout(*new)?)
+                reply::<OpenCheckout>(&self.open_checkout(context, *new)?)
             }
             Call::FindCheckout(FindCheckout(number)) => {
                 reply::<FindCheckout>(&self.find_checkout(context, &number).await?)
@@ -126,6 +127,29 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Call::List(List(search)) => reply::<List>(&self.list(&search)?),
             Call::Totals(Totals(periods)) => reply::<Totals>(&self.totals(&periods)?),
             Call::Timeline(Timeline(number)) => reply::<Timeline>(&self.timeline(&number)?),
+            Call::Events(Events(search)) => reply::<Events>(&self.events(&search)?),
+            Call::FindEvent(FindEvent(id)) => reply::<FindEvent>(&self.find_event(&id)?),
+            Call::CreateEndpoint(CreateEndpoint(new)) => {
+                reply::<CreateEndpoint>(&self.create_endpoint(context, new)?)
+            }
+            Call::Endpoints(Endpoints(id)) => reply::<Endpoints>(&self.endpoints(id.as_deref())?),
+            Call::ChangeEndpoint(ChangeEndpoint(change)) => {
+                reply::<ChangeEndpoint>(&self.change_endpoint(&change)?)
+            }
+            Call::DeleteEndpoint(DeleteEndpoint(id)) => {
+                reply::<DeleteEndpoint>(&self.delete_endpoint(&id)?)
+            }
+            Call::RotateEndpoint(RotateEndpoint(new)) => {
+                reply::<RotateEndpoint>(&self.rotate_endpoint(&new)?)
+            }
+            Call::TestEndpoint(TestEndpoint(id)) => {
+                reply::<TestEndpoint>(&self.test_endpoint(&id)?)
+            }
+            Call::ResendFailed(ResendFailed { endpoint, since_ms }) => {
+                reply::<ResendFailed>(&self.resend_failed(&endpoint, since_ms)?)
+            }
+            Call::FindDelivery(FindDelivery(id)) => reply::<FindDelivery>(&self.find_delivery(id)?),
+            Call::ResealEndpoints => reply::<command::ResealEndpoints>(&self.reseal_endpoints()?),
             Call::Settle(Settle(settled)) => reply::<Settle>(&self.settle_alarm(&settled)?),
             Call::Decide(Decide(decision)) => {
                 reply::<Decide>(&self.decide(context, &decision).await?)

@@ -8,6 +8,7 @@
 //! is short, and its `after` continues from there.
 
 use super::index::{List, alarm_key, paid_at_ms};
+use super::store::event_deliveries::IDS_ABOVE;
 use super::store::index::{Entry, Indexed, OrdersAlarm, Sum};
 use super::store::search::Found;
 use super::{Book, Checkout, Link, Price, audit, store};
@@ -15,7 +16,7 @@ use crate::http::error::{ApiError, Code};
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::RefundLabel;
 use crate::runtime::{Runtime, Storage, StorageError};
-use order::{Money, Order, OutTradeNo, Refund, RefundStatus};
+use order::{Money, Order, OutTradeNo, Refund, RefundStatus, Terms};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -152,20 +153,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     fn item(&self, list: List, key: &str) -> Result<Option<Json>, ApiError> {
         Ok(match list {
             List::Orders => match self.load_order(key)? {
-                Some(order) => {
-                    let link = self.link_in_index(List::Orders, key)?;
-                    let terms = order.terms();
-                    let metadata = match terms.metadata.is_empty() {
-                        // An attempt shows the custom fields of its checkout.
-                        true => match self.checkout_of_attempt(&terms.out_trade_no) {
-                            Ok(Some(checkout)) => checkout.purchase.metadata,
-                            // An unreadable checkout does not hide its order.
-                            _ => BTreeMap::new(),
-                        },
-                        false => terms.metadata.clone(),
-                    };
-                    Some(order_item(&order, link, &metadata))
-                }
+                Some(order) => Some(self.order_item(&order)?),
                 None => None,
             },
             List::Refunds => self.refund_item(key)?,
@@ -174,6 +162,25 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             List::Deliveries => self.delivery_item(key)?,
             List::Alarms => self.alarm_item(key)?,
         })
+    }
+
+    /// An order in the form of new objects.
+    pub(super) fn order_item(&self, order: &Order) -> Result<Json, StorageError> {
+        let terms = order.terms();
+        let link = self.link_in_index(List::Orders, terms.out_trade_no.as_str())?;
+        Ok(order_item(order, link, &self.metadata_of(terms)))
+    }
+
+    /// An order's metadata; of an attempt, its checkout's.
+    pub(super) fn metadata_of(&self, terms: &Terms) -> BTreeMap<String, String> {
+        if !terms.metadata.is_empty() {
+            return terms.metadata.clone();
+        }
+        match self.checkout_of_attempt(&terms.out_trade_no) {
+            Ok(Some(checkout)) => checkout.purchase.metadata,
+            // An unreadable checkout does not hide its order.
+            _ => BTreeMap::new(),
+        }
     }
 
     fn indexed(&self, list: List, key: &str) -> Result<Option<Indexed>, StorageError> {
@@ -197,7 +204,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(refund.map(|refund| refund_item(&order, refund)))
     }
 
-    fn checkout_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
+    pub(super) fn checkout_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
         let (Some(json), Some(indexed)) = (
             store::checkouts::json(&self.storage, id)?,
             self.indexed(List::Checkouts, id)?,
@@ -268,6 +275,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     fn delivery_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
         let number = id.parse().unwrap_or_default();
+        if number > IDS_ABOVE {
+            return Ok(self.event_delivery_item(number)?);
+        }
         let (Some(found), Some(indexed)) = (
             store::deliveries::find(&self.storage, number)?,
             self.indexed(List::Deliveries, id)?,
@@ -285,7 +295,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             "last_result": delivery.last,
             "next_at_ms": found.due_at_ms,
             "created_at_ms": indexed.at_ms,
+            "endpoint": null,
+            "event": null,
         })))
+    }
+
+    /// A delivery of either kind, with its attempts.
+    pub(super) fn find_delivery(&self, id: i64) -> Result<Json, ApiError> {
+        let item = self.delivery_item(&id.to_string())?;
+        let mut item = item.ok_or_else(|| ApiError::of(Code::DeliveryNotFound))?;
+        let attempts = store::event_deliveries::attempts(&self.storage, id)?;
+        if let Some(item) = item.as_object_mut() {
+            item.insert("attempts_made".to_owned(), json!(attempts));
+        }
+        Ok(item)
     }
 
     fn alarm_item(&self, key: &str) -> Result<Option<Json>, ApiError> {
@@ -508,7 +531,7 @@ fn order_item(order: &Order, link: Option<String>, metadata: &BTreeMap<String, S
     })
 }
 
-fn refund_item(order: &Order, refund: &Refund) -> Json {
+pub(super) fn refund_item(order: &Order, refund: &Refund) -> Json {
     let payment = order.known_payment().map(|paid| &paid.payment);
     json!({
         "out_refund_no": refund.out_refund_no,

@@ -16,6 +16,11 @@
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
 //! audit(      id, subject, what, … )                 see `audit.rs`
 //! listed( … )  numbers( … )  sums( … )               see `index.rs`
+//! events( n, type, subject, seq, at_ms, object, … )  event_ends( … )  see `events.rs`
+//! endpoints( id, url, active, secret, … )            see `endpoints.rs`
+//! event_deliveries( id, event, endpoint, state, … )  see `event_deliveries.rs`
+//! delivery_attempts( delivery, at_ms, status, … )    of both kinds of deliveries
+//! checkout_ends( checkout_id, due_at_ms )            checkouts whose end is to be reported
 //! ```
 //!
 //! The object runs on one thread. State is read, decided upon by crate `order`
@@ -35,6 +40,9 @@ mod connections;
 mod decisions;
 mod deliveries;
 mod dispatch;
+mod endpoints;
+mod event_deliveries;
+mod events;
 mod index;
 mod links;
 mod lists;
@@ -55,6 +63,9 @@ pub use checkouts::{
 pub use command::{Call, Command, Envelope};
 pub use decisions::{Choice as Decided, Decision};
 pub use deliveries::Delivery;
+pub use endpoints::{EndpointChange, MOST_ENDPOINTS, NewEndpoint, NewSecret, Resent};
+pub use event_deliveries::SECRET_PREFIX;
+pub use events::{EventPage, EventSearch, EventType};
 pub use index::List;
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
 pub use lists::{Filter, Page, Position, Range, Search, Total};
@@ -72,6 +83,7 @@ use crate::observe::{Counter, Counters, Log, answer_bytes};
 use crate::reports::Raised;
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::{Hosts, Upstream};
+use event_deliveries::{EVENTS_AT_ONCE, InFlight};
 use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use order::{Order, OutTradeNo};
@@ -141,6 +153,8 @@ enum Timers {
 enum Work {
     Order,
     Delivery,
+    /// To this endpoint.
+    Event(String),
     Recheck,
 }
 
@@ -172,6 +186,10 @@ pub struct Book<R, S> {
     changes: Cell<u64>,
     /// Whether rows of an earlier version are still to be indexed.
     filling: Cell<bool>,
+    /// When old events are looked for again.
+    events_end_at_ms: Cell<i64>,
+    /// Whether more old events are to be removed at once.
+    removing: Cell<bool>,
 }
 
 impl<R: Runtime, S: Storage> Book<R, S> {
@@ -195,6 +213,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             reported_at_ms: Cell::default(),
             changes: Cell::default(),
             filling: Cell::default(),
+            events_end_at_ms: Cell::default(),
+            removing: Cell::default(),
         };
         book.reporting.set(Self::read_reporting(&book.storage)?);
         if let Some(paused) = store::facts::get(&book.storage, Fact::Backoff)? {
@@ -293,6 +313,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// there is a slot for its work. Orders do not wait for deliveries: while a
     /// delivery is in progress, the loop checks for orders that become due.
     async fn run_timers(&self) -> Result<Timers, StorageError> {
+        self.report_ended_checkouts()?;
+        self.give_up_events()?;
+        self.remove_old_events()?;
         let Some(merchant) = store::facts::get(&self.storage, Fact::Merchant)? else {
             return Ok(Timers::Done);
         };
@@ -303,6 +326,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let until_ms = self.runtime.now_ms() + ALARM_MS;
         let mut running = FuturesUnordered::new();
         let (mut orders, mut deliveries, mut rechecks, mut claimed) = (0, 0, 0, 0);
+        let mut in_flight = InFlight::default();
         loop {
             let may_claim = |claimed| claimed < DUE_AT_ONCE && self.runtime.now_ms() < until_ms;
             while may_claim(claimed) && orders < ORDERS_AT_ONCE {
@@ -335,20 +359,35 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 running.push(async { (Work::Delivery, work.await) }.boxed_local());
                 (deliveries, claimed) = (deliveries + 1, claimed + 1);
             }
+            while may_claim(claimed) && in_flight.len() < EVENTS_AT_ONCE {
+                let Some(due) = self.claim_due_event(&in_flight)? else {
+                    break;
+                };
+                in_flight.add(&due);
+                let request_context = self.timer_context(due.subject(), false);
+                let work = async move {
+                    let sent = self.send_event(&due).await;
+                    (Work::Event(due.endpoint().to_owned()), sent)
+                };
+                let work = request_context.within(work);
+                running.push(work.boxed_local());
+                claimed += 1;
+            }
             self.arm()?;
             if running.is_empty() {
                 break;
             }
-            let ended = match deliveries > 0 && may_claim(claimed) {
+            let ended = match deliveries + in_flight.len() > 0 && may_claim(claimed) {
                 true => match select(running.next(), pin!(self.runtime.sleep(LOOK_MS))).await {
                     Either::Left((ended, _)) => ended,
                     Either::Right(_) => None,
                 },
                 false => running.next().await,
             };
-            match ended {
+            match &ended {
                 Some((Work::Order, _)) => orders -= 1,
                 Some((Work::Delivery, _)) => deliveries -= 1,
+                Some((Work::Event(endpoint), _)) => in_flight.remove(endpoint),
                 Some((Work::Recheck, _)) => rechecks -= 1,
                 None => {}
             }
@@ -426,8 +465,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// The earliest timer of an order, a delivery or a purchase.
     fn work_due_ms(&self) -> Result<Option<i64>, StorageError> {
         let due_ms = store::timers::earliest(&self.storage)?;
-        let fill_ms = self.filling.get().then(|| self.runtime.now_ms());
-        Ok([due_ms, fill_ms].into_iter().flatten().min())
+        let at_once = self.filling.get() || self.removing.get();
+        let at_once_ms = at_once.then(|| self.runtime.now_ms());
+        Ok([due_ms, at_once_ms].into_iter().flatten().min())
     }
 
     /// Sets the alarm to the earliest timer of all.

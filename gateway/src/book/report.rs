@@ -208,7 +208,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(Numbers {
             counters: self.counters()?,
             orders_waiting: store::orders::count_waiting(&self.storage)?,
-            deliveries_waiting: store::deliveries::count_waiting(&self.storage)?,
+            deliveries_waiting: store::deliveries::count_waiting(&self.storage)?
+                + store::event_deliveries::count_waiting(&self.storage)?,
             overdue_ms: self
                 .next_due_ms()?
                 .map_or(0, |due_ms| (self.runtime.now_ms() - due_ms).max(0)),

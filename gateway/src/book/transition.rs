@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! event ─▶ read the order ─▶ Order::apply ─▶ write it, with its timer, index row,
-//!                                            audit, deliveries and alarms
+//!                                            audit, events, deliveries and alarms
 //! ```
 //!
 //! All of it is one transaction, without an await.
@@ -123,6 +123,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 self.add_delivery(context, &order, notice_xml)?;
             }
             self.audit_order(Some(&before), &order, &evidence)?;
+            self.write_order_events(&before, &order, &effects)?;
             if !was_duplicate && order.duplicate_of().is_some() {
                 self.count(Counter::PurchasePaidTwice);
             }

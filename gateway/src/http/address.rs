@@ -8,6 +8,8 @@ use url::{Host, Url};
 
 /// The longest address that is accepted.
 const MAX_BYTES: usize = 256;
+/// Why `http` is refused.
+const NOT_HTTPS: &str = "must begin with https://";
 
 /// Which addresses a merchant's notices may be forwarded to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,29 +46,63 @@ pub fn notify_url(
     name: &str,
     targets: NotifyTargets,
 ) -> Result<Option<String>, ApiError> {
+    let not_https = "must begin with https://: this merchant's http_notify_url is false";
+    checked_url(fields, name, targets, not_https)
+}
+
+/// `url` of an endpoint: as [`notify_url`], and always `https` outside development,
+/// because events have openids.
+pub fn endpoint_url(
+    fields: &Fields,
+    name: &str,
+    development: bool,
+) -> Result<Option<String>, ApiError> {
+    let targets = NotifyTargets::of(false, development);
+    checked_url(fields, name, targets, NOT_HTTPS)
+}
+
+fn checked_url(
+    fields: &Fields,
+    name: &str,
+    targets: NotifyTargets,
+    not_https: &str,
+) -> Result<Option<String>, ApiError> {
     let Some(text) = fields.text(name, MAX_BYTES)? else {
         return Ok(None);
     };
     let refuse = |problem: &str| Err(fields.error(Code::NotifyUrlRefused, name, problem));
-    let Some(url) = parse(&text).filter(|url| url.fragment().is_none()) else {
+    let Some(url) = parse(&text) else {
         return refuse(
             "must be an address like https://shop.example.com/notify, without user name or fragment",
         );
     };
-    // In the parser's form: a space in it would be refused when it is sent.
-    let text = url.to_string();
+    match problem_of(&url, targets) {
+        // In the parser's form: a space in it would be refused when it is sent.
+        None => Ok(Some(url.to_string())),
+        Some(NOT_HTTPS) => refuse(not_https),
+        Some(problem) => refuse(problem),
+    }
+}
+
+/// Whether a stored address may be sent to.
+pub fn may_be_sent_to(text: &str, targets: NotifyTargets) -> bool {
+    parse(text).is_some_and(|url| problem_of(&url, targets).is_none())
+}
+
+/// Why nothing is sent to an address.
+fn problem_of(url: &Url, targets: NotifyTargets) -> Option<&'static str> {
     if targets == NotifyTargets::Any {
-        return Ok(Some(text));
+        return None;
     }
     if url.scheme() != "https" && targets == NotifyTargets::Https {
-        return refuse("must begin with https://: this merchant's http_notify_url is false");
+        return Some(NOT_HTTPS);
     }
     if url.port().is_some_and(|port| port < 1024) {
-        return refuse("must be on port 443 (80 with http://), or on one from 1024");
+        return Some("must be on port 443 (80 with http://), or on one from 1024");
     }
     match url.host() {
-        Some(Host::Domain(name)) if is_public_name(name) => Ok(Some(text)),
-        _ => refuse("must have a public host name"),
+        Some(Host::Domain(name)) if is_public_name(name) => None,
+        _ => Some("must have a public host name"),
     }
 }
 

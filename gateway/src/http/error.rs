@@ -104,6 +104,10 @@ codes! {
     ReverseTooLate "REVERSE_TOO_LATE" 409 Caller "Refund the order.";
     DeliveryNotFound "DELIVERY_NOT_FOUND" 404 Caller "Check the id: GET /v1/delivery lists them.";
     OrderNotPaid "ORDER_NOT_PAID" 409 Caller "Only a paid order can be refunded.";
+    EndpointNotFound "ENDPOINT_NOT_FOUND" 404 Caller "Check the id: GET /v1/endpoints lists the endpoints.";
+    EndpointOff "ENDPOINT_OFF" 409 Caller "Switch the endpoint on with PATCH /v1/endpoints/{id}.";
+    TooManyEndpoints "TOO_MANY_ENDPOINTS" 409 Caller "A merchant has at most 16 endpoints: delete one.";
+    EventNotFound "EVENT_NOT_FOUND" 404 Caller "Check the id: GET /v1/events lists the events of the last 90 days.";
     RefundNotFound "REFUND_NOT_FOUND" 404 Caller "Check out_refund_no: this merchant has no such refund.";
     RefundExistsWithDifferentTerms "REFUND_EXISTS_WITH_DIFFERENT_TERMS" 409 Caller "Repeat the first request exactly, or use a new out_refund_no.";
     RefundExceedsPaid "REFUND_EXCEEDS_PAID" 409 Caller "Refund at most the paid amount less earlier refunds.";

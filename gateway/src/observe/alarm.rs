@@ -64,6 +64,10 @@ alarms! {
         "Create the sub-merchant with POST /admin/merchants, or ask the institution about it. GET /admin/merchants/{id}/report lists the reported payment under strays. Then settle this alarm.";
     NeverAcknowledged "NEVER_ACKNOWLEDGED" "The merchant never acknowledged the notice of a payment."
         "Inform the merchant; when its notify_url works again, repeat the delivery with POST /v1/delivery. Then settle this alarm.";
+    EndpointFailing "ENDPOINT_FAILING" "For a day no delivery of an event to this endpoint has succeeded."
+        "Inform the merchant: GET /v1/deliveries/{id} shows what the endpoint answers. One attempt an hour is made meanwhile, and this alarm ends by itself with the first that succeeds. Events are given up after three days, and GET /v1/events lists them for ninety.";
+    EventGivenUp "EVENT_GIVEN_UP" "The endpoint did not acknowledge an event for three days, and the event is no longer sent to it."
+        "Inform the merchant: GET /v1/deliveries?state=given_up lists such deliveries. When the endpoint works again, POST /v1/endpoints/{id}/resend sends them again. Then settle this alarm.";
     ReverseRefused "REVERSE_REFUSED" "WeChat permanently refuses to reverse the order."
         "WeChat is queried until it reports the order's state. If the payer has paid, refund the payment with POST /v1/refund. If WeChat's answer differs from the order (another alarm says so), POST /admin/merchants/{id}/decide. Then settle this alarm.";
     ReverseWaits "REVERSE_WAITS" "A Quick Pay is being reversed, and WeChat does not confirm the reverse, or reports that the payer has paid meanwhile."

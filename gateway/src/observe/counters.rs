@@ -31,6 +31,8 @@ pub enum Counter {
     UpstreamTooOften(Limited),
     /// An attempt to deliver.
     Delivery(DeliveryLabel),
+    /// An attempt to deliver an event to an endpoint.
+    EventDelivery(DeliveryLabel),
     /// A request was refused by a limit.
     Limited(Limit),
     /// A payment goes back, because its purchase keeps another.
@@ -44,6 +46,7 @@ pub enum Counter {
 const UPSTREAM_NOT_SENT: &str = "upstream_not_sent";
 const PURCHASE_PAID_TWICE: &str = "purchase_paid_twice";
 const DELIVERY: &str = "delivery_";
+const EVENT_DELIVERY: &str = "event_delivery";
 
 impl Counter {
     /// The name under which it is stored, and sent to another object.
@@ -58,6 +61,7 @@ impl Counter {
                 return format!("upstream_failed:{}:{}", host.name(), reason.name());
             }
             Self::UpstreamTooOften(call) => ("upstream_too_often", call.name()),
+            Self::EventDelivery(outcome) => (EVENT_DELIVERY, outcome.name()),
             Self::Limited(limit) => ("limited", limit.name()),
             Self::Delivery(outcome) => return format!("{DELIVERY}{}", outcome.name()),
             Self::UpstreamNotSent => return UPSTREAM_NOT_SENT.to_owned(),
@@ -95,6 +99,7 @@ impl Counter {
                 Some(Self::UpstreamFailed(host, reason))
             }
             "upstream_too_often" => Limited::named(label).map(Self::UpstreamTooOften),
+            EVENT_DELIVERY => DeliveryLabel::named(label).map(Self::EventDelivery),
             "limited" => Limit::named(label).map(Self::Limited),
             _ => None,
         }

@@ -29,7 +29,7 @@ impl Destination {
                 Self::WeChatPay
             }
             Route::Weixin => Self::Weixin,
-            Route::Merchant => Self::Merchant,
+            Route::Merchant | Route::Webhook => Self::Merchant,
             Route::Assets => Self::Assets,
         }
     }

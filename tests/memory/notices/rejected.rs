@@ -161,7 +161,7 @@ fn g3_a_notice_without_wechats_signature_is_refused() {
         (
             "deep nesting",
             "notice_not_xml",
-            Box::new(|_| "<xml>".repeat(5000) + &"</xml>".repeat(5000)),
+            Box::new(|_| "<xml>".repeat(5000) + "</xml>".repeat(5000).as_str()),
         ),
         ("nothing", "notice_not_xml", Box::new(|_| String::new())),
         (

@@ -2,6 +2,7 @@
 
 use crate::checkout::purchases;
 use crate::checkout::sign_in::{Browser, WECHAT, checkout};
+use crate::events::endpoints::{EVENTS_URL, endpoint};
 use crate::fixtures;
 use crate::notice_fixture::{NoticeFixture, fixture, order};
 use gateway::observe::alarm::Alarm;
@@ -123,6 +124,8 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
         Alarm::OtherOrder => vec![misplaced_order()],
         Alarm::SubMerchantUnknown => vec![unknown_sub_merchant()],
         Alarm::NeverAcknowledged => vec![never_acknowledged()],
+        Alarm::EndpointFailing => vec![endpoint_is_down(40).0],
+        Alarm::EventGivenUp => vec![event_given_up()],
         Alarm::ReverseRefused => vec![reverse_refused()],
         Alarm::ReverseWaits => vec![reverse_waits()],
         Alarm::PaidAfterReverse => vec![paid_after_reverse()],
@@ -193,6 +196,7 @@ fn way_out(alarm: Alarm) -> WayOut {
         | Alarm::OrderUnknown
         | Alarm::SubMerchantUnknown
         | Alarm::NeverAcknowledged
+        | Alarm::EventGivenUp
         | Alarm::ReverseRefused
         | Alarm::ReverseWaits
         | Alarm::PaidAfterReverse
@@ -212,7 +216,9 @@ fn way_out(alarm: Alarm) -> WayOut {
         | Alarm::RefundAbnormal
         | Alarm::CloseWaits
         | Alarm::LinkUnusable => WayOut::Settle,
-        Alarm::ClaimUnanswered | Alarm::PaymentUnchecked => WayOut::ByItself,
+        Alarm::ClaimUnanswered | Alarm::PaymentUnchecked | Alarm::EndpointFailing => {
+            WayOut::ByItself
+        }
     }
 }
 
@@ -227,6 +233,7 @@ fn repair(alarm: Alarm, called: &Called) {
             world.advance(600);
         }
         Alarm::ClaimUnanswered => world.unreachable(&[]),
+        Alarm::EndpointFailing => world.endpoint_is_down(EVENTS_URL, false),
         Alarm::PaymentUnchecked => {
             world.control("/sandbox/faults", &json!({}));
             // The next query is answered.
@@ -288,7 +295,11 @@ fn end(alarm: Alarm, called: &Called) {
         }
         WayOut::ByItself => {
             assert!(alarm.to_do().contains("ends by itself"), "{name}");
-            world.advance(300);
+            // A failing endpoint is probed after ten hours at the latest.
+            world.advance(match alarm {
+                Alarm::EndpointFailing => 10 * 3600,
+                _ => 300,
+            });
         }
     }
     let is_it = |raised: &Value| raised["name"] == name;
@@ -488,6 +499,27 @@ fn unknown_sub_merchant() -> Called {
     let stray = strays[0]["account"]["sub_mch_id"].as_str().unwrap();
     // The alarm names the sub-merchant, which is unknown.
     called(world, &shop, String::leak(stray.to_owned()))
+}
+
+/// An endpoint that fails from its first event on, for so many hours.
+fn endpoint_is_down(hours: i64) -> (Called, Shop) {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let (id, _) = endpoint(&shop, &["order.paid"]);
+    world.endpoint_is_down(EVENTS_URL, true);
+    world.scan(&order(&shop, "N1")["code_url"]);
+    world.advance(hours * 3600);
+    let subject = Box::leak(id.into_boxed_str());
+    (called(world, &shop, subject), shop)
+}
+
+fn event_given_up() -> Called {
+    let (called, shop) = endpoint_is_down(4 * 24);
+    called.world.endpoint_is_down(EVENTS_URL, false);
+    let path = format!("/v1/endpoints/{}/test", called.subject);
+    assert_eq!(shop.call("POST", &path, "").0, 200);
+    called.world.advance(10);
+    called
 }
 
 fn never_acknowledged() -> Called {

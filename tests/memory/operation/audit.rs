@@ -190,7 +190,7 @@ fn each_change_of_credentials_has_its_caller_and_no_secret() {
         ],
         "{entries:?}"
     );
-    let all = format!("{entries:?}") + &world.log_text();
+    let all = format!("{entries:?}") + world.log_text().as_str();
     for secret in [
         token.as_str(),
         shop.api_key.as_str(),

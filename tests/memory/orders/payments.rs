@@ -287,7 +287,7 @@ fn no_secret_is_stored_or_logged_in_the_clear() {
     let code_url = native(&shop, "1");
     world.scan(&code_url);
     world.advance(10);
-    let text = world.stored_text() + &world.log_text();
+    let text = world.stored_text() + world.log_text().as_str();
     assert!(
         text.contains("9900000000") || text.contains("Demo Order"),
         "it looks at the right place"

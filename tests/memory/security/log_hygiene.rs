@@ -29,7 +29,7 @@ fn watched_text(world: &Memory) -> String {
         .header("authorization", format!("Bearer {ADMIN_TOKEN}"));
     let metrics = world.send(metrics.body(Vec::new()).unwrap());
     assert_eq!(metrics.status(), 200);
-    world.log_text() + &String::from_utf8(metrics.into_body()).unwrap()
+    world.log_text() + String::from_utf8(metrics.into_body()).unwrap().as_str()
 }
 
 #[test]

@@ -77,6 +77,17 @@ fn reply_again(call: &Call, text: &str) -> Result<String, String> {
         Call::List(_) => reply::<command::List>(text),
         Call::Totals(_) => reply::<command::Totals>(text),
         Call::Timeline(_) => reply::<command::Timeline>(text),
+        Call::Events(_) => reply::<command::Events>(text),
+        Call::FindEvent(_) => reply::<command::FindEvent>(text),
+        Call::CreateEndpoint(_) => reply::<command::CreateEndpoint>(text),
+        Call::Endpoints(_) => reply::<command::Endpoints>(text),
+        Call::ChangeEndpoint(_) => reply::<command::ChangeEndpoint>(text),
+        Call::DeleteEndpoint(_) => reply::<command::DeleteEndpoint>(text),
+        Call::RotateEndpoint(_) => reply::<command::RotateEndpoint>(text),
+        Call::TestEndpoint(_) => reply::<command::TestEndpoint>(text),
+        Call::ResendFailed(_) => reply::<command::ResendFailed>(text),
+        Call::FindDelivery(_) => reply::<command::FindDelivery>(text),
+        Call::ResealEndpoints => reply::<command::ResealEndpoints>(text),
         Call::Settle(_) => reply::<command::Settle>(text),
         Call::Decide(_) => reply::<command::Decide>(text),
         Call::Raise(_) => reply::<command::Raise>(text),
@@ -109,7 +120,7 @@ fn calls_of_a_book_and_their_replies_keep_their_form() {
         let reply = reply_again(&envelope.call, example.reply);
         assert_same(example.name, reply, example.reply);
     }
-    assert_eq!(names(&examples), 38, "an example of each call");
+    assert_eq!(names(&examples), 49, "an example of each call");
 }
 
 #[test]

@@ -118,8 +118,10 @@ impl World {
             unheard: Cell::default(),
             link: RefCell::default(),
             received: RefCell::default(),
+            endpoint: RefCell::default(),
         });
-        self.0.shops.borrow_mut().push(shop);
+        self.0.shops.borrow_mut().push(shop.clone());
+        self.open_endpoint(&shop).await;
     }
 
     /// Makes a new account at WeChat.

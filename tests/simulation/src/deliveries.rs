@@ -65,6 +65,9 @@ impl World {
         let Some(shop) = self.shop(from) else {
             return answer(404, "");
         };
+        if let Some(answer) = self.take_event(&shop, request) {
+            return answer;
+        }
         let Some(received) = shop.believes(request) else {
             self.note_at(from, || {
                 "  the merchant does not believe a delivery".to_owned()

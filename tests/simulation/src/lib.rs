@@ -35,6 +35,7 @@ mod adversaries;
 mod calls;
 mod deliveries;
 mod devices;
+mod events;
 mod floods;
 mod history;
 mod ledger;

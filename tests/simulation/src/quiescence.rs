@@ -30,6 +30,7 @@ impl World {
                 self.end_of_purchase(shop, seen, checkout);
             }
             self.end_of_lists(shop, seen);
+            self.end_of_events(shop, seen);
         }
         for (shop, number) in &watch.accepted {
             let seen = watch.books.get(shop);

@@ -2,6 +2,7 @@
 
 use gateway::book::Checkout;
 use order::Order;
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -23,6 +24,17 @@ pub(super) struct Seen {
     pub(super) orders: BTreeMap<String, (String, Order)>,
     pub(super) checkouts: BTreeMap<String, (String, Checkout)>,
     pub(super) deliveries: BTreeMap<i64, Delivery>,
+    pub(super) events: BTreeMap<i64, Event>,
+}
+
+/// One event of a book.
+#[derive(Clone)]
+pub(super) struct Event {
+    pub(super) kind: String,
+    pub(super) subject: String,
+    pub(super) seq: i64,
+    pub(super) id: String,
+    pub(super) object: Json,
 }
 
 /// One delivery of a book.

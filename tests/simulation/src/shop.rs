@@ -2,6 +2,7 @@
 
 use memory_runtime::GATEWAY;
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use wechatpay::Secret;
 use wechatpay::common::SignType;
@@ -65,6 +66,16 @@ impl Kind {
     }
 }
 
+/// A merchant's endpoint, and what it has taken.
+#[derive(Default)]
+pub(super) struct Endpoint {
+    pub(super) secret: String,
+    /// The ids of the events.
+    pub(super) taken: BTreeSet<String>,
+    /// The last `seq` of each subject.
+    pub(super) last: BTreeMap<String, i64>,
+}
+
 /// A merchant.
 pub(super) struct Shop {
     /// Its id at the gateway, and in histories.
@@ -105,6 +116,8 @@ pub(super) struct Shop {
     pub(super) link: RefCell<Option<(String, i64)>>,
     /// The deliveries that its server has received.
     pub(super) received: RefCell<Vec<Received>>,
+    /// Where its events go.
+    pub(super) endpoint: RefCell<Endpoint>,
 }
 
 impl Shop {

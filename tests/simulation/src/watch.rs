@@ -97,6 +97,7 @@ impl World {
         let is_spoilt = |table: &'static str, key: &str| {
             !spoilt.is_empty() && spoilt.contains(&(name.clone(), table, key.to_owned()))
         };
+        self.watch_events(name, seen);
         let mut rows = disk.read("SELECT id, json FROM checkouts");
         rows.retain(|row| !row.text(0).is_ok_and(|key| is_spoilt("checkouts", key)));
         self.watch_checkouts(seen, &rows);

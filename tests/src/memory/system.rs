@@ -54,6 +54,8 @@ pub(super) struct Inner {
     during_next: Option<(&'static str, Request)>,
     merchant_answers: VecDeque<(u16, &'static str)>,
     lose_notices: bool,
+    /// Addresses whose server answers 503.
+    down: BTreeSet<String>,
     /// The size that each database reports.
     size_bytes: i64,
     /// How long WeChat and the merchant take to answer, in milliseconds.
@@ -84,7 +86,7 @@ pub(super) struct Inner {
 }
 
 /// The fields of requests and answers that contain secrets.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 9] = [
     "api-key",
     "api-secret",
     "api-token",
@@ -93,6 +95,7 @@ const SECRETS: [&str; 8] = [
     "mini_program_secret",
     "delivery_secret",
     "private_key",
+    "secret",
 ];
 
 /// After every test: each line of the log is one JSON object, and none contains
@@ -166,6 +169,7 @@ impl Memory {
             during_next: None,
             merchant_answers: VecDeque::new(),
             lose_notices: false,
+            down: BTreeSet::new(),
             size_bytes: 0,
             takes_ms: (0, 0),
             never_sent: 0,
@@ -328,6 +332,15 @@ impl Memory {
     /// Sets whether notices are lost in transit.
     pub fn lose_notices(&self, lose: bool) {
         self.0.borrow_mut().lose_notices = lose;
+    }
+
+    /// Whether the merchant's server at this address answers 503 from now on.
+    pub fn endpoint_is_down(&self, url: &str, is_down: bool) {
+        let down = &mut self.0.borrow_mut().down;
+        match is_down {
+            true => down.insert(url.to_owned()),
+            false => down.remove(url),
+        };
     }
 
     /// The next requests to WeChat have these faults, in order; then it works.
@@ -742,7 +755,7 @@ impl Memory {
         let answer = self.arrives(route, request).await;
         let (wechat_ms, merchant_ms) = self.0.borrow().takes_ms;
         let takes_ms = match route {
-            Route::Merchant => merchant_ms,
+            Route::Merchant | Route::Webhook => merchant_ms,
             Route::Assets => 0,
             _ => wechat_ms,
         };
@@ -866,12 +879,16 @@ impl Memory {
                     url: request.uri().to_string(),
                     request_id: header(&request, "x-request-id"),
                     signature: header(&request, "weceive-signature"),
+                    headers: request.headers().clone(),
                     body: String::from_utf8_lossy(request.body()).into_owned(),
                 });
-                let (status, body) = inner
-                    .merchant_answers
-                    .pop_front()
-                    .unwrap_or((200, "success"));
+                let (status, body) = match inner.down.contains(&request.uri().to_string()) {
+                    true => (503, "down"),
+                    false => {
+                        let next = inner.merchant_answers.pop_front();
+                        next.unwrap_or((200, "success"))
+                    }
+                };
                 let mut answer = Response::new(body.as_bytes().to_vec());
                 *answer.status_mut() = http::StatusCode::from_u16(status).expect("a status");
                 Ok(answer)

@@ -428,8 +428,8 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 directory: "gateway",
-                find: ")?; self.alarms_changed() }",
-                replace: ")?; Ok(()) }",
+                find: "self.write_event(EventType::AlarmRaised, $subject, $object)?; } self.alarms_changed()",
+            replace: "self.write_event(EventType::AlarmRaised, $subject, $object)?; } Ok::<_, StorageError>(())",
             },
         ],
     },
@@ -597,6 +597,46 @@ pub const MUTANTS: &[Mutant] = &[
                     Either::Left((place, _)) => place?,
                     Either::Right(_) => return Err(FetchError::TimedOut),
                 };",
+        }],
+    },
+    Mutant {
+        name: "a refund's end is no event",
+        changes: &[Change {
+            directory: "gateway",
+            find: "RefundStatus::Success => EventType::RefundSucceeded,",
+            replace: "RefundStatus::Success => continue,",
+        }],
+    },
+    Mutant {
+        name: "a refund's event is written twice",
+        changes: &[Change {
+            directory: "gateway",
+            find: "self.write_event(kind, number, &item)?;",
+            replace: "self.write_event(kind, number, &item)?; self.write_event(kind, number, &item)?;",
+        }],
+    },
+    Mutant {
+        name: "the numbers of an order's events leave a gap",
+        changes: &[Change {
+            directory: "gateway",
+            find: "VALUES(?1, ?2, ?3, 1 + coalesce(",
+            replace: "VALUES(?1, ?2, ?3, CASE WHEN ?2 LIKE 'refund%' THEN 2 ELSE 1 END + coalesce(",
+        }],
+    },
+    Mutant {
+        name: "an event counts as delivered before the answer",
+        changes: &[Change {
+            directory: "gateway",
+            find: "SET attempts = attempts + 1, due_at_ms = ? WHERE id = ?",
+            replace: "SET attempts = attempts + 1, state = 'acknowledged', due_at_ms = CASE WHEN ? > 0 THEN NULL END WHERE id = ?",
+        }],
+    },
+    Mutant {
+        name: "an order's events do not wait for each other",
+        changes: &[Change {
+            directory: "gateway",
+            find: "THEN NULL ELSE ?3 END, ?4, ?3",
+            replace: "THEN ?3 ELSE ?3 END, ?4, ?3",
         }],
     },
 ];

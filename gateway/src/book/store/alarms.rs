@@ -21,19 +21,21 @@ fn alarm(row: &Row) -> Result<StoredAlarm, StorageError> {
     })
 }
 
-/// Adds an alarm, or counts the open one once more.
+/// Adds an alarm, or counts the open one once more. Returns whether it is new.
 pub(in crate::book) fn raise(
     storage: &impl Storage,
     name: &str,
     subject: &str,
     now_ms: i64,
-) -> Result<(), StorageError> {
-    storage.exec(
+) -> Result<bool, StorageError> {
+    let times = integer(
+        storage,
         "INSERT INTO alarms(name, subject, times, last_at_ms) VALUES(?1, ?2, 1, ?3)
-         ON CONFLICT(name, subject) DO UPDATE SET times = times + 1, last_at_ms = ?3",
+         ON CONFLICT(name, subject) DO UPDATE SET times = times + 1, last_at_ms = ?3
+         RETURNING times",
         &[name.into(), subject.into(), now_ms.into()],
     )?;
-    Ok(())
+    Ok(times == 1)
 }
 
 /// Removes an alarm. Returns whether it was open.

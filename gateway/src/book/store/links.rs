@@ -210,6 +210,20 @@ pub(in crate::book) fn move_end(
     Ok(())
 }
 
+/// How many pieces the sale takes whose checkout has this attempt.
+pub(in crate::book) fn pieces_of_attempt(
+    storage: &impl Storage,
+    number: &str,
+) -> Result<Option<i64>, StorageError> {
+    first(
+        storage,
+        "SELECT pieces FROM sales WHERE checkout_id =
+            (SELECT checkout_id FROM attempts WHERE out_trade_no = ?)",
+        &[number.into()],
+        |row| row.int(0),
+    )
+}
+
 /// The number of pieces that a link's sales have sold, and that they hold.
 pub(in crate::book) struct Pieces {
     pub(in crate::book) paid: i64,

@@ -14,6 +14,9 @@
 //! rechecks     later queries about an order
 //! alarms       open alarms
 //! facts        single values of the book
+//! endpoints    the addresses that receive events, and their sealed secrets
+//! event_deliveries  deliveries of events, and the attempts of every delivery
+//! events       events, their last numbers, and when checkouts end
 //! counters     how often each thing happened
 //! timers       the earliest timer of any table
 //! unmatched    payments and refunds of unknown sub-merchants
@@ -28,6 +31,9 @@ pub(super) mod alarms;
 pub(super) mod checkouts;
 pub(super) mod counters;
 pub(super) mod deliveries;
+pub(super) mod endpoints;
+pub(super) mod event_deliveries;
+pub(super) mod events;
 pub(super) mod facts;
 pub(super) mod index;
 pub(super) mod links;

@@ -10,8 +10,8 @@ use crate::store::{self, Migration, add_columns, has_table};
 /// Every migration, in order. Its number is its place, counted from 1. A new
 /// column goes into a new migration, and not into the tables of an earlier one:
 /// a book that has carried that one out would not get it.
-fn migrations<S: Storage>() -> [Migration<S>; 2] {
-    [base_tables, index_tables]
+fn migrations<S: Storage>() -> [Migration<S>; 3] {
+    [base_tables, index_tables, event_tables]
 }
 
 /// Executes the migrations that the database lacks.
@@ -205,6 +205,70 @@ fn index_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
         storage.exec(statement, &[])?;
     }
     index::begin_fills(storage)
+}
+
+/// The tables of events, of which none has rows before.
+const EVENT_TABLES: [&str; 19] = [
+    "CREATE TABLE events(
+        n INTEGER PRIMARY KEY AUTOINCREMENT, random TEXT NOT NULL, type TEXT NOT NULL,
+        subject TEXT NOT NULL, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+        object TEXT NOT NULL)",
+    "CREATE UNIQUE INDEX events_subject ON events(subject, seq)",
+    "CREATE TABLE event_ends(subject TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE checkout_ends(
+        checkout_id TEXT PRIMARY KEY, due_at_ms INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX checkout_ends_due ON checkout_ends(due_at_ms)",
+    "CREATE TABLE endpoints(
+        id TEXT PRIMARY KEY, url TEXT NOT NULL, events TEXT, description TEXT,
+        active INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, secret TEXT NOT NULL,
+        previous_secret TEXT, previous_until_ms INTEGER, failures INTEGER NOT NULL DEFAULT 0,
+        failing_since_ms INTEGER, resume_at_ms INTEGER, reported INTEGER NOT NULL DEFAULT 0)",
+    "CREATE TABLE event_deliveries(
+        id INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL, endpoint TEXT NOT NULL,
+        url TEXT NOT NULL, subject TEXT NOT NULL, state TEXT NOT NULL,
+        attempts INTEGER NOT NULL, due_at_ms INTEGER, until_ms INTEGER NOT NULL,
+        created_at_ms INTEGER NOT NULL, last TEXT)",
+    // The next id is above 2^40, so that no delivery of `deliveries` has it.
+    "INSERT INTO event_deliveries VALUES(1099511627776, 0, '', '', '', '', 0, NULL, 0, 0, NULL)",
+    "DELETE FROM event_deliveries WHERE id = 1099511627776",
+    "CREATE INDEX event_deliveries_event ON event_deliveries(event)",
+    "CREATE INDEX event_deliveries_waiting ON event_deliveries(endpoint, subject, id)
+        WHERE state = 'waiting'",
+    "CREATE INDEX event_deliveries_due ON event_deliveries(endpoint, due_at_ms)
+        WHERE due_at_ms IS NOT NULL",
+    "CREATE INDEX event_deliveries_until ON event_deliveries(until_ms)
+        WHERE state = 'waiting'",
+    "CREATE INDEX event_deliveries_given_up ON event_deliveries(endpoint, created_at_ms)
+        WHERE state = 'given_up'",
+    "CREATE TABLE delivery_attempts(
+        delivery INTEGER NOT NULL, at_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL,
+        status INTEGER, answer TEXT NOT NULL)",
+    "CREATE INDEX delivery_attempts_delivery ON delivery_attempts(delivery)",
+    // In the list of deliveries, which is 5.
+    "CREATE TRIGGER event_deliveries_listed AFTER INSERT ON event_deliveries
+        WHEN NEW.event > 0
+     BEGIN
+        INSERT INTO listed(list, key, at_ms, state, waiting, out_trade_no)
+        VALUES(5, NEW.id, NEW.created_at_ms, NEW.state, NEW.state = 'waiting', NEW.subject);
+        INSERT OR IGNORE INTO numbers SELECT 5, NEW.subject, n FROM listed
+        WHERE list = 5 AND key = CAST(NEW.id AS TEXT);
+     END",
+    "CREATE TRIGGER event_deliveries_listed_again AFTER UPDATE OF state ON event_deliveries
+        WHEN NEW.state <> OLD.state
+     BEGIN
+        UPDATE listed SET state = NEW.state, waiting = NEW.state = 'waiting'
+        WHERE list = 5 AND key = CAST(NEW.id AS TEXT);
+     END",
+    "CREATE TRIGGER event_deliveries_removed AFTER DELETE ON event_deliveries
+     BEGIN DELETE FROM listed WHERE list = 5 AND key = CAST(OLD.id AS TEXT); END",
+];
+
+/// The third migration: events begin with it.
+fn event_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    for statement in EVENT_TABLES {
+        storage.exec(statement, &[])?;
+    }
+    Ok(())
 }
 
 /// The transactions of the payments in a book of a version before 0.1.0. This

@@ -3,8 +3,8 @@
 use super::first;
 use crate::runtime::{Storage, StorageError};
 
-/// The earliest timer of an order, a delivery, a recheck or a purchase without
-/// an attempt, Unix milliseconds.
+/// The earliest timer of an order, a delivery, a recheck, a purchase without an
+/// attempt, a checkout's end or an endpoint, Unix milliseconds.
 pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Option<i64>, StorageError> {
     let earliest = first(
         storage,
@@ -16,7 +16,16 @@ pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Option<i64>, S
             SELECT min(untried_until_ms) FROM checkouts
             WHERE untried_until_ms IS NOT NULL
             UNION ALL
-            SELECT min(due_at_ms) FROM rechecks)",
+            SELECT min(due_at_ms) FROM rechecks
+            UNION ALL
+            SELECT min(due_at_ms) FROM checkout_ends
+            UNION ALL
+            SELECT min(until_ms) FROM event_deliveries WHERE state = 'waiting'
+            UNION ALL
+            SELECT min(max(coalesce(resume_at_ms, 0),
+                (SELECT min(due_at_ms) FROM event_deliveries
+                 WHERE endpoint = endpoints.id AND due_at_ms IS NOT NULL)))
+            FROM endpoints WHERE active = 1)",
         &[],
         |row| row.int_or_null(0),
     )?;

@@ -174,6 +174,7 @@ pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
     let mut resealed = 0;
     for id in &ids {
         resealed += i64::from(reseal_one(cx, id).await?);
+        cx.book(id, command::ResealEndpoints).await?;
     }
     let full = i64::try_from(ids.len()).is_ok_and(|n| n == RESEALED_AT_ONCE);
     let after = ids.last().filter(|_| full);

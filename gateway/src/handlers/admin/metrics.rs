@@ -73,6 +73,11 @@ impl Sample<'static> {
                 "Attempts to deliver a notice: sent, acknowledged, failed, given_up.",
                 vec![("outcome", outcome.name())],
             ),
+            Counter::EventDelivery(outcome) => (
+                "event_deliveries_total",
+                "Attempts to deliver an event to an endpoint: acknowledged, failed; given_up after three days.",
+                vec![("outcome", outcome.name())],
+            ),
             Counter::Limited(limit) => (
                 "limited_total",
                 "Requests that were refused because there were too many.",

@@ -2,7 +2,7 @@
 
 use crate::auth::keys::{Access, caller};
 use crate::book::{Delivery, command};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{query, success};
 use crate::runtime::{Request, Response, Runtime};
@@ -42,4 +42,18 @@ pub async fn resend_delivery<R: Runtime>(
     serde_json::to_value(delivery)
         .map(success)
         .map_err(ApiError::internal)
+}
+
+/// `GET /v1/deliveries/{id}`: a delivery of a notice or an event, with every attempt:
+/// its time, how long it took, the answer's status and its first kilobyte. SECRET.
+pub async fn get_delivery<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let number = id.parse().ok().filter(|number| *number > 0);
+    let number = number.ok_or_else(|| ApiError::of(Code::DeliveryNotFound))?;
+    let call = command::FindDelivery(number);
+    Ok(success(cx.book(&context.merchant.id, call).await?))
 }

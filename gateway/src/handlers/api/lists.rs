@@ -199,6 +199,8 @@ const fn form(list: List) -> Form {
                 "last_result",
                 "next_at_ms",
                 "created_at_ms",
+                "endpoint",
+                "event",
             ],
         },
         List::Alarms => Form {

@@ -7,6 +7,8 @@ pub mod checkout;
 pub mod checksign;
 pub mod close;
 pub mod delivery;
+pub mod endpoint;
+pub mod event;
 pub mod key;
 pub mod link;
 pub mod lists;

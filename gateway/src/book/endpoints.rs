@@ -1,0 +1,312 @@
+//! Endpoints: a merchant's addresses that receive events, each with a secret of
+//! its own.
+//!
+//! ```text
+//! endpoints( id, url, events, active, secret, … )    event_deliveries( … )   see `event_deliveries.rs`
+//! ```
+//!
+//! A secret is made and sealed by the caller of the book, so that no reply of the
+//! book contains one. While a secret changes, the previous one stays valid for a
+//! day, and each delivery has a signature of both.
+
+use super::event_deliveries::UNTIL_MS;
+use super::events::EventType;
+use super::store::endpoints::Secrets;
+use super::{Book, store};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::directory::MerchantContext;
+use crate::observe::alarm::Alarm;
+use crate::runtime::{Runtime, Storage, StorageError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+/// The most endpoints of a merchant. Each event is written once more for each.
+pub const MOST_ENDPOINTS: i64 = 16;
+/// So many deliveries of an endpoint are settled in one transaction when it is
+/// removed, or sent again by one call.
+const AT_ONCE: i64 = 1_000;
+
+/// An endpoint to make.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewEndpoint {
+    /// Its id.
+    pub id: String,
+    /// Where events go.
+    pub url: String,
+    /// The types that it receives; empty for all.
+    pub events: Vec<EventType>,
+    /// The merchant's own words.
+    pub description: Option<String>,
+    /// Its secret, sealed under its id.
+    pub secret: String,
+}
+
+/// What is changed of an endpoint. What is absent stays.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EndpointChange {
+    /// Which.
+    pub id: String,
+    /// Whether it receives events.
+    pub active: Option<bool>,
+    /// The types that it receives; empty for all.
+    pub events: Option<Vec<EventType>>,
+    /// The merchant's own words; empty for none.
+    pub description: Option<String>,
+}
+
+/// A new secret for an endpoint.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NewSecret {
+    /// Of which endpoint.
+    pub id: String,
+    /// Sealed under the endpoint's id.
+    pub secret: String,
+    /// Until when the previous one is valid too.
+    pub previous_until_ms: i64,
+}
+
+/// Deliveries that are sent again.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Resent {
+    /// How many.
+    pub resent: i64,
+    /// Whether there are more: the call is repeated then.
+    pub more: bool,
+}
+
+/// An endpoint as it is stored, without its secrets.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    pub(super) id: String,
+    pub(super) url: String,
+    /// See `store/endpoints.rs`.
+    pub(super) events: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) is_active: bool,
+    pub(super) created_at_ms: i64,
+    pub(super) previous_until_ms: Option<i64>,
+    pub(super) failures: i64,
+    pub(super) failing_since_ms: Option<i64>,
+    pub(super) resume_at_ms: Option<i64>,
+}
+
+/// The types as they are stored.
+fn stored_types(types: &[EventType]) -> Option<String> {
+    let names: Vec<&str> = types.iter().map(|kind| kind.name()).collect();
+    (!names.is_empty()).then(|| format!(",{},", names.join(",")))
+}
+
+impl Endpoint {
+    /// As it is shown and sent.
+    pub(super) fn item(&self, now_ms: i64) -> Json {
+        let events = self.events.as_deref();
+        let events = events.map(|names| names.split(',').filter(|name| !name.is_empty()));
+        json!({
+            "id": self.id,
+            "url": self.url,
+            "events": events.map(Iterator::collect::<Vec<_>>),
+            "description": self.description,
+            "active": self.is_active,
+            "created_at_ms": self.created_at_ms,
+            "failures": self.failures,
+            "failing_since_ms": self.failing_since_ms,
+            "paused_until_ms": self.resume_at_ms.filter(|at_ms| now_ms < *at_ms),
+            "previous_secret_until_ms": self.previous_until_ms.filter(|at_ms| now_ms < *at_ms),
+        })
+    }
+}
+
+impl<R: Runtime, S: Storage> Book<R, S> {
+    fn endpoint(&self, id: &str) -> Result<super::endpoints::Endpoint, ApiError> {
+        let found = store::endpoints::find(&self.storage, id)?;
+        found.ok_or_else(|| ApiError::of(Code::EndpointNotFound))
+    }
+
+    fn endpoint_item(&self, id: &str) -> Result<Json, ApiError> {
+        Ok(self.endpoint(id)?.item(self.runtime.now_ms()))
+    }
+
+    pub(super) fn create_endpoint(
+        &self,
+        context: &MerchantContext,
+        new: NewEndpoint,
+    ) -> Result<Json, ApiError> {
+        let endpoint = Endpoint {
+            id: new.id,
+            url: new.url,
+            events: stored_types(&new.events),
+            description: new.description,
+            is_active: true,
+            created_at_ms: self.runtime.now_ms(),
+            previous_until_ms: None,
+            failures: 0,
+            failing_since_ms: None,
+            resume_at_ms: None,
+        };
+        self.storage.atomically(|| {
+            if store::endpoints::count(&self.storage)? >= MOST_ENDPOINTS {
+                return Err(ApiError::of(Code::TooManyEndpoints));
+            }
+            self.store_merchant_id(context)?;
+            store::endpoints::insert(&self.storage, &endpoint, &new.secret)?;
+            self.audit(&endpoint.id, "endpoint created", "")?;
+            Ok(endpoint.item(self.runtime.now_ms()))
+        })
+    }
+
+    /// The endpoint with this id, or all.
+    pub(super) fn endpoints(&self, id: Option<&str>) -> Result<Vec<Json>, ApiError> {
+        let endpoints = match id {
+            Some(id) => vec![self.endpoint(id)?],
+            None => store::endpoints::list(&self.storage)?,
+        };
+        let now_ms = self.runtime.now_ms();
+        let items = endpoints.iter().map(|endpoint| endpoint.item(now_ms));
+        Ok(items.collect())
+    }
+
+    pub(super) fn change_endpoint(&self, change: &EndpointChange) -> Result<Json, ApiError> {
+        self.storage.atomically(|| {
+            let mut endpoint = self.endpoint(&change.id)?;
+            if let Some(active) = change.active {
+                endpoint.is_active = active;
+            }
+            if let Some(events) = &change.events {
+                endpoint.events = stored_types(events);
+            }
+            if let Some(description) = &change.description {
+                let text = Some(description.clone());
+                endpoint.description = text.filter(|text| !text.is_empty());
+            }
+            store::endpoints::change(&self.storage, &endpoint)?;
+            let what = match endpoint.is_active {
+                true => "endpoint changed, on",
+                false => "endpoint changed, off",
+            };
+            self.audit(&endpoint.id, what, "")?;
+            self.arm()?;
+            self.endpoint_item(&endpoint.id)
+        })
+    }
+
+    /// Removes an endpoint. What waits for it is given up: a thousand deliveries at
+    /// once, and the others when their time is over.
+    pub(super) fn delete_endpoint(&self, id: &str) -> Result<(), ApiError> {
+        self.storage.atomically(|| {
+            if !store::endpoints::remove(&self.storage, id)? {
+                return Err(ApiError::of(Code::EndpointNotFound));
+            }
+            for waiting in store::event_deliveries::waiting_for(&self.storage, id, AT_ONCE)? {
+                store::event_deliveries::give_up(&self.storage, waiting.id)?;
+            }
+            self.end_alarm(Alarm::EndpointFailing, id)?;
+            self.audit(id, "endpoint deleted", "")?;
+            Ok(())
+        })
+    }
+
+    pub(super) fn rotate_endpoint(&self, new: &NewSecret) -> Result<Json, ApiError> {
+        self.storage.atomically(|| {
+            let all = store::endpoints::secrets(&self.storage)?;
+            let secrets = all.into_iter().find(|secrets| secrets.id == new.id);
+            let secrets = secrets.ok_or_else(|| ApiError::of(Code::EndpointNotFound))?;
+            let secrets = Secrets {
+                id: secrets.id,
+                previous: Some(secrets.current),
+                current: new.secret.clone(),
+                previous_until_ms: Some(new.previous_until_ms),
+            };
+            store::endpoints::set_secrets(&self.storage, &secrets)?;
+            self.audit(&new.id, "endpoint's secret rotated", "")?;
+            self.endpoint_item(&new.id)
+        })
+    }
+
+    /// Sends an event of the type `test` to one endpoint, at once.
+    pub(super) fn test_endpoint(&self, id: &str) -> Result<Json, ApiError> {
+        self.storage.atomically(|| {
+            let endpoint = self.endpoint(id)?;
+            if !endpoint.is_active {
+                return Err(ApiError::of(Code::EndpointOff));
+            }
+            let now_ms = self.runtime.now_ms();
+            let object = endpoint.item(now_ms);
+            let n = self.insert_event(EventType::Test, id, &object)?;
+            let delivery = store::event_deliveries::insert_for(
+                &self.storage,
+                n,
+                id,
+                id,
+                now_ms,
+                now_ms + UNTIL_MS,
+            )?;
+            store::event_deliveries::line_up(&self.storage, id, id, now_ms)?;
+            store::endpoints::resume(&self.storage, id)?;
+            self.arm()?;
+            let event = store::events::find(&self.storage, n)?;
+            Ok(json!({"event": event.map(|event| event.id()), "delivery": delivery}))
+        })
+    }
+
+    /// Sends again what an endpoint has not acknowledged: the deliveries made since
+    /// this time that were given up.
+    pub(super) fn resend_failed(&self, id: &str, since_ms: i64) -> Result<Resent, ApiError> {
+        self.storage.atomically(|| {
+            self.endpoint(id)?;
+            let now_ms = self.runtime.now_ms();
+            let failed =
+                store::event_deliveries::given_up_since(&self.storage, id, since_ms, AT_ONCE + 1)?;
+            let mut resent = 0;
+            for delivery in failed.iter().take(usize::try_from(AT_ONCE).unwrap_or(0)) {
+                store::event_deliveries::begin_again(
+                    &self.storage,
+                    delivery.id,
+                    now_ms,
+                    now_ms + UNTIL_MS,
+                )?;
+                store::event_deliveries::line_up(&self.storage, id, &delivery.subject, now_ms)?;
+                resent += 1;
+            }
+            store::endpoints::resume(&self.storage, id)?;
+            self.audit(id, &format!("{resent} deliveries sent again"), "")?;
+            self.arm()?;
+            Ok(Resent {
+                resent,
+                more: i64::try_from(failed.len()).is_ok_and(|n| n > AT_ONCE),
+            })
+        })
+    }
+
+    /// Seals the secrets again, under the deployment's current key. Returns of how
+    /// many endpoints.
+    pub(super) fn reseal_endpoints(&self) -> Result<i64, ApiError> {
+        self.storage.atomically(|| {
+            let mut resealed = 0;
+            for secrets in store::endpoints::secrets(&self.storage)? {
+                let id = secrets.id.clone();
+                let again = |sealed: &str| {
+                    let text = self.config.master_key.open(&id, sealed);
+                    let text = text.map_err(ApiError::internal)?;
+                    let mut nonce = [0; 12];
+                    self.runtime.random(&mut nonce);
+                    let sealed = self.config.master_key.seal(&id, &text, nonce);
+                    sealed.map_err(ApiError::internal)
+                };
+                let secrets = Secrets {
+                    current: again(&secrets.current)?,
+                    previous: secrets.previous.as_deref().map(again).transpose()?,
+                    ..secrets
+                };
+                store::endpoints::set_secrets(&self.storage, &secrets)?;
+                resealed += 1;
+            }
+            Ok(resealed)
+        })
+    }
+
+    /// The endpoint as events about it show it; `None` where it is removed.
+    pub(super) fn endpoint_object(&self, id: &str) -> Result<Option<Json>, StorageError> {
+        let found = store::endpoints::find(&self.storage, id)?;
+        Ok(found.map(|endpoint| endpoint.item(self.runtime.now_ms())))
+    }
+}

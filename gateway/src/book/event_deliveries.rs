@@ -1,0 +1,438 @@
+//! Deliveries of events to endpoints, signed as Standard Webhooks defines it
+//! (standardwebhooks.com, specification 1.0).
+//!
+//! ```text
+//! event ──▶ one delivery for each endpoint ──▶ attempt ──▶ 2xx: acknowledged, the subject's next
+//!                                                └──▶ anything else: again later, three days long
+//! ```
+//!
+//! The deliveries of one subject to one endpoint are sent in order: of those that
+//! wait, only the first has a timer. One attempt at a time is made to an
+//! endpoint, and one to all endpoints that fail: a slow endpoint leaves the other
+//! connection to the others. An endpoint that fails three times in a row is
+//! paused as a whole, so that the number of attempts does not grow with the
+//! number of events that wait.
+
+use super::deliveries::{Delivery, DeliveryState};
+use super::events::EventType;
+use super::store::endpoints::Secrets;
+use super::store::event_deliveries::{Attempt, Due, IDS_ABOVE, Overdue};
+use super::{Book, store};
+use crate::http::address::{self, NotifyTargets};
+use crate::http::error::{ApiError, Code};
+use crate::merchants::seal::hmac_sha256;
+use crate::observe::alarm::Alarm;
+use crate::observe::labels::DeliveryLabel;
+use crate::observe::{Counter, Log, REQUEST_ID, RequestContext};
+use crate::runtime::{FetchError, Request, Response, Route, Runtime, Storage, StorageError};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+use wechatpay::Secret;
+
+/// How long a delivery is sent: three days.
+pub(super) const UNTIL_MS: i64 = 3 * 86_400_000;
+/// How many attempts to endpoints are made at once.
+pub(super) const EVENTS_AT_ONCE: usize = 2;
+/// The beginning of every secret.
+pub const SECRET_PREFIX: &str = "whsec_";
+/// The pauses between the attempts of one delivery, in seconds; the last repeats.
+const RETRY_SECONDS: [i64; 9] = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800];
+/// An endpoint that fails so often in a row is paused.
+const PAUSED_AFTER: i64 = 3;
+/// The pauses of an endpoint that fails, in seconds; the last repeats.
+const PAUSE_SECONDS: [i64; 7] = [30, 60, 120, 300, 900, 1_800, 3_600];
+/// An endpoint that fails for so long is reported.
+const REPORTED_AFTER_MS: i64 = 86_400_000;
+/// So much of an answer is kept.
+pub(super) const KEPT_BYTES: usize = 1024;
+/// How many deliveries are given up in one transaction.
+const GIVEN_UP_AT_ONCE: i64 = 200;
+
+/// A delivery to an endpoint, claimed.
+#[derive(Debug)]
+pub(super) struct DueEvent {
+    id: i64,
+    event: i64,
+    endpoint: String,
+    url: String,
+    subject: String,
+    secrets: Vec<Secret>,
+    /// Whether the last attempt to this endpoint failed.
+    pub(super) is_failing: bool,
+}
+
+impl DueEvent {
+    /// What the event is about.
+    pub(super) fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Where it goes.
+    pub(super) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+}
+
+/// The endpoints to which attempts are being made.
+#[derive(Debug, Default)]
+pub(super) struct InFlight {
+    endpoints: BTreeMap<String, bool>,
+}
+
+impl InFlight {
+    pub(super) fn add(&mut self, due: &DueEvent) {
+        self.endpoints.insert(due.endpoint.clone(), due.is_failing);
+    }
+
+    pub(super) fn remove(&mut self, endpoint: &str) {
+        self.endpoints.remove(endpoint);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// Whether an attempt to this endpoint may begin.
+    fn admits(&self, endpoint: &str, is_failing: bool) -> bool {
+        let is_slow = is_failing && self.endpoints.values().any(|is_failing| *is_failing);
+        !self.endpoints.contains_key(endpoint) && !is_slow
+    }
+}
+
+impl<R: Runtime, S: Storage> Book<R, S> {
+    /// Makes an event's deliveries, in its transaction.
+    pub(super) fn deliver_event(
+        &self,
+        n: i64,
+        kind: EventType,
+        subject: &str,
+        now_ms: i64,
+    ) -> Result<(), StorageError> {
+        let until_ms = now_ms + UNTIL_MS;
+        let name = kind.name();
+        match store::event_deliveries::insert_for_all(
+            &self.storage,
+            n,
+            name,
+            subject,
+            now_ms,
+            until_ms,
+        )? {
+            true => self.arm_for(now_ms),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes the delivery that has been due longest and may be sent now, and moves
+    /// its timer on to the next attempt before this one is made.
+    pub(super) fn claim_due_event(
+        &self,
+        in_flight: &InFlight,
+    ) -> Result<Option<DueEvent>, StorageError> {
+        let now_ms = self.runtime.now_ms();
+        for endpoint in store::endpoints::due(&self.storage, now_ms)? {
+            let is_failing = endpoint.failures > 0;
+            if !in_flight.admits(&endpoint.secrets.id, is_failing) {
+                continue;
+            }
+            let id = &endpoint.secrets.id;
+            let Some(due) = store::event_deliveries::longest_due(&self.storage, id, now_ms)? else {
+                continue;
+            };
+            let again_ms = now_ms + self.pause(&RETRY_SECONDS, due.attempts);
+            store::event_deliveries::count_attempt(&self.storage, due.id, again_ms)?;
+            let Due {
+                id,
+                event,
+                url,
+                subject,
+                ..
+            } = due;
+            return Ok(Some(DueEvent {
+                id,
+                event,
+                url,
+                subject,
+                secrets: self.open_secrets(&endpoint.secrets, now_ms),
+                endpoint: endpoint.secrets.id,
+                is_failing,
+            }));
+        }
+        Ok(None)
+    }
+
+    /// The pause after so many attempts, in milliseconds: up to a quarter longer by
+    /// chance, so that deliveries which failed together are not repeated together.
+    fn pause(&self, seconds: &[i64], attempts: i64) -> i64 {
+        let place = usize::try_from(attempts).unwrap_or(usize::MAX);
+        let seconds = seconds.get(place).or(seconds.last()).copied().unwrap_or(0);
+        let mut chance = [0; 1];
+        self.runtime.random(&mut chance);
+        let [chance] = chance;
+        seconds * 1000 + seconds * 1000 * i64::from(chance) / 1024
+    }
+
+    /// The valid secrets. One that does not open is left out: an event without a
+    /// signature is not sent.
+    fn open_secrets(&self, sealed: &Secrets, now_ms: i64) -> Vec<Secret> {
+        let is_valid = sealed.previous_until_ms.is_some_and(|at_ms| now_ms < at_ms);
+        let previous = sealed.previous.as_deref().filter(|_| is_valid);
+        let mut secrets = Vec::new();
+        for sealed_text in [Some(sealed.current.as_str()), previous]
+            .into_iter()
+            .flatten()
+        {
+            match self.config.master_key.open(&sealed.id, sealed_text) {
+                Ok(text) => secrets.push(Secret::new(text)),
+                Err(error) => self
+                    .runtime
+                    .log(format_args!("secret of {}: {error}", sealed.id)),
+            }
+        }
+        secrets
+    }
+
+    /// Makes one attempt.
+    pub(super) async fn send_event(&self, due: &DueEvent) -> Result<(), StorageError> {
+        let began_ms = self.runtime.now_ms();
+        let answer = match self.event_request(due, began_ms / 1000)? {
+            Some(request) => {
+                let answer = self.runtime.fetch(Route::Webhook, request).await;
+                answer.map_err(|error: FetchError| error.to_string())
+            }
+            None => Err("not sent: the address or the secret cannot be used".to_owned()),
+        };
+        let attempt = attempt(&answer, began_ms, self.runtime.now_ms());
+        let is_taken = answer.is_ok_and(|answer| answer.status().is_success());
+        let last = match (is_taken, attempt.status) {
+            (true, _) => "acknowledged".to_owned(),
+            (false, Some(status)) => format!("the endpoint answered {status}"),
+            (false, None) => attempt.answer.clone(),
+        };
+        self.storage.atomically(|| {
+            store::event_deliveries::keep_attempt(&self.storage, due.id, &attempt)?;
+            match is_taken {
+                true => self.event_taken(due, &last),
+                false => self.event_failed(due, &last),
+            }
+        })?;
+        self.count(Counter::EventDelivery(match is_taken {
+            true => DeliveryLabel::Acknowledged,
+            false => DeliveryLabel::Failed,
+        }));
+        let facts = [
+            ("about", due.subject.as_str().into()),
+            ("endpoint", due.endpoint.as_str().into()),
+        ];
+        self.runtime
+            .log_with(&facts, format_args!("event {}: {last}", due.id - IDS_ABOVE));
+        Ok(())
+    }
+
+    fn event_taken(&self, due: &DueEvent, last: &str) -> Result<(), StorageError> {
+        store::event_deliveries::acknowledge(&self.storage, due.id, last)?;
+        if store::endpoints::recovered(&self.storage, &due.endpoint)? {
+            self.end_alarm(Alarm::EndpointFailing, &due.endpoint)?;
+        }
+        let now_ms = self.runtime.now_ms();
+        store::event_deliveries::line_up(&self.storage, &due.endpoint, &due.subject, now_ms)
+    }
+
+    fn event_failed(&self, due: &DueEvent, last: &str) -> Result<(), StorageError> {
+        store::event_deliveries::set_last(&self.storage, due.id, last)?;
+        let now_ms = self.runtime.now_ms();
+        let id = &due.endpoint;
+        let Some(failing) = store::endpoints::count_failure(&self.storage, id, now_ms)? else {
+            return Ok(());
+        };
+        if failing.failures < PAUSED_AFTER {
+            return Ok(());
+        }
+        let pause_ms = self.pause(&PAUSE_SECONDS, failing.failures - PAUSED_AFTER);
+        let is_long = now_ms - failing.since_ms >= REPORTED_AFTER_MS;
+        let is_reported = failing.is_reported || is_long;
+        store::endpoints::pause(&self.storage, id, now_ms + pause_ms, is_reported)?;
+        if is_long && !failing.is_reported {
+            self.raise(Alarm::EndpointFailing, id)?;
+            if let Some(object) = self.endpoint_object(id)? {
+                self.write_event(EventType::DeliveryFailing, id, &object)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The signed request; `None` where it must not or cannot be sent.
+    fn event_request(&self, due: &DueEvent, now_s: i64) -> Result<Option<Request>, StorageError> {
+        // The rules may be stricter than when the endpoint was made.
+        let targets = NotifyTargets::of(false, self.config.development);
+        let Some(event) = store::events::find(&self.storage, due.event)? else {
+            return Ok(None);
+        };
+        if due.secrets.is_empty() || !address::may_be_sent_to(&due.url, targets) {
+            return Ok(None);
+        }
+        let (id, body) = (event.id(), event.body()?.to_string());
+        let signature = signatures(&due.secrets, &id, now_s, &body);
+        let request = http::Request::post(&due.url)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .header(http::header::USER_AGENT, "WeCeive/1")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", now_s.to_string())
+            .header("webhook-signature", signature)
+            .header(REQUEST_ID, RequestContext::current().request_id)
+            .body(body.into_bytes());
+        Ok(request.ok())
+    }
+
+    /// Gives up deliveries whose three days are over, one slice under one alarm.
+    pub(super) fn give_up_events(&self) -> Result<(), StorageError> {
+        let now_ms = self.runtime.now_ms();
+        let overdue = store::event_deliveries::overdue_by(&self.storage, now_ms, GIVEN_UP_AT_ONCE)?;
+        if overdue.is_empty() {
+            return Ok(());
+        }
+        let mut endpoints = BTreeSet::new();
+        self.storage.atomically(|| {
+            for Overdue {
+                id,
+                endpoint,
+                subject,
+            } in &overdue
+            {
+                store::event_deliveries::give_up(&self.storage, *id)?;
+                store::event_deliveries::line_up(&self.storage, endpoint, subject, now_ms)?;
+                endpoints.insert(endpoint.clone());
+            }
+            for endpoint in &endpoints {
+                if store::endpoints::find(&self.storage, endpoint)?.is_some() {
+                    self.raise(Alarm::EventGivenUp, endpoint)?;
+                }
+            }
+            Ok::<_, StorageError>(())
+        })?;
+        for _ in &overdue {
+            self.count(Counter::EventDelivery(DeliveryLabel::GivenUp));
+        }
+        Ok(())
+    }
+
+    /// Begins the schedule of a delivery to an endpoint again.
+    pub(super) fn resend_event(&self, id: i64) -> Result<Delivery, ApiError> {
+        self.storage.atomically(|| {
+            let missing = || ApiError::of(Code::DeliveryNotFound);
+            let found = store::event_deliveries::find(&self.storage, id)?.ok_or_else(missing)?;
+            let endpoint = store::endpoints::find(&self.storage, &found.endpoint)?;
+            let endpoint = endpoint.ok_or_else(|| ApiError::of(Code::EndpointNotFound))?;
+            if !endpoint.is_active {
+                return Err(ApiError::of(Code::EndpointOff));
+            }
+            let now_ms = self.runtime.now_ms();
+            store::event_deliveries::begin_again(&self.storage, id, now_ms, now_ms + UNTIL_MS)?;
+            store::event_deliveries::line_up(
+                &self.storage,
+                &found.endpoint,
+                &found.subject,
+                now_ms,
+            )?;
+            store::endpoints::resume(&self.storage, &found.endpoint)?;
+            self.arm()?;
+            Ok(Delivery {
+                id,
+                out_trade_no: found.subject,
+                out_refund_no: None,
+                url: found.url,
+                attempts: 0,
+                state: DeliveryState::Waiting,
+                last: found.last,
+            })
+        })
+    }
+
+    /// A delivery to an endpoint, in the form of lists.
+    pub(super) fn event_delivery_item(&self, id: i64) -> Result<Option<Json>, StorageError> {
+        let Some(found) = store::event_deliveries::find(&self.storage, id)? else {
+            return Ok(None);
+        };
+        let event = store::events::find(&self.storage, found.event)?;
+        Ok(Some(json!({
+            "id": found.id,
+            "out_trade_no": found.subject,
+            "out_refund_no": null,
+            "url": found.url,
+            "state": found.state,
+            "attempts": found.attempts,
+            "last_result": found.last,
+            "next_at_ms": found.due_at_ms,
+            "created_at_ms": found.created_at_ms,
+            "endpoint": found.endpoint,
+            "event": event.map(|event| event.id()),
+        })))
+    }
+}
+
+/// An attempt as it is kept: of the answer its status and its beginning.
+pub(super) fn attempt(answer: &Result<Response, String>, began_ms: i64, ended_ms: i64) -> Attempt {
+    let (status, answer) = match answer {
+        Ok(answer) => {
+            let body = answer.body();
+            let kept = body.get(..KEPT_BYTES).unwrap_or(body);
+            let text = String::from_utf8_lossy(kept).into_owned();
+            (Some(i64::from(answer.status().as_u16())), text)
+        }
+        Err(why) => (None, why.clone()),
+    };
+    Attempt {
+        at_ms: began_ms,
+        duration_ms: (ended_ms - began_ms).max(0),
+        status,
+        answer,
+    }
+}
+
+/// The header `webhook-signature`: `v1,` and the base64 of HMAC-SHA256 over
+/// `{id}.{timestamp}.{body}`, one for each valid secret.
+fn signatures(secrets: &[Secret], id: &str, now_s: i64, body: &str) -> String {
+    let content = format!("{id}.{now_s}.{body}");
+    let signed = secrets.iter().map(|secret| {
+        let text = secret.expose();
+        let text = text.strip_prefix(SECRET_PREFIX).unwrap_or(text);
+        // A secret of ours is base64.
+        let key = BASE64.decode(text).unwrap_or_default();
+        let mac = hmac_sha256(&key, content.as_bytes());
+        format!("v1,{}", BASE64.encode(mac))
+    });
+    signed.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vector of the specification's reference libraries
+    /// (standard-webhooks, `libraries/rust/src/lib.rs`).
+    #[test]
+    fn the_signature_of_the_specification() {
+        let secret = Secret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+        let body = r#"{"email":"test@example.com","username":"test_user"}"#;
+        assert_eq!(
+            signatures(
+                &[secret],
+                "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+                1_649_367_553,
+                body
+            ),
+            "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw="
+        );
+    }
+
+    #[test]
+    fn one_slot_is_left_to_endpoints_that_work() {
+        let mut in_flight = InFlight::default();
+        in_flight.endpoints.insert("slow".to_owned(), true);
+        assert!(!in_flight.admits("slow", true));
+        assert!(!in_flight.admits("other", true));
+        assert!(in_flight.admits("other", false));
+    }
+}

@@ -1,0 +1,213 @@
+//! `/v1/endpoints`: the addresses that receive events. All calls need the secret.
+
+use crate::auth::keys::{Access, caller};
+use crate::book::{
+    EndpointChange, EventType, NewEndpoint, NewSecret, Resent, SECRET_PREFIX, command,
+};
+use crate::http::address::endpoint_url;
+use crate::http::error::{ApiError, Code};
+use crate::http::fields::Fields;
+use crate::http::message::success;
+use crate::runtime::{Request, Response, Runtime};
+use crate::services::Services;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+
+/// The longest description, in bytes.
+const LONGEST: usize = 200;
+/// How long the previous secret stays valid: a day.
+const PREVIOUS_MS: i64 = 86_400_000;
+/// The largest time: integers cross into JavaScript as 53 bits.
+const LARGEST: i64 = (1 << 53) - 1;
+
+/// `POST /v1/endpoints`: makes an endpoint. Its secret is shown only in this answer.
+pub async fn create_endpoint<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let fields = Fields::read(request.body())?;
+    let url = endpoint_url(&fields, "url", cx.config.development)?;
+    let url = url.ok_or_else(|| fields.missing("url"))?;
+    let id = format!("ep_{}", cx.random_text(20));
+    let (secret, sealed) = new_secret(cx, &id)?;
+    let new = NewEndpoint {
+        url,
+        events: event_types(&fields)?,
+        description: fields.text("description", LONGEST)?,
+        secret: sealed,
+        id,
+    };
+    let call = command::CreateEndpoint(new);
+    let made: Value = cx.book(&context.merchant.id, call).await?;
+    Ok(success(with_secret(made, &secret)))
+}
+
+/// `GET /v1/endpoints`: every endpoint, the oldest first.
+pub async fn get_endpoints<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let call = command::Endpoints(None);
+    let endpoints: Vec<Value> = cx.book(&context.merchant.id, call).await?;
+    Ok(success(json!({ "endpoints": endpoints })))
+}
+
+/// `GET /v1/endpoints/{id}`: one endpoint.
+pub async fn get_endpoint<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let call = command::Endpoints(Some(id.to_owned()));
+    let endpoints: Vec<Value> = cx.book(&context.merchant.id, call).await?;
+    let endpoint = endpoints.into_iter().next();
+    Ok(success(endpoint.ok_or_else(|| {
+        ApiError::internal("the book gave no endpoint")
+    })?))
+}
+
+/// `PATCH /v1/endpoints/{id}`: changes what is sent; what is `null` is taken off.
+pub async fn change_endpoint<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let fields = Fields::read(request.body())?;
+    let is_sent = |name: &str| fields.names().any(|sent| sent == name);
+    if is_sent("url") {
+        return Err(fields.invalid("url", "cannot be changed: make another endpoint"));
+    }
+    let change = EndpointChange {
+        id: id.to_owned(),
+        active: match fields.is_there("active") {
+            true => Some(fields.flag("active")?),
+            false => None,
+        },
+        events: match is_sent("events") {
+            true => Some(event_types(&fields)?),
+            false => None,
+        },
+        description: match is_sent("description") {
+            true => Some(fields.text("description", LONGEST)?.unwrap_or_default()),
+            false => None,
+        },
+    };
+    let call = command::ChangeEndpoint(change);
+    Ok(success(cx.book(&context.merchant.id, call).await?))
+}
+
+/// `DELETE /v1/endpoints/{id}`: removes an endpoint; what waits for it is given up.
+pub async fn delete_endpoint<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let call = command::DeleteEndpoint(id.to_owned());
+    cx.book(&context.merchant.id, call).await?;
+    Ok(success(json!({})))
+}
+
+/// `POST /v1/endpoints/{id}/rotate`: a new secret, shown only in this answer. For a
+/// day deliveries are signed with both.
+pub async fn rotate_endpoint<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let (secret, sealed) = new_secret(cx, id)?;
+    let call = command::RotateEndpoint(NewSecret {
+        id: id.to_owned(),
+        secret: sealed,
+        previous_until_ms: cx.runtime.now_ms() + PREVIOUS_MS,
+    });
+    let rotated: Value = cx.book(&context.merchant.id, call).await?;
+    Ok(success(with_secret(rotated, &secret)))
+}
+
+/// `POST /v1/endpoints/{id}/test`: sends an event of the type `test`, at once.
+pub async fn test_endpoint<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let call = command::TestEndpoint(id.to_owned());
+    Ok(success(cx.book(&context.merchant.id, call).await?))
+}
+
+/// `POST /v1/endpoints/{id}/resend` with `{"since_ms": …}`: sends again what was
+/// given up since then.
+pub async fn resend_failed<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    let context = caller(cx, request, Access::Secret).await?;
+    let fields = Fields::read(request.body())?;
+    let since_ms = fields
+        .whole("since_ms", 0..=LARGEST)?
+        .ok_or_else(|| fields.missing("since_ms"))?;
+    let call = command::ResendFailed {
+        endpoint: id.to_owned(),
+        since_ms,
+    };
+    let resent: Resent = cx.book(&context.merchant.id, call).await?;
+    Ok(success(
+        json!({"resent": resent.resent, "more": resent.more}),
+    ))
+}
+
+/// The types in `events`; none for all.
+fn event_types(fields: &Fields) -> Result<Vec<EventType>, ApiError> {
+    if !fields.is_there("events") {
+        return Ok(Vec::new());
+    }
+    let all = EventType::ALL.iter().copied();
+    let all: Vec<EventType> = all.filter(|kind| *kind != EventType::Test).collect();
+    let mut types = Vec::new();
+    for name in fields.texts("events")? {
+        let kind = all.iter().copied().find(|kind| kind.name() == name);
+        let kind = kind.ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|kind| kind.name()).collect();
+            let problem = format!("may have only {}", names.join(", "));
+            fields.invalid("events", &problem)
+        })?;
+        if types.contains(&kind) {
+            return Err(fields.invalid("events", "names a type twice"));
+        }
+        types.push(kind);
+    }
+    match types.is_empty() {
+        true => Err(ApiError::field(
+            Code::FieldInvalid,
+            "events",
+            "The field events must name a type; without events all types are sent.",
+        )),
+        false => Ok(types),
+    }
+}
+
+/// A new secret (Standard Webhooks, "Signature scheme": `whsec_` and 24 bytes in
+/// base64), and the same sealed under the endpoint's id.
+fn new_secret<R: Runtime>(cx: &Services<R>, id: &str) -> Result<(String, String), ApiError> {
+    let (mut key, mut nonce) = ([0; 24], [0; 12]);
+    cx.runtime.random(&mut key);
+    cx.runtime.random(&mut nonce);
+    let secret = format!("{SECRET_PREFIX}{}", BASE64.encode(key));
+    let sealed = cx.config.master_key.seal(id, &secret, nonce);
+    Ok((secret, sealed.map_err(ApiError::internal)?))
+}
+
+fn with_secret(mut endpoint: Value, secret: &str) -> Value {
+    if let Some(endpoint) = endpoint.as_object_mut() {
+        endpoint.insert("secret".to_owned(), json!(secret));
+    }
+    endpoint
+}
