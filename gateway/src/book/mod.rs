@@ -2,13 +2,14 @@
 //! deliveries, and decides what happens to them.
 //!
 //! ```text
-//! orders(     out_trade_no, json, due_at_ms )        the order's one timer
-//! checkouts(  id, out_trade_no, json )
+//! orders(     out_trade_no, json, due_at_ms, listed )     the order's one timer
+//! checkouts(  id, out_trade_no, json, untried_until_ms, listed )
 //! attempts(   out_trade_no, checkout_id )            numbers that checkouts have taken
 //! refunds(    out_refund_no, out_trade_no )          numbers that refunds have taken
 //! products(   product_id, json )
 //! links(      id, json, sold )   sales( … )   holders( … )   see `links.rs`
-//! deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, … )
+//! deliveries( id, out_trade_no, out_refund_no, url, body, attempts, due_at_ms, state, last,
+//!             created_at_ms )
 //! transactions( transaction_id, out_trade_no )       the order that each payment paid
 //! strays(     transaction_id, json )                 payments to unknown sub-merchants, and
 //!                                                     refunds, under WeChat's number
@@ -22,6 +23,10 @@
 //! delivery_attempts( delivery, at_ms, status, … )    of both kinds of deliveries
 //! checkout_ends( checkout_id, due_at_ms )            checkouts whose end is to be reported
 //! ```
+//!
+//! `listed` changes with each write that the index of lists contains, so that a
+//! write of a version without the index is noticed. After `untried_until_ms` a
+//! payment link's purchase that no payer has tried to pay is removed.
 //!
 //! The object runs on one thread. State is read, decided upon by crate `order`
 //! and written with its effects in one transaction, **without an await in
