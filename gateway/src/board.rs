@@ -287,6 +287,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
             merchant: merchant.to_owned(),
             request_context: RequestContext::default(),
             call: book::command::Wake.into_call(),
+            once: None,
         };
         let Ok(body) = serde_json::to_vec(&envelope) else {
             return;

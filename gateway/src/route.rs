@@ -136,8 +136,17 @@ macro_rules! scope {
     };
 }
 
+macro_rules! keeps_answers {
+    (-) => {
+        false
+    };
+    (Kept) => {
+        true
+    };
+}
+
 macro_rules! routes {
-    ($($(#[doc = $group:literal])* $method:ident $path:literal $endpoint:ident $audience:ident $rate:ident $logged:ident $scope:tt;)*) => {
+    ($($(#[doc = $group:literal])* $method:ident $path:literal $endpoint:ident $audience:ident $rate:ident $logged:ident $scope:tt $kept:tt;)*) => {
         /// Every endpoint. The function that answers it has the same name, with
         /// the exceptions in the module's documentation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +165,7 @@ macro_rules! routes {
                 rate: $rate,
                 logged: $logged,
                 scope: scope!($scope),
+                keeps_answers: keeps_answers!($kept),
             },)*
         ];
     };
@@ -163,101 +173,101 @@ macro_rules! routes {
 
 routes! {
     /// The merchant's API.
-    POST   "/v1/order"                       CreateOrder       Merchant Own Always OrdersWrite;
-    GET    "/v1/order"                       GetOrder          Merchant Own Always OrdersRead;
-    POST   "/v1/checksign"                   Checksign         Merchant Own Always OrdersRead;
-    GET    "/v1/checkout"                    GetCheckout       Merchant Own Always OrdersRead;
-    POST   "/v1/checkout"                    CreateCheckout    Merchant Own Always OrdersWrite;
-    GET    "/v1/link"                        GetLinks          Merchant Own Always Links;
-    POST   "/v1/link"                        SetLink           Merchant Own Always Links;
-    POST   "/v1/micropay"                    Micropay          Merchant Own Always OrdersWrite;
-    POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always OrdersWrite;
-    POST   "/v1/refund"                      CreateRefund      Merchant Own Always Refunds;
-    GET    "/v1/refund"                      GetRefunds        Merchant Own Always OrdersRead;
-    DELETE "/v1/refund"                      CancelRefund      Merchant Own Always Refunds;
-    POST   "/v1/close"                       CloseOrder        Merchant Own Always OrdersWrite;
-    GET    "/v1/exchange_rate"               ExchangeRate      Merchant Own Always Reports;
-    GET    "/v1/settlement"                  Settlement        Merchant Own Always Reports;
-    GET    "/v1/product"                     GetProduct        Merchant Own Always Links;
-    POST   "/v1/product"                     SetProduct        Merchant Own Always Links;
-    GET    "/v1/statement"                   Statement         Merchant Own Always Reports;
-    POST   "/v1/shorturl"                    ShortUrl          Merchant Own Always Links;
-    GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always OrdersRead;
-    POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always OrdersWrite;
-    GET    "/v1/deliveries/{id}"             GetDelivery       Merchant Own Always OrdersRead;
-    POST   "/v1/endpoints"                   CreateEndpoint    Merchant Own Always Keys;
-    GET    "/v1/endpoints"                   GetEndpoints      Merchant Own Always OrdersRead;
-    GET    "/v1/endpoints/{id}"              GetEndpoint       Merchant Own Always OrdersRead;
-    PATCH  "/v1/endpoints/{id}"              ChangeEndpoint    Merchant Own Always Keys;
-    DELETE "/v1/endpoints/{id}"              DeleteEndpoint    Merchant Own Always Keys;
-    POST   "/v1/endpoints/{id}/rotate"       RotateEndpoint    Merchant Own Always Keys;
-    POST   "/v1/endpoints/{id}/test"         TestEndpoint      Merchant Own Always OrdersWrite;
-    POST   "/v1/endpoints/{id}/resend"       ResendFailed      Merchant Own Always OrdersWrite;
-    GET    "/v1/events"                      GetEvents         Merchant Own Always OrdersRead;
-    GET    "/v1/events/{id}"                 GetEvent          Merchant Own Always OrdersRead;
-    GET    "/v1/audit"                       GetAudit          Merchant Own Always Reports;
-    GET    "/v1/orders"                      ListOrders        Merchant Own Always OrdersRead;
-    GET    "/v1/refunds"                     ListRefunds       Merchant Own Always OrdersRead;
-    GET    "/v1/checkouts"                   ListCheckouts     Merchant Own Always OrdersRead;
-    GET    "/v1/links"                       ListLinks         Merchant Own Always Links;
-    GET    "/v1/deliveries"                  ListDeliveries    Merchant Own Always OrdersRead;
-    GET    "/v1/alarms"                      ListAlarms        Merchant Own Always Reports;
-    GET    "/v1/totals"                      GetTotals         Merchant Own Always Reports;
-    GET    "/v1/timeline"                    GetTimeline       Merchant Own Always OrdersRead;
-    GET    "/v1/doctor"                      Doctor            Merchant Own Always Reports;
-    GET    "/v1/keys"                        GetKeys           Merchant Own Always Keys;
-    POST   "/v1/keys"                        CreateKey         Merchant Own Always Keys;
-    DELETE "/v1/keys"                        RevokeKey         Merchant Own Always Keys;
-    POST   "/v1/token"                       CreateToken       Merchant Own Always Keys;
-    GET    "/v1/token"                       GetTokens         Merchant Own Always Keys;
-    DELETE "/v1/token"                       RevokeToken       Merchant Own Always Keys;
+    POST   "/v1/order"                       CreateOrder       Merchant Own Always OrdersWrite -;
+    GET    "/v1/order"                       GetOrder          Merchant Own Always OrdersRead -;
+    POST   "/v1/checksign"                   Checksign         Merchant Own Always OrdersRead -;
+    GET    "/v1/checkout"                    GetCheckout       Merchant Own Always OrdersRead -;
+    POST   "/v1/checkout"                    CreateCheckout    Merchant Own Always OrdersWrite Kept;
+    GET    "/v1/link"                        GetLinks          Merchant Own Always Links -;
+    POST   "/v1/link"                        SetLink           Merchant Own Always Links Kept;
+    POST   "/v1/micropay"                    Micropay          Merchant Own Always OrdersWrite -;
+    POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always OrdersWrite -;
+    POST   "/v1/refund"                      CreateRefund      Merchant Own Always Refunds -;
+    GET    "/v1/refund"                      GetRefunds        Merchant Own Always OrdersRead -;
+    DELETE "/v1/refund"                      CancelRefund      Merchant Own Always Refunds -;
+    POST   "/v1/close"                       CloseOrder        Merchant Own Always OrdersWrite -;
+    GET    "/v1/exchange_rate"               ExchangeRate      Merchant Own Always Reports -;
+    GET    "/v1/settlement"                  Settlement        Merchant Own Always Reports -;
+    GET    "/v1/product"                     GetProduct        Merchant Own Always Links -;
+    POST   "/v1/product"                     SetProduct        Merchant Own Always Links Kept;
+    GET    "/v1/statement"                   Statement         Merchant Own Always Reports -;
+    POST   "/v1/shorturl"                    ShortUrl          Merchant Own Always Links -;
+    GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always OrdersRead -;
+    POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always OrdersWrite -;
+    GET    "/v1/deliveries/{id}"             GetDelivery       Merchant Own Always OrdersRead -;
+    POST   "/v1/endpoints"                   CreateEndpoint    Merchant Own Always Keys -;
+    GET    "/v1/endpoints"                   GetEndpoints      Merchant Own Always OrdersRead -;
+    GET    "/v1/endpoints/{id}"              GetEndpoint       Merchant Own Always OrdersRead -;
+    PATCH  "/v1/endpoints/{id}"              ChangeEndpoint    Merchant Own Always Keys -;
+    DELETE "/v1/endpoints/{id}"              DeleteEndpoint    Merchant Own Always Keys -;
+    POST   "/v1/endpoints/{id}/rotate"       RotateEndpoint    Merchant Own Always Keys -;
+    POST   "/v1/endpoints/{id}/test"         TestEndpoint      Merchant Own Always OrdersWrite -;
+    POST   "/v1/endpoints/{id}/resend"       ResendFailed      Merchant Own Always OrdersWrite -;
+    GET    "/v1/events"                      GetEvents         Merchant Own Always OrdersRead -;
+    GET    "/v1/events/{id}"                 GetEvent          Merchant Own Always OrdersRead -;
+    GET    "/v1/audit"                       GetAudit          Merchant Own Always Reports -;
+    GET    "/v1/orders"                      ListOrders        Merchant Own Always OrdersRead -;
+    GET    "/v1/refunds"                     ListRefunds       Merchant Own Always OrdersRead -;
+    GET    "/v1/checkouts"                   ListCheckouts     Merchant Own Always OrdersRead -;
+    GET    "/v1/links"                       ListLinks         Merchant Own Always Links -;
+    GET    "/v1/deliveries"                  ListDeliveries    Merchant Own Always OrdersRead -;
+    GET    "/v1/alarms"                      ListAlarms        Merchant Own Always Reports -;
+    GET    "/v1/totals"                      GetTotals         Merchant Own Always Reports -;
+    GET    "/v1/timeline"                    GetTimeline       Merchant Own Always OrdersRead -;
+    GET    "/v1/doctor"                      Doctor            Merchant Own Always Reports -;
+    GET    "/v1/keys"                        GetKeys           Merchant Own Always Keys -;
+    POST   "/v1/keys"                        CreateKey         Merchant Own Always Keys -;
+    DELETE "/v1/keys"                        RevokeKey         Merchant Own Always Keys -;
+    POST   "/v1/token"                       CreateToken       Merchant Own Always Keys -;
+    GET    "/v1/token"                       GetTokens         Merchant Own Always Keys -;
+    DELETE "/v1/token"                       RevokeToken       Merchant Own Always Keys -;
     /// The payer's page.
-    GET    "/pay/"                           Page              Payer Page Always -;
-    GET    "/pay/status"                     PayStatus         Payer Page Failures -;
-    GET    "/pay/live"                       PayLive           Payer Page Always -;
-    POST   "/pay/order"                      PayOrder          Payer CheckoutMutation Always -;
-    POST   "/pay/check"                      PayCheck          Payer CheckoutMutation Always -;
+    GET    "/pay/"                           Page              Payer Page Always - -;
+    GET    "/pay/status"                     PayStatus         Payer Page Failures - -;
+    GET    "/pay/live"                       PayLive           Payer Page Always - -;
+    POST   "/pay/order"                      PayOrder          Payer CheckoutMutation Always - -;
+    POST   "/pay/check"                      PayCheck          Payer CheckoutMutation Always - -;
     /// A payment link's form and pictures; its page is `/pay/` as well.
-    POST   "/pay/link"                       Buy               Payer Mutation Always -;
-    GET    "/pay/result"                     LinkResult        Payer Page Always -;
-    GET    "/pay/qr"                         LinkQr            Payer Mutation Always -;
-    GET    "/pay/sheet"                      LinkSheet         Payer Mutation Always -;
+    POST   "/pay/link"                       Buy               Payer Mutation Always - -;
+    GET    "/pay/result"                     LinkResult        Payer Page Always - -;
+    GET    "/pay/qr"                         LinkQr            Payer Mutation Always - -;
+    GET    "/pay/sheet"                      LinkSheet         Payer Mutation Always - -;
     /// The merchant's Mini Program.
-    GET    "/mini/status"                    MiniStatus        Payer Page Failures -;
-    POST   "/mini/order"                     MiniOrder         Payer CheckoutMutation Always -;
-    POST   "/mini/check"                     MiniCheck         Payer CheckoutMutation Always -;
+    GET    "/mini/status"                    MiniStatus        Payer Page Failures - -;
+    POST   "/mini/order"                     MiniOrder         Payer CheckoutMutation Always - -;
+    POST   "/mini/check"                     MiniCheck         Payer CheckoutMutation Always - -;
     /// The payer's openid.
-    GET    "/wx-bridge/oauth_bridge.php"     QuickAuth         Payer Mutation Always -;
-    GET    "/oauth/callback"                 OauthCallback     Payer Mutation Always -;
-    GET    "/oauth/return"                   QuickAuthReturn   Payer Mutation Always -;
+    GET    "/wx-bridge/oauth_bridge.php"     QuickAuth         Payer Mutation Always - -;
+    GET    "/oauth/callback"                 OauthCallback     Payer Mutation Always - -;
+    GET    "/oauth/return"                   QuickAuthReturn   Payer Mutation Always - -;
     /// Notices and callbacks of upstreams.
-    POST   "/notify/v2/{id}"                 Notice            WeChat Own Always -;
-    POST   "/notify/v2/{id}/refund"          RefundNotice      WeChat Own Always -;
-    POST   "/notify/v2/{id}/native"          ProductCallback   WeChat Own Always -;
-    POST   "/notify/v3/{id}"                 V3Notice          WeChat Own Always -;
-    POST   "/notify/v3/{id}/refund"          V3RefundNotice    WeChat Own Always -;
-    POST   "/notify/ionline/{id}"            IonlineNotice     WeChat Own Always -;
+    POST   "/notify/v2/{id}"                 Notice            WeChat Own Always - -;
+    POST   "/notify/v2/{id}/refund"          RefundNotice      WeChat Own Always - -;
+    POST   "/notify/v2/{id}/native"          ProductCallback   WeChat Own Always - -;
+    POST   "/notify/v3/{id}"                 V3Notice          WeChat Own Always - -;
+    POST   "/notify/v3/{id}/refund"          V3RefundNotice    WeChat Own Always - -;
+    POST   "/notify/ionline/{id}"            IonlineNotice     WeChat Own Always - -;
     /// The operator.
-    GET    "/admin/merchants"                GetMerchants      Operator Own Always -;
-    POST   "/admin/merchants"                CreateMerchant    Operator Own Always -;
-    GET    "/admin/merchants/{id}"           GetMerchant       Operator Own Always -;
-    PATCH  "/admin/merchants/{id}"           ChangeMerchant    Operator Own Always -;
-    POST   "/admin/merchants/{id}/suspend"   SuspendMerchant   Operator Own Always -;
-    POST   "/admin/merchants/{id}/resume"    ResumeMerchant    Operator Own Always -;
-    POST   "/admin/merchants/{id}/rotate"    RotateMerchant    Operator Own Always -;
-    GET    "/admin/merchants/{id}/report"    MerchantReport    Operator Own Always -;
-    POST   "/admin/merchants/{id}/alarms"    SettleAlarm       Operator Own Always -;
-    POST   "/admin/merchants/{id}/decide"    DecideOrder       Operator Own Always -;
-    GET    "/admin/merchants/{id}/audit"     AuditFor          Operator Own Always -;
-    GET    "/admin/merchants/{id}/doctor"    DoctorFor         Operator Own Always -;
-    POST   "/admin/reseal"                   Reseal            Operator Own Always -;
-    GET    "/admin/alarms"                   Alarms            Operator Own Always -;
-    GET    "/metrics"                        Metrics           Operator Own Failures -;
+    GET    "/admin/merchants"                GetMerchants      Operator Own Always - -;
+    POST   "/admin/merchants"                CreateMerchant    Operator Own Always - -;
+    GET    "/admin/merchants/{id}"           GetMerchant       Operator Own Always - -;
+    PATCH  "/admin/merchants/{id}"           ChangeMerchant    Operator Own Always - -;
+    POST   "/admin/merchants/{id}/suspend"   SuspendMerchant   Operator Own Always - -;
+    POST   "/admin/merchants/{id}/resume"    ResumeMerchant    Operator Own Always - -;
+    POST   "/admin/merchants/{id}/rotate"    RotateMerchant    Operator Own Always - -;
+    GET    "/admin/merchants/{id}/report"    MerchantReport    Operator Own Always - -;
+    POST   "/admin/merchants/{id}/alarms"    SettleAlarm       Operator Own Always - -;
+    POST   "/admin/merchants/{id}/decide"    DecideOrder       Operator Own Always - -;
+    GET    "/admin/merchants/{id}/audit"     AuditFor          Operator Own Always - -;
+    GET    "/admin/merchants/{id}/doctor"    DoctorFor         Operator Own Always - -;
+    POST   "/admin/reseal"                   Reseal            Operator Own Always - -;
+    GET    "/admin/alarms"                   Alarms            Operator Own Always - -;
+    GET    "/metrics"                        Metrics           Operator Own Failures - -;
     /// Public.
-    GET    "/openapi.json"                   Openapi           Public Own Failures -;
-    GET    "/healthz"                        Healthz           Public Own Failures -;
+    GET    "/openapi.json"                   Openapi           Public Own Failures - -;
+    GET    "/healthz"                        Healthz           Public Own Failures - -;
     /// The page's files.
-    GET    "/{id}"                           Asset             Public Own Failures -;
+    GET    "/{id}"                           Asset             Public Own Failures - -;
 }
 
 /// One row of the table.
@@ -277,6 +287,10 @@ pub struct Route {
     pub logged: Logged,
     /// What a named key needs for it. Every call of a merchant has one.
     pub scope: Option<Scope>,
+    /// Whether an answer is kept for the repetitions of a request with an
+    /// `Idempotency-Key`. What has a number of the caller's needs none: the number
+    /// says which order or refund is meant.
+    pub keeps_answers: bool,
 }
 
 /// The table's entry for a request.

@@ -9,11 +9,13 @@
 //! here depends on the caller.
 
 use crate::book;
+use crate::book::command::FindKept;
 use crate::cache::Missing;
 use crate::config::Config;
 use crate::http::error::{ApiError, Code};
 use crate::http::rate_limit::{Limits, Rate};
 use crate::merchants::directory::{Directory, MerchantContext};
+use crate::merchants::idempotency::IdempotencyKey;
 use crate::merchants::seal::random_text;
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::Limit;
@@ -99,7 +101,36 @@ impl<R: Runtime> Services<R> {
         merchant: &str,
         command: C,
     ) -> Result<C::Reply, ApiError> {
-        let envelope = book::Envelope::new(merchant, command);
+        self.book_once(merchant, command, None).await
+    }
+
+    /// The reply to this command that a merchant's book keeps under a key.
+    pub async fn kept<C: book::Command>(
+        &self,
+        merchant: &str,
+        once: Option<&IdempotencyKey>,
+    ) -> Result<Option<C::Reply>, ApiError> {
+        let Some(key) = once else {
+            return Ok(None);
+        };
+        let kept = self.book(merchant, FindKept(key.clone())).await?;
+        kept.map(serde_json::from_value)
+            .transpose()
+            .map_err(|error| ApiError::unreadable("kept reply", &error))
+    }
+
+    /// As [`Services::book`]: where there is a key, the book executes the command
+    /// once for it, and repeats its reply for a day.
+    pub async fn book_once<C: book::Command>(
+        &self,
+        merchant: &str,
+        command: C,
+        once: Option<IdempotencyKey>,
+    ) -> Result<C::Reply, ApiError> {
+        let envelope = book::Envelope {
+            once,
+            ..book::Envelope::new(merchant, command)
+        };
         let asked_for = envelope.call.asks_for().map(str::to_owned);
         let now_ms = self.runtime.now_ms();
         if let Some(code) = asked_for

@@ -18,6 +18,7 @@ mod api {
     pub mod account_data;
     pub mod bad_requests;
     pub mod documented_commands;
+    pub mod idempotency;
     pub mod keys_and_tokens;
     pub mod lists;
     pub mod merchant_calls;

@@ -20,6 +20,7 @@ use super::orders::{NewOrder, Prepaid, Unmatched, Verdict};
 use super::products::Product;
 use super::refunds::{NewRefund, Refunded};
 use super::{Checkout, CheckoutFacts, FoundCheckout, NewCheckout, Offer, PrepareCheckout, Settled};
+use crate::merchants::idempotency::IdempotencyKey;
 use crate::observe::RequestContext;
 use crate::observe::audit;
 use crate::upstream;
@@ -47,6 +48,9 @@ pub struct Envelope {
     pub request_context: RequestContext,
     /// The command.
     pub call: Call,
+    /// Executes the command once for this key; see `kept.rs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<IdempotencyKey>,
 }
 
 impl Envelope {
@@ -56,6 +60,7 @@ impl Envelope {
             merchant: merchant.to_owned(),
             request_context: RequestContext::current(),
             call: command.into_call(),
+            once: None,
         }
     }
 }
@@ -136,6 +141,7 @@ commands! {
         TestEndpoint -> serde_json::Value;
         ResendFailed -> Resent;
         FindDelivery -> serde_json::Value;
+        FindKept -> Option<serde_json::Value>;
         Settle -> bool;
         Decide -> Order;
         Raise -> ();
@@ -380,6 +386,10 @@ pub struct Raise {
     /// See [`Raised::subject`](crate::reports::Raised::subject).
     pub subject: String,
 }
+
+/// The reply that is kept under this key, where there is one.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FindKept(pub IdempotencyKey);
 
 impl Call {
     /// The id of the checkout or link that the command names and that may not

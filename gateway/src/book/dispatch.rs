@@ -3,10 +3,10 @@
 use super::command::{
     Audit, Call, CancelRefund, ChangeEndpoint, CheckCheckout, Claim, CloseOrder, Command,
     CreateEndpoint, CreateOrder, CreateRefund, Decide, DeleteEndpoint, Deliveries, Endpoints,
-    Events, FindCheckout, FindDelivery, FindEvent, FindLink, FindOrder, FindProduct, FindRefunds,
-    Hinted, Links, List, Noticed, NoticesRefused, OpenCheckout, ProductScanned, QuickPay, Raise,
-    RefundNoticed, Resend, ResendFailed, Reverse, RotateEndpoint, Sale, SetLink, SetProduct,
-    Settle, Stray, TestEndpoint, Timeline, Totals, ViewCheckout, Wake,
+    Events, FindCheckout, FindDelivery, FindEvent, FindKept, FindLink, FindOrder, FindProduct,
+    FindRefunds, Hinted, Links, List, Noticed, NoticesRefused, OpenCheckout, ProductScanned,
+    QuickPay, Raise, RefundNoticed, Resend, ResendFailed, Reverse, RotateEndpoint, Sale, SetLink,
+    SetProduct, Settle, Stray, TestEndpoint, Timeline, Totals, ViewCheckout, Wake,
 };
 use super::{Book, Buy, PrepareCheckout, command, store};
 use crate::http::error::ApiError;
@@ -150,6 +150,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             Call::FindDelivery(FindDelivery(id)) => reply::<FindDelivery>(&self.find_delivery(id)?),
             Call::ResealEndpoints => reply::<command::ResealEndpoints>(&self.reseal_endpoints()?),
+            Call::FindKept(FindKept(key)) => reply::<FindKept>(&self.kept(&key)?),
             Call::Settle(Settle(settled)) => reply::<Settle>(&self.settle_alarm(&settled)?),
             Call::Decide(Decide(decision)) => {
                 reply::<Decide>(&self.decide(context, &decision).await?)

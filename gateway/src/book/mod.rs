@@ -14,6 +14,7 @@
 //! strays(     transaction_id, json )                 payments to unknown sub-merchants, and
 //!                                                     refunds, under WeChat's number
 //! rechecks(   out_trade_no, due_at_ms, claim_since_ms )   queries later; see `rechecks.rs`
+//! kept(       key, request, reply, until_ms )         see `kept.rs`
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
 //! audit(      id, subject, what, … )                 see `audit.rs`
 //! listed( … )  numbers( … )  sums( … )               see `index.rs`
@@ -49,6 +50,7 @@ mod endpoints;
 mod event_deliveries;
 mod events;
 mod index;
+mod kept;
 mod links;
 mod lists;
 mod orders;
@@ -82,6 +84,7 @@ use crate::book::connections::{DELIVERIES_AT_ONCE, Queued};
 use crate::config::Config;
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::{Directory, MerchantContext};
+use crate::merchants::idempotency::IdempotencyKey;
 use crate::observe::RequestContext;
 use crate::observe::audit;
 use crate::observe::{Counter, Counters, Log, answer_bytes};
@@ -239,11 +242,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 merchant,
                 request_context,
                 call,
+                once,
             }) => {
                 let mut request_context = request_context;
                 request_context.urgent = matches!(call, Call::QuickPay(_) | Call::Reverse(_));
                 let answered = request_context.within(async {
-                    let answered = self.answer(&merchant, call).await;
+                    let answered = self.answer(&merchant, call, once).await;
                     if let Err(error) = &answered {
                         error.log_cause(&self.runtime);
                     }
@@ -266,11 +270,19 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         answer_bytes(&self.runtime, &answer)
     }
 
-    async fn answer(&self, merchant: &str, call: Call) -> Result<serde_json::Value, ApiError> {
+    async fn answer(
+        &self,
+        merchant: &str,
+        call: Call,
+        once: Option<IdempotencyKey>,
+    ) -> Result<serde_json::Value, ApiError> {
         let context = self.merchant(merchant).await?;
         self.refuse_when_full(&call)?;
         refuse_when_suspended(&context, &call)?;
-        let answer = Box::pin(self.answer_for(&context, call)).await;
+        let answer = match once {
+            Some(key) => self.answer_once(&context, call, &key),
+            None => Box::pin(self.answer_for(&context, call)).await,
+        };
         self.raise_problems(&context)?;
         answer
     }
@@ -402,6 +414,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
         }
         self.remove_untried()?;
+        self.remove_kept()?;
         self.upstream(context).report_speed().await;
         self.raise_problems(context)?;
         Ok(Timers::Done)

@@ -78,6 +78,8 @@ codes! {
     StorageFull "STORAGE_FULL" 507 Gateway "The merchant's object is nearly full: payments are still recorded, and nothing new is accepted. Inform the operator.";
     RateLimited "RATE_LIMITED" 429 Caller "Nothing was changed: wait as many seconds as Retry-After says, and send the same request again.";
     TooManyWrongKeys "TOO_MANY_WRONG_KEYS" 429 Caller "Check the key or token: too many wrong ones came from this address. Wait as many seconds as Retry-After says.";
+    IdempotencyKeyInvalid "IDEMPOTENCY_KEY_INVALID" 400 Caller "Send one Idempotency-Key of 1 to 255 visible ASCII characters, without quotation marks and backslashes inside.";
+    IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" 422 Caller "Use a new Idempotency-Key for another request; repeat the first request exactly to get its answer.";
     // Fields.
     FieldMissing "FIELD_MISSING" 400 Caller "Send the field.";
     FieldInvalid "FIELD_INVALID" 400 Caller "Change the field as the message says.";

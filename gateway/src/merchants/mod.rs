@@ -3,6 +3,7 @@
 
 pub(crate) mod credentials;
 pub(crate) mod directory;
+pub(crate) mod idempotency;
 pub(crate) mod merchant;
 pub mod registry;
 pub(crate) mod seal;

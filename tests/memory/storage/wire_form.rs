@@ -88,6 +88,7 @@ fn reply_again(call: &Call, text: &str) -> Result<String, String> {
         Call::ResendFailed(_) => reply::<command::ResendFailed>(text),
         Call::FindDelivery(_) => reply::<command::FindDelivery>(text),
         Call::ResealEndpoints => reply::<command::ResealEndpoints>(text),
+        Call::FindKept(_) => reply::<command::FindKept>(text),
         Call::Settle(_) => reply::<command::Settle>(text),
         Call::Decide(_) => reply::<command::Decide>(text),
         Call::Raise(_) => reply::<command::Raise>(text),
@@ -120,7 +121,7 @@ fn calls_of_a_book_and_their_replies_keep_their_form() {
         let reply = reply_again(&envelope.call, example.reply);
         assert_same(example.name, reply, example.reply);
     }
-    assert_eq!(names(&examples), 49, "an example of each call");
+    assert_eq!(names(&examples), 50, "an example of each call");
 }
 
 #[test]

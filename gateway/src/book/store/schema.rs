@@ -10,8 +10,8 @@ use crate::store::{self, Migration, add_columns, has_table};
 /// Every migration, in order. Its number is its place, counted from 1. A new
 /// column goes into a new migration, and not into the tables of an earlier one:
 /// a book that has carried that one out would not get it.
-fn migrations<S: Storage>() -> [Migration<S>; 3] {
-    [base_tables, index_tables, event_tables]
+fn migrations<S: Storage>() -> [Migration<S>; 4] {
+    [base_tables, index_tables, event_tables, kept_table]
 }
 
 /// Executes the migrations that the database lacks.
@@ -205,6 +205,14 @@ fn index_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
         storage.exec(statement, &[])?;
     }
     index::begin_fills(storage)
+}
+
+/// Replies to requests with an `Idempotency-Key`.
+fn kept_table<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    for statement in super::kept::STATEMENTS {
+        storage.exec(statement, &[])?;
+    }
+    Ok(())
 }
 
 /// The tables of events, of which none has rows before.

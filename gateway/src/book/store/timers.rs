@@ -4,7 +4,8 @@ use super::first;
 use crate::runtime::{Storage, StorageError};
 
 /// The earliest timer of an order, a delivery, a recheck, a purchase without an
-/// attempt, a checkout's end or an endpoint, Unix milliseconds.
+/// attempt, a checkout's end, an endpoint or a kept
+/// reply, Unix milliseconds.
 pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Option<i64>, StorageError> {
     let earliest = first(
         storage,
@@ -15,6 +16,8 @@ pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Option<i64>, S
             UNION ALL
             SELECT min(untried_until_ms) FROM checkouts
             WHERE untried_until_ms IS NOT NULL
+            UNION ALL
+            SELECT min(until_ms) FROM kept
             UNION ALL
             SELECT min(due_at_ms) FROM rechecks
             UNION ALL

@@ -2,6 +2,7 @@
 //! `GET` returns its state.
 
 use super::{notify_targets, page_lang};
+use crate::auth::idempotency::idempotency_key;
 use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::book::{
     Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_CHECKOUT_NUMBER, NewCheckout, Purchase,
@@ -12,6 +13,8 @@ use crate::http::address;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{query, success};
+use crate::merchants::directory::MerchantContext;
+use crate::merchants::idempotency::IdempotencyKey;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use checkout::{Lang, Line, State};
@@ -38,6 +41,27 @@ pub async fn create_checkout<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Basic).await?;
+    let once = idempotency_key(request)?;
+    let merchant = &context.merchant.id;
+    let kept = cx.kept::<command::OpenCheckout>(merchant, once.as_ref());
+    let checkout = match kept.await? {
+        Some(kept) => kept,
+        None => open_checkout(cx, request, &context, once).await?,
+    };
+    Ok(success(json!({
+        "id": checkout.id,
+        "url": cx.config.checkout_url(&checkout.id),
+        "out_trade_no": checkout.purchase.out_trade_no,
+        "expires_at": checkout.expires_at_ms / 1000,
+    })))
+}
+
+async fn open_checkout<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+    once: Option<IdempotencyKey>,
+) -> Result<Checkout, ApiError> {
     let fields = Fields::read(request.body())?;
     let out_trade_no = fields.out_trade_no()?;
     if out_trade_no.as_str().len() > MAX_CHECKOUT_NUMBER {
@@ -47,7 +71,7 @@ pub async fn create_checkout<R: Runtime>(
         ));
     }
     let lang = page_lang(&fields)?;
-    let upstream = cx.upstream(&context);
+    let upstream = cx.upstream(context);
     let money = super::money(&upstream, &fields)?;
     let seconds = fields
         .whole("expires_in_seconds", SHORTEST_SECONDS..=LONGEST_SECONDS)?
@@ -58,7 +82,7 @@ pub async fn create_checkout<R: Runtime>(
             out_trade_no,
             body: super::body(&upstream, &fields, upstream.max_body())?,
             money,
-            notify_url: address::notify_url(&fields, "notify_url", notify_targets(cx, &context))?,
+            notify_url: address::notify_url(&fields, "notify_url", notify_targets(cx, context))?,
             success_url: address::page_url(&fields, "success_url", cx.config.development)?,
             cancel_url: address::page_url(&fields, "cancel_url", cx.config.development)?,
             lang,
@@ -73,18 +97,12 @@ pub async fn create_checkout<R: Runtime>(
         ("success_url", &new.purchase.success_url),
         ("cancel_url", &new.purchase.cancel_url),
     ];
-    refuse_foreign_addresses(cx, request, &context, &addresses).await?;
+    refuse_foreign_addresses(cx, request, context, &addresses).await?;
     let call = command::OpenCheckout(Box::new(new));
-    let checkout: Checkout = match cx.book(&context.merchant.id, call).await {
-        Ok(checkout) => checkout,
-        Err(error) => return Err(refusal_for(cx, request, &context, error).await),
-    };
-    Ok(success(json!({
-        "id": checkout.id,
-        "url": cx.config.checkout_url(&checkout.id),
-        "out_trade_no": checkout.purchase.out_trade_no,
-        "expires_at": checkout.expires_at_ms / 1000,
-    })))
+    match cx.book_once(&context.merchant.id, call, once).await {
+        Ok(checkout) => Ok(checkout),
+        Err(error) => Err(refusal_for(cx, request, context, error).await),
+    }
 }
 
 /// `GET /v1/checkout?out_trade_no=…`: the checkout, and every attempt to

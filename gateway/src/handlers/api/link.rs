@@ -1,6 +1,7 @@
 //! `/v1/link`: links that sell repeatedly, to any payer who opens them.
 
 use super::{notify_targets, page_lang};
+use crate::auth::idempotency::idempotency_key;
 use crate::auth::keys::{Access, caller, has_shown_secret, refuse_foreign_addresses};
 use crate::book::{Link, LinkFacts, Price, command};
 use crate::http::address;
@@ -11,7 +12,7 @@ use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use order::{Currency, Money};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The bytes of ` × 99999` after `body`, for several pieces.
 const PIECES_BYTES: usize = 9;
@@ -32,12 +33,37 @@ pub async fn set_link<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let mut context = caller(cx, request, Access::Basic).await?;
     let given = json_object(request.body())?;
-    let old = match given.get("id") {
-        None | Some(Value::Null) => None,
-        Some(_) => {
-            context = caller(cx, request, Access::Secret).await?;
+    let changes = given.get("id").is_some_and(|id| !id.is_null());
+    if changes {
+        context = caller(cx, request, Access::Secret).await?;
+    }
+    let once = idempotency_key(request)?;
+    let merchant = &context.merchant.id;
+    let facts = match cx.kept::<command::SetLink>(merchant, once.as_ref()).await? {
+        Some(kept) => kept,
+        None => {
+            let link = read_change(cx, request, &context, given, changes).await?;
+            let call = command::SetLink(Box::new(link));
+            cx.book_once(merchant, call, once).await?
+        }
+    };
+    let shown = has_shown_secret(cx, request, &context).await?;
+    Ok(success(link_data(cx, &facts, shown)))
+}
+
+/// The link that a call makes, or changes where it names one.
+async fn read_change<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    context: &MerchantContext,
+    given: Map<String, Value>,
+    changes: bool,
+) -> Result<Link, ApiError> {
+    let old = match changes {
+        false => None,
+        true => {
             let id = Fields::read(request.body())?.required("id", 64)?;
-            links_of(cx, &context, Some(id)).await?.pop()
+            links_of(cx, context, Some(id)).await?.pop()
         }
     };
     let expires_at_ms = match (&old, given.get("expires_in_seconds")) {
@@ -72,7 +98,7 @@ pub async fn set_link<R: Runtime>(
         let is_given = names.iter().any(|given| given == name);
         kept.filter(|_| !is_given).map(|old| &old.link)
     };
-    let mut link = read_link(cx, &fields, &context, id, kept)?;
+    let mut link = read_link(cx, &fields, context, id, kept)?;
     link.expires_at_ms = link.expires_at_ms.or(expires_at_ms);
     let new = |name: &str, url: &Option<String>| match kept(name) {
         Some(_) => None,
@@ -83,11 +109,8 @@ pub async fn set_link<R: Runtime>(
         ("success_url", &new("success_url", &link.success_url)),
         ("cancel_url", &new("cancel_url", &link.cancel_url)),
     ];
-    refuse_foreign_addresses(cx, request, &context, &addresses).await?;
-    let call = command::SetLink(Box::new(link));
-    let facts: LinkFacts = cx.book(&context.merchant.id, call).await?;
-    let shown = has_shown_secret(cx, request, &context).await?;
-    Ok(success(link_data(cx, &facts, shown)))
+    refuse_foreign_addresses(cx, request, context, &addresses).await?;
+    Ok(link)
 }
 
 /// `GET /v1/link`: the link with this `id`, or the latest hundred. BASIC.

@@ -2,6 +2,7 @@
 //! WeChat Pay v2 manual, section 6.4).
 
 use super::notify_targets;
+use crate::auth::idempotency::idempotency_key;
 use crate::auth::keys::{Access, caller};
 use crate::book::{Product, command};
 use crate::http::address;
@@ -21,6 +22,11 @@ pub async fn set_product<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    let once = idempotency_key(request)?;
+    let kept = cx.kept::<command::SetProduct>(&context.merchant.id, once.as_ref());
+    if let Some(product) = kept.await? {
+        return Ok(success(product_data(cx, &context, &product)?));
+    }
     let fields = Fields::read(request.body())?;
     let product_id = fields.required("product_id", 32)?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
@@ -37,7 +43,7 @@ pub async fn set_product<R: Runtime>(
     // Refuse an invalid id before anything is stored.
     cx.upstream(&context).product_code(&product.product_id)?;
     let call = command::SetProduct(Box::new(product));
-    let product: Product = cx.book(&context.merchant.id, call).await?;
+    let product: Product = cx.book_once(&context.merchant.id, call, once).await?;
     Ok(success(product_data(cx, &context, &product)?))
 }
 
