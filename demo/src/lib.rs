@@ -26,5 +26,5 @@ pub use credentials::Credentials;
 pub use failure::{Failure, Result};
 pub use files::{wipe, write_secret};
 pub use fill::{Demo, Merchant, Origins, fill, sandbox_merchants};
-pub use listing::phone;
+pub use listing::{phone, sandbox_list};
 pub use merchants::{Kind, MERCHANTS};

@@ -117,6 +117,51 @@ pub fn phone(sandbox: &str, page: Option<&str>) -> String {
     }
 }
 
+/// The sandbox's addresses and accounts as a list for people.
+#[must_use]
+pub fn sandbox_list(sandbox: &str, merchants: &[Value]) -> String {
+    let mut lines = vec![format!(
+        "
+  WeChat Pay v2      {sandbox}/pay/unifiedorder, …/orderquery, …/closeorder
+  APIv3              {sandbox}/v3/global/transactions/native, … and {sandbox}/v3/pay/…
+  iOnline            {sandbox}/gateway/
+  Every credential   {sandbox}/sandbox/merchants, private keys and certificates too
+  The phone          {}",
+        phone(sandbox, None)
+    )];
+    for merchant in merchants {
+        lines.push(format!("\n  {}", text(merchant, "/name")));
+        let known = [
+            ("mch_id", "/mch_id"),
+            ("appid", "/appid"),
+            ("app_secret", "/app_secret"),
+            ("key", "/key"),
+            ("sign_type", "/sign_type"),
+            ("apiv3_key", "/v3/apiv3_key"),
+            ("serial_no", "/v3/serial_no"),
+            ("iOnline's mch_id", "/ionline/mid"),
+            ("iOnline's key", "/ionline/key"),
+            ("fee_type", "/fee_type"),
+        ]
+        .map(|(name, at)| (name, text(merchant, at)));
+        let known = known.into_iter().filter(|(_, value)| !value.is_empty());
+        lines.extend(known.map(|(name, value)| format!("    {name:<16} {value}")));
+        let openids = merchant.get("openids").and_then(Value::as_object);
+        lines.extend(openids.into_iter().flatten().map(|(payer, openid)| {
+            let name = format!("openid of {payer}");
+            format!("    {name:<16} {}", openid.as_str().unwrap_or_default())
+        }));
+        let subs = merchant.get("sub_merchants").and_then(Value::as_array);
+        lines.extend(subs.into_iter().flatten().map(|sub| {
+            let [name, mch_id, appid] =
+                ["/name", "/sub_mch_id", "/sub_appid"].map(|field| text(sub, field));
+            format!("    {:<16} {mch_id} ({name}) {appid}", "sub_mch_id")
+        }));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
 /// A line for each merchant: the protocol of its upstream, and a checkout to
 /// pay.
 fn each(merchants: &[Merchant]) -> String {

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     let done = match &program.command {
         Command::Serve(options) => options.run().map_err(Failure::Local),
         Command::Dev(options) => options.run(json).map_err(Failure::Local),
-        Command::Sandbox(options) => options.run().map_err(Failure::Local),
+        Command::Sandbox(options) => options.run(json).map_err(Failure::Local),
         Command::Backup(options) => options.run(json).map_err(Failure::Local),
         Command::Restore(options) => options.run(json).map_err(Failure::Local),
         Command::Trigger(options) => cli::trigger(options, json),

@@ -1,7 +1,8 @@
 //! TLS: the server's certificate, and merchants' client certificates.
 
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -136,6 +137,42 @@ impl ResolvesServerCert for ServerCertificate {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         Some(current.certified.clone())
     }
+}
+
+/// A certificate for these names and addresses, of a new authority: what
+/// connections are accepted with, and the authority's certificate in PEM. The
+/// authority's key is forgotten, so that it can sign nothing more.
+///
+/// # Errors
+///
+/// A name is none, or the system gives no randomness.
+pub fn self_signed(names: &[&str]) -> Result<(Arc<ServerConfig>, String), String> {
+    let made = || -> Result<_, rcgen::Error> {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "WeCeive sandbox");
+        let key = KeyPair::generate()?;
+        let pem = authority.self_signed(&key)?.pem();
+        let issuer = Issuer::new(authority, key);
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate()?;
+        let certificate = CertificateParams::new(names)?.signed_by(&key, &issuer)?;
+        Ok((certificate.der().clone(), key.serialize_der(), pem))
+    };
+    let (certificate, key, pem) =
+        made().map_err(|error| format!("a certificate cannot be made: {error}"))?;
+    let provider = rustls::crypto::ring::default_provider();
+    let mut config = ServerConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], PrivatePkcs8KeyDer::from(key).into())
+        .map_err(|error| error.to_string())?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok((Arc::new(config), pem))
 }
 
 /// How outgoing connections are made, with a client certificate if there is one.

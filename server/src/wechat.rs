@@ -13,7 +13,10 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rusqlite::Connection;
+use rustls::ServerConfig;
 use sandbox::{
     MAX_BODY_BYTES, MAX_PROXIED_BYTES, OWN_PATH, Outcome, Outgoing, PhoneHost, Sandbox, Settings,
     TIMEOUT_MS,
@@ -23,10 +26,13 @@ use std::convert::Infallible;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
+use tokio_rustls::TlsAcceptor;
 
 /// Time limit for a page's own server, or a merchant's program, to answer.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -45,11 +51,24 @@ pub struct SandboxServer {
     pub public_url: String,
     /// The origin under which clients reach it.
     pub listener: TcpListener,
+    /// The same by HTTPS.
+    pub tls: Option<TlsListener>,
     /// The ports whose requests count as sent with a merchant's client
     /// certificate, by `mch_id`.
     pub with_certificate: Vec<(String, TcpListener)>,
     /// The file of its state; without a file, the state is in memory.
     pub file: Option<PathBuf>,
+    /// What decides the sandbox's random numbers, for runs that repeat them.
+    pub seed: Option<u64>,
+}
+
+/// A port for HTTPS.
+#[derive(Debug)]
+pub struct TlsListener {
+    /// The port.
+    pub listener: TcpListener,
+    /// Its certificate.
+    pub config: Arc<ServerConfig>,
 }
 
 struct Runtime {
@@ -57,6 +76,23 @@ struct Runtime {
     database: Option<Connection>,
     changed: Notify,
     client: legacy::Client<HttpConnector, Full<Bytes>>,
+    random: RefCell<Random>,
+}
+
+/// The source of random numbers.
+enum Random {
+    /// The system's. If it failed, ids would repeat, which shows at once.
+    System,
+    Seeded(Box<ChaCha8Rng>),
+}
+
+impl Random {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        match self {
+            Self::System => _ = getrandom::fill(bytes),
+            Self::Seeded(random) => random.fill_bytes(bytes),
+        }
+    }
 }
 
 impl SandboxServer {
@@ -95,18 +131,31 @@ fn run(server: SandboxServer, sandbox: Sandbox, database: Option<Connection>) {
             database,
             changed: Notify::new(),
             client: legacy::Client::builder(TokioExecutor::new()).build_http(),
+            random: RefCell::new(match server.seed {
+                Some(seed) => Random::Seeded(Box::new(ChaCha8Rng::seed_from_u64(seed))),
+                None => Random::System,
+            }),
         });
         for (mch_id, listener) in server.with_certificate {
             if let Ok(mch_id) = HeaderValue::from_str(&mch_id) {
-                tokio::task::spawn_local(accept(runtime.clone(), listener, Some(mch_id)));
+                tokio::task::spawn_local(accept(runtime.clone(), listener, None, Some(mch_id)));
             }
         }
+        if let Some(TlsListener { listener, config }) = server.tls {
+            let tls = Some(TlsAcceptor::from(config));
+            tokio::task::spawn_local(accept(runtime.clone(), listener, tls, None));
+        }
         tokio::task::spawn_local(runtime.clone().send_notices());
-        accept(runtime, server.listener, None).await;
+        accept(runtime, server.listener, None, None).await;
     });
 }
 
-async fn accept(runtime: Rc<Runtime>, listener: TcpListener, certificate: Option<HeaderValue>) {
+async fn accept(
+    runtime: Rc<Runtime>,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    certificate: Option<HeaderValue>,
+) {
     let listener = listener
         .set_nonblocking(true)
         .and_then(|()| tokio::net::TcpListener::from_std(listener));
@@ -124,17 +173,34 @@ async fn accept(runtime: Rc<Runtime>, listener: TcpListener, certificate: Option
             continue;
         };
         let (runtime, certificate) = (runtime.clone(), certificate.clone());
+        let tls = tls.clone();
         tokio::task::spawn_local(async move {
-            let service = service_fn(move |request| {
-                let (runtime, certificate) = (runtime.clone(), certificate.clone());
-                async move { Ok::<_, Infallible>(runtime.answer(request, certificate).await) }
-            });
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(connection), service)
-                .with_upgrades()
-                .await;
+            match tls {
+                None => serve(runtime, connection, certificate).await,
+                Some(tls) => {
+                    // A failed handshake is the client's concern.
+                    let handshake = tokio::time::timeout(PAGE_TIMEOUT, tls.accept(connection));
+                    if let Ok(Ok(connection)) = handshake.await {
+                        serve(runtime, connection, certificate).await;
+                    }
+                }
+            }
         });
     }
+}
+
+async fn serve<C>(runtime: Rc<Runtime>, connection: C, certificate: Option<HeaderValue>)
+where
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let (runtime, certificate) = (runtime.clone(), certificate.clone());
+        async move { Ok::<_, Infallible>(runtime.answer(request, certificate).await) }
+    });
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(connection), service)
+        .with_upgrades()
+        .await;
 }
 
 impl Runtime {
@@ -166,6 +232,7 @@ impl Runtime {
             );
         };
         let request = http::Request::from_parts(parts, body);
+        let mut random = |bytes: &mut [u8]| self.random.borrow_mut().fill(bytes);
         let call = self
             .sandbox
             .borrow()
@@ -420,10 +487,4 @@ fn text(status: StatusCode, said: String) -> Answer {
 async fn read(body: Incoming, max_bytes: usize) -> Option<Vec<u8>> {
     let collected = Limited::new(body, max_bytes).collect().await;
     collected.ok().map(|body| body.to_bytes().to_vec())
-}
-
-/// The system's randomness. If it failed, ids would repeat, which shows at
-/// once.
-fn random(bytes: &mut [u8]) {
-    let _ = getrandom::fill(bytes);
 }

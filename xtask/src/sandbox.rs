@@ -1,12 +1,10 @@
 //! `cargo xtask sandbox`: runs the sandbox alone, for developers who test their
 //! own WeChat Pay code.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use testkit::{
-    Result, demo,
-    http::text,
-    paths,
+    Result, demo, paths,
     workerd::{self, System},
 };
 
@@ -64,68 +62,12 @@ pub fn run(options: Options) -> Result<()> {
             "merchants": merchants,
         }));
     } else {
-        print(&running, &merchants);
         println!(
-            "  The log is {}. Ctrl-C stops it.",
+            "{}
+  The log is {}. Ctrl-C stops it.",
+            demo::sandbox_list(running.sandbox(), &merchants),
             paths::shown(&system.directory.join("workerd.log"))
         );
     }
     dev::until_stopped(&mut running)
-}
-
-fn print(running: &workerd::Workerd, merchants: &[Value]) {
-    println!(
-        "\n  WeChat Pay v2      {0}/pay/unifiedorder, …/orderquery, …/closeorder
-  APIv3              {0}/v3/global/transactions/native, … and {0}/v3/pay/…
-  iOnline            {0}/gateway/
-  Every credential   {0}/sandbox/merchants, private keys and certificates too",
-        running.sandbox()
-    );
-    println!(
-        "  The phone          {}",
-        demo::phone(running.sandbox(), None)
-    );
-    for merchant in merchants {
-        println!("\n  {}", text(merchant, "/name"));
-        for (name, at) in [
-            ("mch_id", "/mch_id"),
-            ("appid", "/appid"),
-            ("app_secret", "/app_secret"),
-            ("key", "/key"),
-            ("sign_type", "/sign_type"),
-            ("apiv3_key", "/v3/apiv3_key"),
-            ("serial_no", "/v3/serial_no"),
-            ("iOnline's mch_id", "/ionline/mid"),
-            ("iOnline's key", "/ionline/key"),
-            ("fee_type", "/fee_type"),
-        ] {
-            let value = text(merchant, at);
-            if !value.is_empty() {
-                println!("    {name:<16} {value}");
-            }
-        }
-        for (payer, openid) in merchant
-            .get("openids")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
-            println!(
-                "    {:<16} {}",
-                format!("openid of {payer}"),
-                openid.as_str().unwrap_or_default()
-            );
-        }
-        for sub in merchant
-            .get("sub_merchants")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let [name, mch_id, appid] =
-                ["/name", "/sub_mch_id", "/sub_appid"].map(|field| text(sub, field));
-            println!("    {:<16} {mch_id} ({name}) {appid}", "sub_mch_id");
-        }
-    }
-    println!();
 }

@@ -3,7 +3,7 @@
 
 use super::pages;
 use super::sandbox::listen;
-use super::serve::{accept, end, lock, most_useful_threads, terminated};
+use super::serve::{accept, end, ended, executor, lock, most_useful_threads};
 use crate::cli::print;
 use crate::client::{Upstreams, WithCertificate};
 use crate::log::Log;
@@ -95,14 +95,16 @@ impl DevOptions {
                 let stopped = async {
                     // A dropped sender ends it too.
                     let _ = stopped.await;
-                    Ok(())
                 };
-                accept(&gateway, &threads, None, stopped)
+                accept(&executor()?, &gateway, &threads, None, stopped)
             })
         };
+        // A script may end the program as soon as it has read the list.
+        let waiting = executor()?;
+        let ended = ended(&waiting)?;
         let done = self
             .show(&origins, &mut credentials, json)
-            .and_then(|()| wait_for_signal());
+            .map(|()| waiting.block_on(ended));
         drop(stop);
         let accepted = accepting.join();
         end(&threads, handles);
@@ -178,8 +180,10 @@ fn start_sandbox(
     let server = SandboxServer {
         public_url: public_url.to_owned(),
         listener,
+        tls: None,
         with_certificate,
         file: Some(file),
+        seed: None,
     };
     // The thread runs until the process ends. That is safe, because each of its
     // changes is one transaction.
@@ -198,14 +202,6 @@ fn variables(origins: &Origins, credentials: &Credentials) -> BTreeMap<String, S
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
-}
-
-fn wait_for_signal() -> Result<(), String> {
-    let executor = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?;
-    executor.block_on(terminated())
 }
 
 fn origin(listener: &TcpListener) -> Result<String, String> {

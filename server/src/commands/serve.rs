@@ -16,6 +16,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How often the files of the certificate are looked at.
@@ -119,8 +120,16 @@ impl ServeOptions {
         let listener = TcpListener::bind(self.listen)
             .map_err(|error| format!("{} cannot be listened on: {error}", self.listen))?;
         let (threads, handles) = Threads::start(&deployment)?;
+        let executor = executor()?;
+        let ended = ended(&executor)?;
         println!("The gateway listens on {scheme}://{}", self.listen);
-        accept(&listener, &threads, certificate.as_deref(), terminated())?;
+        accept(
+            &executor,
+            &listener,
+            &threads,
+            certificate.as_deref(),
+            ended,
+        )?;
         end(&threads, handles);
         Ok(())
     }
@@ -168,30 +177,48 @@ pub fn end(threads: &Threads, handles: Vec<JoinHandle<()>>) {
     }
 }
 
-/// Completes when the program receives a signal to end.
-pub async fn terminated() -> Result<(), String> {
-    let mut terminated = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    tokio::select! {
-        signal = tokio::signal::ctrl_c() => signal.map_err(|error| error.to_string()),
-        _ = terminated.recv() => Ok(()),
-    }
+/// The executor of a command's own thread.
+///
+/// # Errors
+///
+/// The system refuses it.
+pub fn executor() -> Result<Runtime, String> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Completes when the program receives a signal to end; none is missed from now on.
+///
+/// # Errors
+///
+/// The system refuses it.
+pub fn ended(executor: &Runtime) -> Result<impl Future<Output = ()> + use<>, String> {
+    let _within = executor.enter();
+    let of = |kind| signal(kind).map_err(|error| error.to_string());
+    let (mut interrupt, mut terminate) =
+        (of(SignalKind::interrupt())?, of(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 /// Accepts connections until `end` is ready.
 ///
-/// It cannot listen for signals or connections, or `end` failed.
+/// # Errors
 ///
-/// It cannot begin, or `end` failed.
+/// It cannot listen for connections.
 pub fn accept(
+    executor: &Runtime,
     listener: &TcpListener,
     threads: &Threads,
     certificate: Option<&ServerCertificate>,
-    end: impl Future<Output = Result<(), String>>,
+    end: impl Future<Output = ()>,
 ) -> Result<(), String> {
-    let executor = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?;
     executor.block_on(async {
         listener
             .set_nonblocking(true)
@@ -205,7 +232,7 @@ pub fn accept(
         let mut renewal = tokio::time::interval(RENEWAL);
         loop {
             tokio::select! {
-                ended = &mut end => return ended,
+                () = &mut end => return Ok(()),
                 _ = renewal.tick() => match certificate.map(ServerCertificate::reload) {
                     Some(Ok(true)) => eprintln!("the renewed certificate is in use"),
                     Some(Err(why)) => {

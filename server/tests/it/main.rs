@@ -13,5 +13,6 @@ mod backup;
 mod commands;
 mod dev;
 mod payment;
+mod sandbox;
 mod system;
 mod tls;
