@@ -12,7 +12,7 @@ use gateway::http::error::{ApiError, Code};
 use gateway::http::message::MAX_BODY_BYTES;
 use gateway::runtime::{Body, FetchError, Listen};
 use http::header::{self, HeaderName, HeaderValue};
-use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
+use http_body_util::{BodyExt, Either, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -30,6 +30,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Time limit for a request's head, and for its body.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much of a body that is too long is read and discarded.
+const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 
 /// The header from which the gateway reads the client's address.
 const CLIENT_ADDRESS: HeaderName = HeaderName::from_static("cf-connecting-ip");
@@ -177,14 +180,31 @@ async fn read(
     if let Ok(address) = HeaderValue::from_str(&client.to_string()) {
         parts.headers.insert(CLIENT_ADDRESS, address);
     }
-    // One byte more than the maximum shows the gateway that the body is too
-    // long.
-    let collected = Limited::new(body, MAX_BODY_BYTES).collect();
-    let body = match tokio::time::timeout(PATIENCE, collected).await {
+    let body = match tokio::time::timeout(PATIENCE, whole(body)).await {
         Err(_) => return Err(Code::BodyTooSlow),
-        Ok(Ok(body)) => body.to_bytes().to_vec(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Code::BodyTooLarge),
-        Ok(Err(_)) => return Err(Code::BodyBroken),
+        Ok(body) => body?,
     };
     Ok(http::Request::from_parts(parts, body))
+}
+
+/// The whole body. Of one that is too long, the rest is read and discarded up to
+/// a limit: a client that still sends does not read the refusal.
+async fn whole(mut body: Incoming) -> Result<Vec<u8>, Code> {
+    let mut read = Vec::new();
+    let mut length = 0;
+    while length <= MAX_DISCARDED_BYTES
+        && let Some(frame) = body.frame().await
+    {
+        let Ok(data) = frame.map_err(|_| Code::BodyBroken)?.into_data() else {
+            continue;
+        };
+        length += data.len();
+        if length <= MAX_BODY_BYTES {
+            read.extend_from_slice(&data);
+        }
+    }
+    match length <= MAX_BODY_BYTES {
+        true => Ok(read),
+        false => Err(Code::BodyTooLarge),
+    }
 }

@@ -7,13 +7,14 @@ use hyper_util::rt::TokioIo;
 use std::collections::HashMap;
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{
     CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode,
 };
+use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// The longest message that is read. A listener sends only `ping`.
-const MAX_MESSAGE_BYTES: usize = 1024;
+/// The longest message that is read. A listener sends only `ping`; a longer
+/// message is read so that its sender can read why the socket is closed.
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// The listeners of one object, by tag.
 #[derive(Debug, Default)]
@@ -70,7 +71,7 @@ pub async fn serve(upgraded: Upgraded, mut texts: mpsc::UnboundedReceiver<String
                     }
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(Message::Text(_) | Message::Binary(_))) => {
+                Some(Ok(Message::Text(_) | Message::Binary(_)) | Err(Error::Capacity(_))) => {
                     let frame = CloseFrame {
                         code: CloseCode::Policy,
                         reason: "listeners only listen".into(),

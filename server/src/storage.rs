@@ -305,6 +305,21 @@ mod tests {
     }
 
     #[test]
+    fn the_native_storage_keeps_the_contract_and_its_writes() {
+        on_one_thread(async {
+            let path = file("contract");
+            let (storage, commits) = counting(&path);
+            memory_runtime::contract::check(&storage);
+            storage.gate().passed().await.unwrap();
+            assert_eq!(commits.borrow().len(), 1);
+            let (again, _) = counting(&path);
+            let sql = "SELECT n FROM numbers ORDER BY n";
+            assert_eq!(again.exec(sql, &[]), storage.exec(sql, &[]));
+            assert_eq!(again.exec(sql, &[]).unwrap().len(), 6);
+        });
+    }
+
+    #[test]
     fn requests_that_are_ready_together_share_one_commit_and_wait_for_it() {
         on_one_thread(async {
             let (storage, commits) = counting(&file("shared"));

@@ -7,6 +7,7 @@ use demo::{Credentials, Demo};
 
 use crate::{
     Result,
+    native::Runtime,
     workerd::{System, Workerd},
 };
 
@@ -39,6 +40,7 @@ impl DemoSystem {
             master_key: credentials.master_key().to_owned(),
             admin_token: credentials.admin_token().to_owned(),
             pages: None,
+            runtime: Runtime::of_environment(),
         };
         let running = system.start()?;
         let demo = demo::fill(&running.origins(), &mut credentials)?;

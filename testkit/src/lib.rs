@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`workerd`] | starts and stops the gateway and the sandbox in `workerd`; `testkit/workerd/*.capnp` describes them |
+//! | [`native`] | the native program in its place |
 //! | [`demo_system`] | the same with the demo merchants: what `cargo xtask dev` runs |
 //! | [`child_guard`] | child processes that are killed when the parent exits |
 //! | [`paths`] | where the repository, the pinned npm tools and a browser are |
@@ -12,6 +13,7 @@
 
 pub mod child_guard;
 pub mod demo_system;
+pub mod native;
 pub mod paths;
 pub mod workerd;
 

@@ -1,4 +1,5 @@
-//! Starts and stops the system: one `workerd` process, as `testkit/workerd/weceive.capnp` describes it.
+//! Starts and stops the system: one `workerd` process, as `testkit/workerd/weceive.capnp` describes it, or two of the
+//! native program.
 //!
 //! ```no_run
 //! use testkit::workerd::{System, free_ports};
@@ -23,7 +24,13 @@ use std::{
 
 use demo::Origins;
 
-use crate::{Failure, Result, child_guard::ChildGuard, http, paths};
+use crate::{
+    Failure, Result,
+    child_guard::ChildGuard,
+    http,
+    native::{self, Runtime},
+    paths,
+};
 
 /// How long a start may take before it counts as failed. It takes well under a second.
 const STARTING: Duration = Duration::from_secs(30);
@@ -50,6 +57,8 @@ pub struct System {
     pub admin_token: String,
     /// Where the pages are, if not in `dist/`.
     pub pages: Option<PathBuf>,
+    /// What runs both.
+    pub runtime: Runtime,
 }
 
 impl System {
@@ -68,6 +77,7 @@ impl System {
             master_key: "5a".repeat(32),
             admin_token: "admin-token-of-a-test".to_owned(),
             pages: None,
+            runtime: Runtime::of_environment(),
         }
     }
 
@@ -86,6 +96,13 @@ impl System {
     /// A port is taken, the Workers are not built, or `workerd` refused them: the failure holds its words.
     pub fn start(&self) -> Result<Workerd> {
         must_be_free(self.sandbox_port)?;
+        if self.runtime == Runtime::Native {
+            let sandbox = self.native_sandbox()?;
+            return match self.gateway_port {
+                Some(_) => self.native_gateway(self.sandbox_port, vec![sandbox]),
+                None => self.waited(vec![sandbox]),
+            };
+        }
         let mut command = Self::serve()?;
         self.add_sandbox(&mut command)?;
         let Some(port) = self.gateway_port else {
@@ -112,6 +129,9 @@ impl System {
             ..self.clone()
         };
         let port = self.gateway_port.unwrap_or_default();
+        if self.runtime == Runtime::Native {
+            return wrong.native_refused(port);
+        }
         must_be_free(self.sandbox_port)?;
         must_be_free(port)?;
         self.tls_ports.into_iter().try_for_each(must_be_free)?;
@@ -147,14 +167,17 @@ impl System {
     pub fn start_sandbox(&self) -> Result<Workerd> {
         must_be_free(self.sandbox_port)?;
         self.tls_ports.into_iter().try_for_each(must_be_free)?;
-        let mut command = Self::serve()?;
-        self.add_sandbox(&mut command)?;
-        self.add_tls(&mut command);
-        command.arg(config("apart.capnp")).arg("sandbox");
         let alone = Self {
             gateway_port: None,
             ..self.clone()
         };
+        if self.runtime == Runtime::Native {
+            return alone.waited(vec![self.native_sandbox()?]);
+        }
+        let mut command = Self::serve()?;
+        self.add_sandbox(&mut command)?;
+        self.add_tls(&mut command);
+        command.arg(config("apart.capnp")).arg("sandbox");
         alone.started("sandbox", &command)
     }
 
@@ -167,6 +190,9 @@ impl System {
     pub fn start_gateway(&self, wechat_port: u16) -> Result<Workerd> {
         let port = self.gateway_port.unwrap_or_default();
         must_be_free(port)?;
+        if self.runtime == Runtime::Native {
+            return self.native_gateway(wechat_port, Vec::new());
+        }
         let mut command = Self::serve()?;
         self.add_gateway(&mut command, port)?;
         command
@@ -205,7 +231,6 @@ impl System {
 
     fn add_gateway(&self, command: &mut Command, port: u16) -> Result<()> {
         let store = self.store("gateway")?;
-        let authorize = format!("{}/connect/oauth2/authorize", origin(self.sandbox_port));
         command
             .arg(format!("--socket-addr=gateway=127.0.0.1:{port}"))
             .args(
@@ -224,18 +249,84 @@ impl System {
                 self.pages
                     .iter()
                     .map(|pages| format!("--directory-path=pages={}", pages.display())),
-            )
+            );
+        self.add_settings(command, port);
+        Ok(())
+    }
+
+    /// The settings that differ between two runs.
+    fn add_settings(&self, command: &mut Command, port: u16) {
+        let authorize = format!("{}/connect/oauth2/authorize", origin(self.sandbox_port));
+        command
             .env("PUBLIC_URL", origin(port))
             .env("OAUTH_AUTHORIZE_URL", authorize)
             .env("MASTER_KEY", &self.master_key)
             .env("ADMIN_TOKEN", &self.admin_token);
-        Ok(())
+    }
+
+    fn native_sandbox(&self) -> Result<ChildGuard> {
+        let certificates: Vec<(&str, u16)> = CERTIFICATES
+            .into_iter()
+            .zip(self.tls_ports)
+            // The sandbox alone has none.
+            .filter(|(_, port)| *port != 0)
+            .collect();
+        let store = self.store("sandbox")?;
+        let command = native::sandbox(self.sandbox_port, &store, &certificates)?;
+        ChildGuard::start("sandbox", &command, &self.directory.join("sandbox.log"))
+    }
+
+    /// Starts the gateway beside what runs already.
+    fn native_gateway(&self, wechat_port: u16, mut others: Vec<ChildGuard>) -> Result<Workerd> {
+        others.push(self.native_gateway_alone(wechat_port)?);
+        self.waited(others)
+    }
+
+    fn native_gateway_alone(&self, wechat_port: u16) -> Result<ChildGuard> {
+        let port = self.gateway_port.unwrap_or_default();
+        must_be_free(port)?;
+        let [tls_port, tls_port_2] = self.tls_ports;
+        let wechat = [wechat_port, tls_port, tls_port_2];
+        let store = self.store("gateway")?;
+        let mut command = native::gateway(port, &store, self.pages.as_ref(), wechat)?;
+        self.add_settings(&mut command, port);
+        ChildGuard::start("gateway", &command, &self.directory.join("gateway.log"))
+    }
+
+    /// The sandbox, beside a gateway that has refused to start.
+    fn native_refused(&self, port: u16) -> Result<Workerd> {
+        let sandbox = self.native_sandbox()?;
+        let mut gateway = self.native_gateway_alone(self.sandbox_port)?;
+        let began = Instant::now();
+        while gateway.alive().is_ok() {
+            if began.elapsed() > STARTING {
+                return Err(Failure::new(
+                    "start a gateway that cannot work",
+                    format!("it runs on port {port}"),
+                    "MASTER_KEY must be refused",
+                ));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        let alone = Self {
+            gateway_port: None,
+            ..self.clone()
+        };
+        let mut running = alone.waited(vec![sandbox])?;
+        running.refused = gateway.log();
+        Ok(running)
     }
 
     fn started(&self, name: &str, command: &Command) -> Result<Workerd> {
         let log = self.directory.join(format!("{name}.log"));
+        self.waited(vec![ChildGuard::start(name, command, &log)?])
+    }
+
+    /// Waits until the processes answer.
+    fn waited(&self, child_guards: Vec<ChildGuard>) -> Result<Workerd> {
         let mut running = Workerd {
-            child_guard: ChildGuard::start(name, command, &log)?,
+            child_guards,
+            refused: String::new(),
             gateway: self.gateway_port.map(origin),
             sandbox: origin(self.sandbox_port),
         };
@@ -261,7 +352,10 @@ impl System {
 /// A running system. It ends when this is dropped, and when this process ends in any way.
 #[derive(Debug)]
 pub struct Workerd {
-    child_guard: ChildGuard,
+    /// One process for `workerd`; of the native program one for the sandbox, and the gateway's last.
+    child_guards: Vec<ChildGuard>,
+    /// What a gateway has logged that refused to start.
+    refused: String,
     gateway: Option<String>,
     sandbox: String,
 }
@@ -291,13 +385,14 @@ impl Workerd {
     /// The Workers' log so far.
     #[must_use]
     pub fn log(&self) -> String {
-        self.child_guard.log()
+        let logs = self.child_guards.iter().map(ChildGuard::log);
+        [self.refused.clone()].into_iter().chain(logs).collect()
     }
 
-    /// The process id of `workerd`.
+    /// The process id of `workerd`, or of the native gateway.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child_guard.pid()
+        self.child_guards.last().map_or(0, ChildGuard::pid)
     }
 
     /// Whether it still runs.
@@ -306,12 +401,16 @@ impl Workerd {
     ///
     /// It has ended; the failure holds the end of its log.
     pub fn alive(&mut self) -> Result<()> {
-        self.child_guard.alive()
+        self.child_guards.iter_mut().try_for_each(ChildGuard::alive)
     }
 
     /// Kills it, as a power failure would.
     pub fn crash(self) {
-        self.child_guard.crash();
+        // The gateway first: what runs on has no caller then.
+        self.child_guards
+            .into_iter()
+            .rev()
+            .for_each(ChildGuard::crash);
     }
 
     /// Waits until both Workers answer.
@@ -326,7 +425,7 @@ impl Workerd {
             .chain([format!("{}/sandbox/merchants", self.sandbox)]);
         for address in addresses {
             loop {
-                self.child_guard.alive()?;
+                self.alive()?;
                 let unready = match http::get(&address) {
                     Ok(answer) if answer.status < 400 => break,
                     Ok(answer) => format!("{address} answers {}: {}", answer.status, answer.body),

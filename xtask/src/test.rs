@@ -149,19 +149,28 @@ fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
         &mut counts,
     );
 
-    let mut native = cargo();
-    native
-        .args(["test", "--no-fail-fast", "--workspace"])
-        .args(filter)
-        .env("WECEIVE_ROOT", paths::root())
-        .env("WECEIVE_WORKERD", paths::workerd()?)
-        .env("WECEIVE_CHROMIUM", &browser.chromium)
-        .env("WECEIVE_CHROMEDRIVER", &browser.chromedriver);
-    let on_this_machine = counted("pass the tests", &mut native, &mut counts);
+    let on_this_machine = |selected: &[&str]| -> Result<Command> {
+        let mut command = cargo();
+        command
+            .args(["test", "--no-fail-fast", "--workspace"])
+            .args(selected)
+            .args(filter)
+            .env("WECEIVE_ROOT", paths::root())
+            .env("WECEIVE_WORKERD", paths::workerd()?)
+            .env("WECEIVE_CHROMIUM", &browser.chromium)
+            .env("WECEIVE_CHROMEDRIVER", &browser.chromedriver);
+        Ok(command)
+    };
+    let in_workerd = counted("pass the tests", &mut on_this_machine(&[])?, &mut counts);
+    let in_native = counted(
+        "pass the HTTP tests with the native program in place of workerd",
+        on_this_machine(&["--test", "http"])?.env("WECEIVE_RUNTIME", "native"),
+        &mut counts,
+    );
 
     let mini_program = mini_program(filter, &mut counts);
 
-    let outcome = on_wasm.and(on_this_machine).and(mini_program);
+    let outcome = on_wasm.and(in_workerd).and(in_native).and(mini_program);
     let outcome = outcome.and_then(|()| match filter {
         Some(name) if counts == Counts::default() => Err(Failure::new(
             "find a test",

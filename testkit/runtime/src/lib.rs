@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`objects`] | the objects: their names, how each is opened and called |
 //! | [`storage`] | SQLite with one transaction for each poll; a driver may refuse any statement |
+//! | [`contract`] | the checks that every runtime's storage passes |
 //! | [`messages`] | the client certificate that a request presents, and answers that the drivers share |
 //! | [`random`] | random numbers that a seed repeats |
 
@@ -18,6 +19,7 @@
     reason = "a helper of tests stops at the first thing that is not as it should be"
 )]
 
+pub mod contract;
 pub mod messages;
 pub mod objects;
 pub mod random;

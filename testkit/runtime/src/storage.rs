@@ -249,3 +249,31 @@ pub fn read_rows_counted(
     let steps = statement.reset_status(StatementStatus::VmStep);
     Ok((read, i64::from(steps)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone)]
+    struct NoFaults;
+
+    impl Faults for NoFaults {
+        fn before(&self, _: &str, _: &Connection, _: &str) -> Result<(), StorageError> {
+            Ok(())
+        }
+
+        fn size_bytes(&self, _: &str) -> i64 {
+            0
+        }
+
+        fn told(&self, _: &str, _: &str) {}
+    }
+
+    #[test]
+    fn the_storage_in_memory_keeps_the_contract() {
+        let disk = Rc::new(Disk::new(Connection::open_in_memory().expect("a database")));
+        let storage = Sqlite::new(disk.clone(), NoFaults, "book".into());
+        crate::contract::check(&storage);
+        assert!(disk.close_poll(false).wrote);
+    }
+}
