@@ -13,7 +13,8 @@ const USAGE: &str = "\
 cargo xtask dev [--port N] [--fresh] [--json]      run everything, with a demo shop, on ports N to N+3 (8787 to 8790)
 cargo xtask sandbox [--port N] [--fresh] [--json]  run only WeChat's side (8788)
 cargo xtask build [page] [edge] [sandbox]          build the page and the Workers, and say how big they are
-cargo xtask native                                 build the page and the program weceive, which has it inside
+cargo xtask native [--static]                      build the page and the program weceive, which has it inside;
+                                                   --static for musl: a program that needs no library
 cargo xtask test [NAME]                            run every check and test, or only the tests named so
 cargo xtask simulate [--seed N] [--seeds M]         run the whole system under simulation; one seed alone is shown
 cargo xtask simulate --mutants                     make known mistakes on purpose, and see each caught
@@ -71,7 +72,8 @@ fn command(arguments: &[String]) -> Result<()> {
             setup::all()?;
             build::run(if parts.is_empty() { &Part::ALL } else { &parts })
         }
-        "native" if rest.is_empty() => native::run(),
+        "native" if rest.is_empty() => native::run(false),
+        "native" if rest == ["--static"] => native::run(true),
         "test" => match rest {
             [] => test::run(None),
             [name] if !name.starts_with('-') => test::run(Some(name)),
