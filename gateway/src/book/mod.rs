@@ -62,6 +62,7 @@ mod report;
 mod size;
 mod store;
 mod transition;
+mod upstream_answers;
 
 pub use checkouts::{
     Attempt, Checkout, CheckoutFacts, FoundCheckout, MAX_OUT_TRADE_NO as MAX_CHECKOUT_NUMBER,
@@ -79,6 +80,7 @@ pub use lists::{Filter, Page, Position, Range, Search, Total};
 pub use orders::{NewOrder, Prepaid, Unmatched, UnmatchedRefund, Verdict};
 pub use products::Product;
 pub use refunds::{NewRefund, Refunded};
+pub use upstream_answers::may_pass_later;
 
 use crate::book::connections::{DELIVERIES_AT_ONCE, Queued};
 use crate::config::Config;

@@ -18,7 +18,7 @@ use crate::merchants::merchant::Dialect;
 use crate::merchants::shared_account::{account_warning, same_account};
 use crate::runtime::{Request, Response, Route, Runtime};
 use crate::services::Services;
-use crate::upstream::{Failure, Prepay, Reason};
+use crate::upstream::{Failure, Kind, Prepay, Reason};
 use order::{Money, OutTradeNo, Terms, TradeType};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
@@ -175,18 +175,14 @@ async fn check_keys<R: Runtime>(
         ),
         Ok(_) => fine(NAME, "WeChat answered, and its signature holds."),
         Err(Failure::NoAnswer) => wrong(NAME, "WeChat Pay does not answer at all."),
-        Err(Failure::NotBelieved(told)) if told.code == Code::UpstreamUnverified => wrong(
+        Err(Failure::NotBelieved(told)) if told.kind == Kind::Unverified => wrong(
             NAME,
             "WeChat's answer could not be verified: check the API key, and for APIv3 the \
              APIv3 key and WeChat Pay's public key.",
         ),
         Err(failure) => wrong(
             NAME,
-            format!(
-                "WeChat refuses: {} {}",
-                words(failure.into()),
-                compare(context)
-            ),
+            format!("WeChat refuses: {} {}", words(failure), compare(context)),
         ),
     }
 }
@@ -202,7 +198,7 @@ async fn check_clock<R: Runtime>(cx: &Services<R>, context: &MerchantContext) ->
         (Some(ahead_s), Ok(())) => fine(NAME, format!("{}; 300 are allowed.", clocks(ahead_s))),
         (_, Err(failure)) => wrong(
             NAME,
-            format!("WeChat's self-test failed: {}", words(failure.into())),
+            format!("WeChat's self-test failed: {}", words(failure)),
         ),
         (None, Ok(())) => unknown(NAME, "WeChat did not say what time it is."),
     })
@@ -277,7 +273,7 @@ async fn check_client_certificate<R: Runtime>(
             NAME,
             format!("WeChat takes the client certificate for {mch_id}."),
         ),
-        Err(Failure::NotBelieved(told)) if told.code == Code::ClientCertificateRefused => wrong(
+        Err(Failure::NotBelieved(told)) if told.kind == Kind::ClientCertificateRefused => wrong(
             NAME,
             format!(
                 "WeChat refuses the client certificate for {mch_id}: {} {}",
@@ -290,7 +286,7 @@ async fn check_client_certificate<R: Runtime>(
             "With the client certificate WeChat Pay does not answer: look whether the \
              certificate has expired and whether its binding can be reached.",
         ),
-        Err(failure) => wrong(NAME, words(failure.into())),
+        Err(failure) => wrong(NAME, words(failure)),
     })
 }
 
@@ -566,7 +562,8 @@ fn compare(context: &MerchantContext) -> &'static str {
 }
 
 /// An upstream's refusal as a sentence.
-fn words(error: ApiError) -> String {
+fn words(error: impl Into<ApiError>) -> String {
+    let error = error.into();
     let message = &error.message;
     let text = |name: &str| message.get(name).and_then(Value::as_str);
     let code = text("err_code").or_else(|| text("code"));

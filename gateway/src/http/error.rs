@@ -232,6 +232,14 @@ impl ApiError {
         }
     }
 
+    /// With a cause for the log.
+    pub(crate) fn with_cause(self, cause: String) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..self
+        }
+    }
+
     /// A message inside the deployment that cannot be read. The log gets only
     /// the position: `error`'s own text may repeat values.
     pub fn unreadable(what: &str, error: &serde_json::Error) -> Self {

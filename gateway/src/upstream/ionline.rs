@@ -6,8 +6,9 @@
 //! [`Reason::Retryable`], and the order's timer repeats it.
 
 use super::hosts::Tries;
-use super::{Failure, FoundRefund, Prepay, Reason, Refused, Upstream, hosts, v2, wrong};
-use crate::http::error::{ApiError, Code};
+use super::{
+    Error, Failure, FoundRefund, Kind, Prepay, Reason, Refused, Upstream, hosts, v2, wrong,
+};
 use crate::merchants::merchant::Ionline as Settings;
 use crate::observe::Log;
 use crate::runtime::{Route, Runtime};
@@ -31,7 +32,7 @@ const GRACE_MS: i64 = 60_000;
 pub(super) struct Ionline<'a, R>(pub(super) &'a Upstream<'a, R>, pub(super) &'a Settings);
 
 impl<R: Runtime> Ionline<'_, R> {
-    pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
+    pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, Error> {
         let request = self.payment(prepay).map_err(wrong)?;
         let bytes = self.ask(request.to_form(self.key())).await?;
         let answer = prepay::Answer::read(&bytes, &request, self.key())
@@ -54,10 +55,14 @@ impl<R: Runtime> Ionline<'_, R> {
     }
 
     /// The package as iOnline signed it; the gateway cannot sign it.
-    pub(super) fn jsapi(&self, prepayment: &Prepayment) -> Result<Jsapi, ApiError> {
+    pub(super) fn jsapi(&self, prepayment: &Prepayment) -> Result<Jsapi, Error> {
         let package = prepayment.pay_info.as_deref().unwrap_or_default();
-        serde_json::from_slice(package.as_bytes())
-            .map_err(|error| ApiError::unreadable("payment package", &error))
+        serde_json::from_slice(package.as_bytes()).map_err(|error| {
+            let (kind, line, column) = (error.classify(), error.line(), error.column());
+            Error::internal(format_args!(
+                "payment package is unreadable: {kind:?} error in line {line}, column {column}"
+            ))
+        })
     }
 
     pub(super) async fn query(
@@ -247,7 +252,7 @@ fn not_yet() -> Failure {
     Failure::Refused(Box::new(Refused {
         reason: Reason::Retryable,
         err_code: ErrorCode::TradeStateError.code().to_owned(),
-        told: ApiError::of(Code::AttemptPending),
+        told: Error::of(Kind::AttemptPending),
     }))
 }
 

@@ -16,6 +16,7 @@
 
 mod backoff;
 mod certificates;
+mod error;
 mod hosts;
 mod ionline;
 pub mod request;
@@ -24,12 +25,12 @@ mod v2;
 mod v3;
 
 pub use certificates::is_public_key_id;
+pub use error::{Error, Kind, wrong};
 pub use hosts::Hosts;
 pub use request::{FoundRefund, Prepay, QuickPay, Settlements};
 pub use statement::{Broken, Statement};
 
 use crate::config::Config;
-use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::merchant::Dialect;
 use crate::observe::alarm::Alarm;
@@ -40,13 +41,14 @@ use backoff::Followed;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use ionline::Ionline;
 use order::{Account, Currency, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState};
-use serde_json::{Map, Value};
 use v2::V2;
 use v3::V3;
+use wechatpay::common::Date;
 use wechatpay::common::bill::{BillError, BillType, KEPT_DAYS};
 use wechatpay::common::error::Side;
 use wechatpay::common::invoke::{App, Jsapi};
-use wechatpay::common::{Date, FieldError};
+use wechatpay::common::settlement::Record;
+use wechatpay::v2::exchange;
 use wechatpay::v2::report::MICROPAY_TOTAL_URL;
 use wechatpay::v3::Region;
 use wechatpay::v3::bill::kept_days;
@@ -72,7 +74,7 @@ pub enum Failure {
     /// No answer was received.
     NoAnswer,
     /// An answer was received, but could not be verified.
-    NotBelieved(ApiError),
+    NotBelieved(Error),
     /// WeChat refused.
     Refused(Box<Refused>),
 }
@@ -85,7 +87,7 @@ pub struct Refused {
     /// WeChat's code for it.
     pub err_code: String,
     /// The error for the merchant.
-    pub told: ApiError,
+    pub told: Error,
 }
 
 /// WeChat's reasons, as far as the gateway distinguishes them.
@@ -133,8 +135,8 @@ impl Failure {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::NoAnswer => "no answer",
-            Self::NotBelieved(told) => told.code.name(),
-            Self::Refused(refused) => refused.told.code.name(),
+            Self::NotBelieved(told) => told.kind.name(),
+            Self::Refused(refused) => refused.told.kind.name(),
         }
     }
 
@@ -154,9 +156,10 @@ impl Failure {
         match self {
             Self::Refused(refused) => CODES.contains(&refused.err_code.as_str()),
             Self::NotBelieved(told) => {
-                let said = |name| told.message.get(name).and_then(Value::as_str);
-                said("err_code").is_some_and(|code| CODES.contains(&code))
-                    || said("return_msg")
+                told.said("err_code")
+                    .is_some_and(|code| CODES.contains(&code))
+                    || told
+                        .said("return_msg")
                         .is_some_and(|said| said.contains(WORDS) || CODES.contains(&said))
             }
             Self::NoAnswer => false,
@@ -169,17 +172,19 @@ impl Failure {
         Self::Refused(Box::new(Refused {
             reason: Reason::Retryable,
             err_code: "FREQUENCY_LIMITED".to_owned(),
-            told: ApiError::of(Code::UpstreamTooOften),
+            told: Error::of(Kind::TooOften),
         }))
     }
 
     /// An answer with the status 429 that is not a document of WeChat Pay.
     fn too_many_requests() -> Self {
-        let mut told = ApiError::of(Code::UpstreamUnverified);
-        told.message = serde_json::json!({
-            "err_code": "RATE_LIMITED",
-            "err_code_des": "HTTP status 429 without a document",
-        });
+        let told = Error::with_message(
+            Kind::Unverified,
+            serde_json::json!({
+                "err_code": "RATE_LIMITED",
+                "err_code_des": "HTTP status 429 without a document",
+            }),
+        );
         Self::NotBelieved(told)
     }
 
@@ -212,11 +217,11 @@ impl Failure {
     pub fn waits_for_repair(&self) -> Option<&str> {
         const SIGN_ERROR: &str = "SIGN_ERROR";
         match self {
-            Self::NotBelieved(told) => match told.code {
-                Code::ClientCertificateMissing
-                | Code::ClientCertificateRefused
-                | Code::CertificateExpired => Some(told.code.name()),
-                _ => (told.message.get("err_code")? == SIGN_ERROR).then_some(SIGN_ERROR),
+            Self::NotBelieved(told) => match told.kind {
+                Kind::ClientCertificateMissing
+                | Kind::ClientCertificateRefused
+                | Kind::CertificateExpired => Some(told.kind.name()),
+                _ => (told.said("err_code")? == SIGN_ERROR).then_some(SIGN_ERROR),
             },
             Self::Refused(refused) => (refused.err_code == SIGN_ERROR).then_some(SIGN_ERROR),
             Self::NoAnswer => None,
@@ -232,27 +237,18 @@ impl Failure {
     }
 }
 
-/// WeChat's code in a refusal as the merchant sees it.
-fn code_in(refusal: &ApiError) -> Option<&str> {
-    match refusal.code {
-        Code::UpstreamRefused => refusal.message.get("err_code")?.as_str(),
+/// WeChat's code in a refusal as the merchant is shown it.
+fn code_in(refusal: &Error) -> Option<&str> {
+    match refusal.kind {
+        Kind::Refused => refusal.said("err_code"),
         _ => None,
     }
-}
-
-/// Whether WeChat refuses temporarily: the same request may pass later. Every
-/// dialect uses the codes of API v2 or of APIv3.
-pub fn may_pass_later(refusal: &ApiError) -> bool {
-    code_in(refusal).is_some_and(|code| {
-        wechat_v2::ErrorCode::from_code(code).is_retryable()
-            || wechat_v3::ErrorCode::from_code(code).is_retryable()
-    })
 }
 
 /// Whether WeChat refuses because of the merchant's account or key, so that no
 /// payment can be begun until an operator has corrected them. An expired APIv3
 /// certificate has an alarm of its own.
-fn is_about_account(refusal: &ApiError) -> bool {
+fn is_about_account(refusal: &Error) -> bool {
     if let Some(code) = code_in(refusal) {
         let v2 = wechat_v2::ErrorCode::from_code(code);
         return v2 == wechat_v2::ErrorCode::SignError
@@ -262,23 +258,14 @@ fn is_about_account(refusal: &ApiError) -> bool {
     // A refusal without a code is not signed and contains only text (WeChat Pay
     // v2 manual, section 4.3.1). It only raises an alarm. A wrong openid is the
     // caller's mistake.
-    let words = |name: &str| refusal.message.get(name).and_then(Value::as_str);
-    let said = words("return_msg").or_else(|| words("message"));
+    let said = refusal
+        .said("return_msg")
+        .or_else(|| refusal.said("message"));
     let said = said.unwrap_or_default().to_lowercase();
     let about = ["签名", "sign", "appid", "mch_id", "mchid", "商户"];
-    refusal.code == Code::UpstreamRefused
+    refusal.kind == Kind::Refused
         && !said.contains("openid")
         && about.iter().any(|name| said.contains(name))
-}
-
-impl From<Failure> for ApiError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::NoAnswer => Self::of(Code::UpstreamUnavailable),
-            Failure::NotBelieved(told) => told,
-            Failure::Refused(refused) => refused.told,
-        }
-    }
 }
 
 /// A call in flight.
@@ -287,7 +274,7 @@ pub type Asking<'a, T> = LocalBoxFuture<'a, Result<T, Failure>>;
 impl<'a, R: Runtime> Upstream<'a, R> {
     /// Requests the means to pay. This takes no money; the same request again
     /// returns the same means.
-    pub async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
+    pub async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, Error> {
         self.hosts.called_from(prepay.payer_ip);
         let prepared = match self.dialect() {
             Dialect::V2 => V2(self).prepay(prepay).await,
@@ -303,7 +290,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
 
     /// The package that opens the payment inside WeChat, signed now, for the
     /// application whose openid the order was made with.
-    pub async fn jsapi(&self, prepayment: &Prepayment, appid: &str) -> Result<Jsapi, ApiError> {
+    pub async fn jsapi(&self, prepayment: &Prepayment, appid: &str) -> Result<Jsapi, Error> {
         let prepay_id = &prepayment.prepay_id;
         match self.dialect() {
             Dialect::V2 => Ok(V2(self).jsapi(prepay_id, appid)),
@@ -314,7 +301,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
 
     /// The package that opens the payment from a mobile app (WeChat Pay v2
     /// manual, section 8.5), signed now.
-    pub async fn app(&self, prepayment: &Prepayment) -> Result<App, ApiError> {
+    pub async fn app(&self, prepayment: &Prepayment) -> Result<App, Error> {
         match self.dialect() {
             Dialect::V2 => Ok(V2(self).app(&prepayment.prepay_id)),
             Dialect::V3(settings) => V3(self, settings).app(&prepayment.prepay_id).await,
@@ -353,7 +340,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
 
     /// A Quick Pay, ready to be sent once. Its wrong fields are refused before
     /// anything is written or sent.
-    pub fn quick_pay(&'a self, new: &QuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
+    pub fn quick_pay(&'a self, new: &QuickPay) -> Result<Asking<'a, TradeState>, Error> {
         self.hosts.called_from(new.till_ip);
         let asking = match self.dialect() {
             Dialect::V2 => V2(self).quick_pay(new),
@@ -366,9 +353,9 @@ impl<'a, R: Runtime> Upstream<'a, R> {
 
     /// Refuses a Quick Pay before it is written while WeChat refuses Quick Pays
     /// as too frequent.
-    pub fn check_quick_pay_pause(&self) -> Result<(), ApiError> {
+    pub fn check_quick_pay_pause(&self) -> Result<(), Error> {
         match self.is_paused(Limited::QuickPay) {
-            true => Err(ApiError::of(Code::UpstreamTooOften)),
+            true => Err(Error::of(Kind::TooOften)),
             false => Ok(()),
         }
     }
@@ -449,8 +436,8 @@ impl<'a, R: Runtime> Upstream<'a, R> {
                     broken => broken.to_string(),
                 };
                 self.runtime.log(format_args!("statement: {why}"));
-                Failure::NotBelieved(ApiError::new(
-                    Code::StatementUnreadable,
+                Failure::NotBelieved(Error::with_message(
+                    Kind::StatementUnreadable,
                     format!("The statement cannot be read: {why}."),
                 ))
             }
@@ -458,10 +445,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     }
 
     /// What was paid out to the merchant, in v2's names.
-    pub async fn settlements(
-        &self,
-        asked: Settlements,
-    ) -> Result<Vec<Map<String, Value>>, Failure> {
+    pub async fn settlements(&self, asked: Settlements) -> Result<Vec<Record>, Failure> {
         match self.dialect() {
             Dialect::V2 => V2(self).settlements(asked).await,
             Dialect::V3(settings) => V3(self, settings).settlements(asked).await,
@@ -483,17 +467,18 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         &self,
         fee_type: Currency,
         date: Date,
-    ) -> Result<Map<String, Value>, ApiError> {
-        Ok(self.v2()?.exchange_rate(fee_type, date).await?)
+    ) -> Result<exchange::Answer, Failure> {
+        let v2 = self.v2().map_err(Failure::NotBelieved)?;
+        v2.exchange_rate(fee_type, date).await
     }
 
     /// A short address for a `weixin://` address.
-    pub async fn short_url(&self, long_url: &str) -> Result<String, ApiError> {
+    pub async fn short_url(&self, long_url: &str) -> Result<String, Error> {
         self.v2()?.short_url(long_url).await
     }
 
     /// The contents of a product's code (Native mode 1).
-    pub fn product_code(&self, product_id: &str) -> Result<String, ApiError> {
+    pub fn product_code(&self, product_id: &str) -> Result<String, Error> {
         self.v2()?.product_code(product_id)
     }
 
@@ -598,7 +583,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     /// a client certificate, v3 a certificate that has not expired. Call it
     /// before a refund, a reverse or a Quick Pay is written: a Quick Pay with
     /// an unknown outcome has to be reversed.
-    pub fn check_certificate(&self) -> Result<(), ApiError> {
+    pub fn check_certificate(&self) -> Result<(), Error> {
         match self.dialect() {
             Dialect::V2 => V2(self).client_certificate().map(drop),
             Dialect::V3(settings) => V3(self, settings).check_certificate(),
@@ -667,7 +652,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         answer
     }
 
-    fn v2(&self) -> Result<V2<'_, R>, ApiError> {
+    fn v2(&self) -> Result<V2<'_, R>, Error> {
         match self.dialect() {
             Dialect::V2 => Ok(V2(self)),
             Dialect::V3(_) | Dialect::Ionline(_) => Err(not_offered()),
@@ -689,15 +674,10 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     /// `error` must contain no text of an unverified answer.
     fn not_believed(&self, what: &str, error: impl std::fmt::Display) -> Failure {
         self.runtime.log(format_args!("{what}: {error}"));
-        Failure::NotBelieved(ApiError::of(Code::UpstreamUnverified))
+        Failure::NotBelieved(Error::of(Kind::Unverified))
     }
 }
 
-fn not_offered() -> ApiError {
-    ApiError::of(Code::NotOffered)
-}
-
-/// The refusal of a field that WeChat would refuse.
-pub fn wrong(error: FieldError) -> ApiError {
-    ApiError::field(Code::FieldInvalid, error.field, format!("The {error}."))
+fn not_offered() -> Error {
+    Error::of(Kind::NotOffered)
 }

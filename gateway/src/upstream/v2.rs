@@ -3,11 +3,9 @@
 
 use super::hosts::{Outcome, Tries};
 use super::{
-    Asking, Broken, Failure, FoundRefund, Prepay, QuickPay, Reason, Refused, Settlements,
-    Statement, Upstream, hosts, not_offered, wrong,
+    Asking, Broken, Error, Failure, FoundRefund, Kind, Prepay, QuickPay, Reason, Refused,
+    Settlements, Statement, Upstream, hosts, not_offered, wrong,
 };
-use crate::http::error::{ApiError, Code};
-use crate::http::message::texts;
 use crate::observe::Log;
 use crate::observe::alarm::Alarm;
 use crate::runtime::{Response, Route, Runtime};
@@ -15,7 +13,7 @@ use order::{
     Account, Currency, Money, Order, OutTradeNo, Prepayment, Refund, RefundState, Terms,
     TradeState, TradeType,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use wechatpay::Secret;
 use wechatpay::common::bill::{BillError, BillType};
@@ -67,7 +65,7 @@ fn cut(text: &str, max_bytes: usize) -> &str {
 pub(super) struct V2<'a, R>(pub(super) &'a Upstream<'a, R>);
 
 impl<'a, R: Runtime> V2<'a, R> {
-    pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
+    pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, Error> {
         let request = self.unified_order(prepay).map_err(wrong)?;
         let bytes = self.ask(prepay::PATH, &request.to_xml(self.key())).await?;
         let answer = prepay::Answer::read(&bytes, &request, self.key())
@@ -141,7 +139,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         }
     }
 
-    pub(super) fn quick_pay(self, new: &QuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
+    pub(super) fn quick_pay(self, new: &QuickPay) -> Result<Asking<'a, TradeState>, Error> {
         let request = self.micropay_request(new).map_err(wrong)?;
         Ok(Box::pin(async move {
             let xml = request.to_xml(self.key());
@@ -256,10 +254,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         }
     }
 
-    pub(super) async fn settlements(
-        &self,
-        asked: Settlements,
-    ) -> Result<Vec<Map<String, Value>>, Failure> {
+    pub(super) async fn settlements(&self, asked: Settlements) -> Result<Vec<Record>, Failure> {
         let request = settlement::Request {
             account: self.0.context.merchant.account.clone(),
             usetag: asked.usetag,
@@ -273,14 +268,14 @@ impl<'a, R: Runtime> V2<'a, R> {
         let bytes = self.ask(settlement::PATH, &xml).await?;
         let answer = settlement::Answer::read(&bytes, &request, self.key())
             .map_err(|error| self.failure(settlement::PATH, error))?;
-        Ok(answer.records.iter().map(record).collect())
+        Ok(answer.records)
     }
 
     pub(super) async fn exchange_rate(
         &self,
         fee_type: Currency,
         date: Date,
-    ) -> Result<Map<String, Value>, Failure> {
+    ) -> Result<exchange::Answer, Failure> {
         let request = exchange::Request {
             account: self.0.context.merchant.account.clone(),
             fee_type,
@@ -290,22 +285,17 @@ impl<'a, R: Runtime> V2<'a, R> {
         };
         let path = &self.0.config.exchange_rate_path;
         let bytes = self.ask(path, &request.to_xml(self.key())).await?;
-        let answer = exchange::Answer::read(&bytes, &request, self.key())
-            .map_err(|error| self.failure(path, error))?;
-        Ok(texts([
-            ("fee_type", Some(answer.fee_type.code().to_owned())),
-            ("rate", Some(answer.rate_e8.to_string())),
-            ("rate_time", Some(answer.rate_time.to_string())),
-        ]))
+        exchange::Answer::read(&bytes, &request, self.key())
+            .map_err(|error| self.failure(path, error))
     }
 
-    pub(super) async fn short_url(&self, long_url: &str) -> Result<String, ApiError> {
+    pub(super) async fn short_url(&self, long_url: &str) -> Result<String, Error> {
         let request = shorturl::Request {
             account: self.0.context.merchant.account.clone(),
             long_url: LongUrl::new(long_url).map_err(|_| {
                 let message = "The field long_url must begin with weixin://wxpay/bizpayurl?, as a \
                                code_url does.";
-                ApiError::field(Code::FieldInvalid, "long_url", message)
+                Error::with_message(Kind::FieldInvalid, message).about("long_url")
             })?,
             nonce_str: self.nonce()?,
             sign_type: self.sign_type(),
@@ -319,14 +309,14 @@ impl<'a, R: Runtime> V2<'a, R> {
     }
 
     /// The code is signed, and valid for as long as the API key is.
-    pub(super) fn product_code(&self, product_id: &str) -> Result<String, ApiError> {
+    pub(super) fn product_code(&self, product_id: &str) -> Result<String, Error> {
         let account = &self.0.context.merchant.account;
         // WeChat calls one address of an institution, and the code names none
         // of its merchants.
         if account.sub_mch_id.is_some() {
             return Err(not_offered());
         }
-        let text = |field, value: &str| Text::new(field, value).map_err(ApiError::internal);
+        let text = |field, value: &str| Text::new(field, value).map_err(Error::internal);
         let url = ProductUrl {
             appid: text("appid", &account.appid)?,
             mch_id: text("mch_id", &account.mch_id)?,
@@ -394,32 +384,31 @@ impl<'a, R: Runtime> V2<'a, R> {
 
     fn nonce(&self) -> Result<Text<32>, Failure> {
         Text::new("nonce_str", &self.0.nonce())
-            .map_err(|error| Failure::NotBelieved(ApiError::internal(error)))
+            .map_err(|error| Failure::NotBelieved(Error::internal(error)))
     }
 
     /// The name of the binding that holds the merchant's client certificate.
-    pub(super) fn client_certificate(&self) -> Result<&'a str, ApiError> {
+    pub(super) fn client_certificate(&self) -> Result<&'a str, Error> {
         let Upstream {
             context, runtime, ..
         } = self.0;
-        let missing = |message: &str| {
+        let missing = |message: Option<String>| {
             context.note_problem(Alarm::CertificateUnusable, &context.merchant.account.mch_id);
-            ApiError::field(
-                Code::ClientCertificateMissing,
-                "client_certificate",
-                message,
-            )
+            Error {
+                message: message.map(Value::String),
+                ..Error::of(Kind::ClientCertificateMissing).about("client_certificate")
+            }
         };
         let Some(certificate) = &context.merchant.client_certificate else {
-            return Err(missing(Code::ClientCertificateMissing.advice()));
+            return Err(missing(None));
         };
         let binding = certificate.binding();
         match runtime.has_client_certificate(binding) {
             true => Ok(binding),
-            false => Err(missing(&format!(
+            false => Err(missing(Some(format!(
                 "The merchant's client_certificate names {binding}, and this deployment has no \
                  binding of that name."
-            ))),
+            )))),
         }
     }
 
@@ -428,13 +417,8 @@ impl<'a, R: Runtime> V2<'a, R> {
     fn client_certificate_refused(&self, said: &str) -> Failure {
         let context = self.0.context;
         context.note_problem(Alarm::CertificateUnusable, &context.merchant.account.mch_id);
-        let mut error = ApiError::of(Code::ClientCertificateRefused);
-        error.message = json!({
-            "return_code": "FAIL",
-            "return_msg": said,
-            "advice": Code::ClientCertificateRefused.advice(),
-        });
-        Failure::NotBelieved(error)
+        let said = json!({"return_code": "FAIL", "return_msg": said});
+        Failure::NotBelieved(Error::with_message(Kind::ClientCertificateRefused, said))
     }
 
     pub(super) async fn try_client_certificate(&self, number: &OutTradeNo) -> Result<(), Failure> {
@@ -665,7 +649,6 @@ fn is_certificate_mismatch(return_msg: &str) -> bool {
 
 /// The sentence of the page by which WeChat's server refuses a client
 /// certificate, before WeChat Pay receives the request.
-/// certificate, before WeChat Pay sees the request.
 fn refused_certificate(answer: &Response) -> Option<&'static str> {
     const PAGES: [&str; 2] = [
         "No required SSL certificate was sent",
@@ -695,13 +678,11 @@ pub(super) fn reason(code: &ErrorCode) -> Reason {
     }
 }
 
-pub(super) fn refused(message: Value) -> ApiError {
-    let mut error = ApiError::of(Code::UpstreamRefused);
-    error.message = message;
-    error
+pub(super) fn refused(message: Value) -> Error {
+    Error::with_message(Kind::Refused, message)
 }
 
-fn communication(return_msg: &str) -> ApiError {
+fn communication(return_msg: &str) -> Error {
     refused(json!({"return_code": "FAIL", "return_msg": return_msg}))
 }
 
@@ -726,30 +707,4 @@ pub(super) fn attach<const N: usize>(attach: Option<&str>) -> Result<Option<Text
         Some(text) if text.contains('&') => Err(Problem::BadCharacter.of("attach")),
         text => text.map(|text| Text::new("attach", text)).transpose(),
     }
-}
-
-/// A settlement, every value a text.
-pub(super) fn record(record: &Record) -> Map<String, Value> {
-    texts([
-        ("fbatchno", record.fbatchno.clone()),
-        (
-            "date_settlement",
-            record.date_settlement.map(|d| d.to_string()),
-        ),
-        ("date_start", record.date_start.map(|d| d.to_string())),
-        ("date_end", record.date_end.map(|d| d.to_string())),
-        ("settlement_fee", Some(record.settlement_fee.to_string())),
-        (
-            "unsettlement_fee",
-            Some(record.unsettlement_fee.to_string()),
-        ),
-        (
-            "settlementfee_type",
-            Some(record.settlementfee_type.code().to_owned()),
-        ),
-        ("pay_fee", Some(record.pay_fee.to_string())),
-        ("refund_fee", Some(record.refund_fee.to_string())),
-        ("pay_net_fee", Some(record.pay_net_fee.to_string())),
-        ("poundage_fee", Some(record.poundage_fee.to_string())),
-    ])
 }

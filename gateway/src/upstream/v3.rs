@@ -4,10 +4,9 @@
 use super::certificates::{header, serial};
 use super::hosts::Tries;
 use super::{
-    Asking, Failure, FoundRefund, Prepay, QuickPay, Reason, Refused, Settlements, Statement,
-    Upstream, hosts, v2, wrong,
+    Asking, Error, Failure, FoundRefund, Kind, Prepay, QuickPay, Reason, Refused, Settlements,
+    Statement, Upstream, hosts, v2, wrong,
 };
-use crate::http::error::{ApiError, Code};
 use crate::merchants::credentials::V3Keys;
 use crate::merchants::merchant::{Dialect, V3 as Settings};
 use crate::observe::Log;
@@ -22,6 +21,7 @@ use wechatpay::common::json::MAX_BYTES;
 use wechatpay::common::micropay::AuthCode;
 use wechatpay::common::prepay::{NotifyUrl, Payer};
 use wechatpay::common::refund::OutRefundNo;
+use wechatpay::common::settlement::Record;
 use wechatpay::common::{Date, OrderNumber, Problem, Text};
 use wechatpay::v3::answer::{self, AnswerError, Refusal, SignInformation};
 use wechatpay::v3::bill::{self, StatementError};
@@ -64,7 +64,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         self.1.region
     }
 
-    pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, ApiError> {
+    pub(super) async fn prepay(&self, prepay: Prepay<'_>) -> Result<Prepayment, Error> {
         let request = self.prepayment(prepay).map_err(wrong)?;
         let asked = self.ask(request.outgoing(self.region())).await?;
         let trade_type = request.trade.trade_type();
@@ -78,7 +78,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         Ok(prepayment)
     }
 
-    pub(super) async fn jsapi(&self, prepay_id: &str, appid: &str) -> Result<Jsapi, ApiError> {
+    pub(super) async fn jsapi(&self, prepay_id: &str, appid: &str) -> Result<Jsapi, Error> {
         invoke::jsapi(
             appid,
             prepay_id,
@@ -88,10 +88,10 @@ impl<'a, R: Runtime> V3<'a, R> {
             self.0.runtime,
         )
         .await
-        .map_err(|_| ApiError::of(Code::KeyUnusable))
+        .map_err(|_| Error::of(Kind::KeyUnusable))
     }
 
-    pub(super) async fn app(&self, prepay_id: &str) -> Result<App, ApiError> {
+    pub(super) async fn app(&self, prepay_id: &str) -> Result<App, Error> {
         let account = self.account();
         invoke::app(
             account.payer_appid(),
@@ -103,7 +103,7 @@ impl<'a, R: Runtime> V3<'a, R> {
             self.0.runtime,
         )
         .await
-        .map_err(|_| ApiError::of(Code::KeyUnusable))
+        .map_err(|_| Error::of(Kind::KeyUnusable))
     }
 
     pub(super) async fn query(
@@ -130,7 +130,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         self.read(&asked, close::read_answer).await
     }
 
-    pub(super) fn quick_pay(self, new: &QuickPay) -> Result<Asking<'a, TradeState>, ApiError> {
+    pub(super) fn quick_pay(self, new: &QuickPay) -> Result<Asking<'a, TradeState>, Error> {
         let request = self.micropay_request(new).map_err(wrong)?;
         Ok(Box::pin(async move {
             let outgoing = request.outgoing(self.region());
@@ -199,11 +199,13 @@ impl<'a, R: Runtime> V3<'a, R> {
     ) -> Result<Statement, Failure> {
         // Of v2's statements, v3 has only that of the whole day.
         if bill_type != BillType::All {
-            return Err(Failure::NotBelieved(ApiError::field(
-                Code::FieldInvalid,
-                "bill_type",
-                "The field bill_type must be ALL for this merchant.",
-            )));
+            return Err(Failure::NotBelieved(
+                Error::with_message(
+                    Kind::FieldInvalid,
+                    "The field bill_type must be ALL for this merchant.",
+                )
+                .about("bill_type"),
+            ));
         }
         let request = bill::Request {
             merchant: self.merchant(),
@@ -245,10 +247,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         })
     }
 
-    pub(super) async fn settlements(
-        &self,
-        wanted: Settlements,
-    ) -> Result<Vec<Map<String, Value>>, Failure> {
+    pub(super) async fn settlements(&self, wanted: Settlements) -> Result<Vec<Record>, Failure> {
         if self.region() == Region::Mainland {
             return Err(Failure::NotBelieved(super::not_offered()));
         }
@@ -261,7 +260,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         };
         let asked = self.ask(request.outgoing()).await?;
         let answer = self.read(&asked, settlement::Answer::read).await?;
-        Ok(answer.records.iter().map(v2::record).collect())
+        Ok(answer.records)
     }
 
     pub(super) async fn echo(&self) -> (Result<(), Failure>, Option<i64>) {
@@ -284,19 +283,19 @@ impl<'a, R: Runtime> V3<'a, R> {
         (self.read(&asked, read).await, ahead_s)
     }
 
-    fn keys(&self) -> Result<&'a V3Keys, ApiError> {
+    fn keys(&self) -> Result<&'a V3Keys, Error> {
         let keys = self.0.context.credentials.v3.as_ref();
-        keys.ok_or_else(|| ApiError::internal("an APIv3 merchant without APIv3 keys"))
+        keys.ok_or_else(|| Error::internal("an APIv3 merchant without APIv3 keys"))
     }
 
     /// Refuses if the certificate is known to have expired: WeChat accepts none
     /// of its signatures.
-    pub(super) fn check_certificate(&self) -> Result<(), ApiError> {
+    pub(super) fn check_certificate(&self) -> Result<(), Error> {
         let keys = self.keys()?;
         match keys.not_after_ms {
             Some(until_ms) if until_ms <= self.0.runtime.now_ms() => {
                 self.note_certificate(&keys.serial_no);
-                Err(ApiError::of(Code::CertificateExpired))
+                Err(Error::of(Kind::CertificateExpired))
             }
             _ => Ok(()),
         }
@@ -430,8 +429,8 @@ impl<'a, R: Runtime> V3<'a, R> {
         .map_err(|_| {
             Failure::Refused(Box::new(Refused {
                 reason: Reason::NotSent,
-                err_code: Code::KeyUnusable.name().to_owned(),
-                told: ApiError::of(Code::KeyUnusable),
+                err_code: Kind::KeyUnusable.name().to_owned(),
+                told: Error::of(Kind::KeyUnusable),
             }))
         })
     }
@@ -787,6 +786,6 @@ fn reason(code: &ErrorCode) -> Reason {
 }
 
 fn unsendable(error: FieldError) -> Failure {
-    let message = format!("The {error}.");
-    Failure::NotBelieved(ApiError::field(Code::FieldInvalid, &error.field, message))
+    let told = Error::with_message(Kind::FieldInvalid, format!("The {error}."));
+    Failure::NotBelieved(told.about(&error.field))
 }

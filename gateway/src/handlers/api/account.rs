@@ -6,13 +6,13 @@ use super::day;
 use crate::auth::keys::{Access, caller};
 use crate::http::error::ApiError;
 use crate::http::fields::{CHOICE_BYTES, Fields};
-use crate::http::message::{query, success};
+use crate::http::message::{query, success, texts};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use crate::upstream::{Settlements, wrong};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wechatpay::common::Date;
-use wechatpay::common::settlement::{Limit, UseTag};
+use wechatpay::common::settlement::{Limit, Record, UseTag};
 
 /// The period of `GET /v1/settlement` when no days are given: thirty days.
 const USUAL_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -31,7 +31,11 @@ pub async fn exchange_rate<R: Runtime>(
         Some(text) => day(&fields, "date", &text)?,
     };
     let rate = cx.upstream(&context).exchange_rate(fee_type, date).await?;
-    Ok(success(Value::Object(rate)))
+    Ok(success(Value::Object(texts([
+        ("fee_type", Some(rate.fee_type.code().to_owned())),
+        ("rate", Some(rate.rate_e8.to_string())),
+        ("rate_time", Some(rate.rate_time.to_string())),
+    ]))))
 }
 
 /// `POST /v1/shorturl` with `{"long_url": …}`. BASIC.
@@ -91,6 +95,32 @@ pub async fn settlement<R: Runtime>(
     };
     let records = cx.upstream(&context).settlements(asked).await;
     cx.raise_problems(&context).await;
-    let records = records?;
+    let records: Vec<_> = records?.iter().map(record).collect();
     Ok(success(json!({ "records": records })))
+}
+
+/// A settlement, every value a text.
+fn record(record: &Record) -> Map<String, Value> {
+    texts([
+        ("fbatchno", record.fbatchno.clone()),
+        (
+            "date_settlement",
+            record.date_settlement.map(|d| d.to_string()),
+        ),
+        ("date_start", record.date_start.map(|d| d.to_string())),
+        ("date_end", record.date_end.map(|d| d.to_string())),
+        ("settlement_fee", Some(record.settlement_fee.to_string())),
+        (
+            "unsettlement_fee",
+            Some(record.unsettlement_fee.to_string()),
+        ),
+        (
+            "settlementfee_type",
+            Some(record.settlementfee_type.code().to_owned()),
+        ),
+        ("pay_fee", Some(record.pay_fee.to_string())),
+        ("refund_fee", Some(record.refund_fee.to_string())),
+        ("pay_net_fee", Some(record.pay_net_fee.to_string())),
+        ("poundage_fee", Some(record.poundage_fee.to_string())),
+    ])
 }

@@ -6,6 +6,7 @@ pub mod mini;
 pub mod page;
 pub mod sign_in;
 
+use crate::book::may_pass_later;
 use crate::book::{CheckoutFacts, command};
 use crate::http::error::{ApiError, Code, Fault};
 use crate::http::message::{answer, free_text, query, set};
@@ -13,7 +14,6 @@ use crate::merchants::directory::MerchantContext;
 use crate::observe::{Log, RequestContext};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
-use crate::upstream::may_pass_later;
 use checkout::{
     Environment, Lang, Line, Method, Offers, Page, PageError, Problem, html, plan, texts,
 };

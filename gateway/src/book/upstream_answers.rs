@@ -1,0 +1,91 @@
+//! The answer that a caller gets of an upstream's failure.
+
+use crate::http::error::{ApiError, Code};
+use crate::upstream::{self, Failure, Kind};
+use serde_json::Value;
+use wechatpay::{v2, v3};
+
+const fn code(kind: Kind) -> Code {
+    match kind {
+        Kind::NoAnswer => Code::UpstreamUnavailable,
+        Kind::Refused => Code::UpstreamRefused,
+        Kind::NotOffered => Code::NotOffered,
+        Kind::TooOften => Code::UpstreamTooOften,
+        Kind::Unverified => Code::UpstreamUnverified,
+        Kind::StatementUnreadable => Code::StatementUnreadable,
+        Kind::AttemptPending => Code::AttemptPending,
+        Kind::FieldInvalid => Code::FieldInvalid,
+        Kind::ClientCertificateMissing => Code::ClientCertificateMissing,
+        Kind::ClientCertificateRefused => Code::ClientCertificateRefused,
+        Kind::CertificateExpired => Code::CertificateExpired,
+        Kind::KeyUnusable => Code::KeyUnusable,
+        Kind::Internal => Code::Internal,
+    }
+}
+
+impl From<upstream::Error> for ApiError {
+    fn from(error: upstream::Error) -> Self {
+        let code = code(error.kind);
+        let mut answer = match error.cause {
+            Some(cause) => Self::of(code).with_cause(cause),
+            None => Self::of(code),
+        };
+        answer.field = error.field;
+        if let Some(message) = error.message {
+            answer.message = message;
+        }
+        // WeChat's words do not say what to do.
+        if error.kind == Kind::ClientCertificateRefused
+            && let Value::Object(said) = &mut answer.message
+        {
+            said.insert("advice".to_owned(), code.advice().into());
+        }
+        answer
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        upstream::Error::from(failure).into()
+    }
+}
+
+/// Whether WeChat refuses only for a while: the same request may pass later.
+/// Every dialect uses the codes of API v2 or of APIv3.
+pub fn may_pass_later(refusal: &ApiError) -> bool {
+    let said = match refusal.code {
+        Code::UpstreamRefused => refusal.message.get("err_code").and_then(Value::as_str),
+        _ => None,
+    };
+    said.is_some_and(|code| {
+        v2::ErrorCode::from_code(code).is_retryable()
+            || v3::ErrorCode::from_code(code).is_retryable()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A refund that waits for a repair is stored with the kind's name.
+    #[test]
+    fn each_kind_has_the_name_of_its_code() {
+        for kind in [
+            Kind::NoAnswer,
+            Kind::Refused,
+            Kind::NotOffered,
+            Kind::TooOften,
+            Kind::Unverified,
+            Kind::StatementUnreadable,
+            Kind::AttemptPending,
+            Kind::FieldInvalid,
+            Kind::ClientCertificateMissing,
+            Kind::ClientCertificateRefused,
+            Kind::CertificateExpired,
+            Kind::KeyUnusable,
+            Kind::Internal,
+        ] {
+            assert_eq!(kind.name(), code(kind).name());
+        }
+    }
+}
