@@ -166,7 +166,12 @@ labels! {
         WithoutPayment = "notice_without_payment",
         PaymentFailed = "notice_payment_failed",
         RefundNotBelieved = "refund_notice_not_believed",
+        RefundNotXml = "refund_notice_not_xml",
+        RefundWithoutRefund = "refund_notice_without_refund",
+        RefundBadField = "refund_notice_bad_field",
         ProductNotBelieved = "product_callback_not_believed",
+        ProductNotXml = "product_callback_not_xml",
+        ProductBadField = "product_callback_bad_field",
         // It is not about an order here, or WeChat does not confirm it.
         OrderUnknown = "order_unknown",
         RefundUnknown = "refund_unknown",

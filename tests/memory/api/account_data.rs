@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 use wechatpay::Secret;
 use wechatpay::common::{Fields, SignType};
+use wechatpay::v2::refund_notify::seal;
 
 fn get(shop: &Shop, path: &str) -> Value {
     let (status, answer) = shop.call("GET", path, "");
@@ -216,11 +217,24 @@ fn each_scan_of_a_products_code_makes_an_order() {
         xml.replace("</xml>", "<product_id>oolong</product_id></xml>"),
         xml.replace("</xml>", "<attach>x</attach></xml>"),
     ];
-    for (n, xml) in (1..).zip(forged) {
+    // A field that is there twice makes it no document of v2.
+    let (mut not_xml, mut not_believed) = (0, 0);
+    for xml in forged {
+        match xml.matches("<product_id>").count() {
+            1 => not_believed += 1,
+            _ => not_xml += 1,
+        }
         assert_eq!(send(xml.clone()).status(), 400, "{xml}");
         let counters = shop.report()["counters"].clone();
-        assert_eq!(counters["product_callback_not_believed"], n, "{counters}");
+        let counted = |name: &str| counters[name].as_i64().unwrap_or_default();
+        let counted = ["product_callback_not_xml", "product_callback_not_believed"].map(counted);
+        assert_eq!(counted, [not_xml, not_believed], "{xml} {counters}");
     }
+    let mut without_payer = bare.clone();
+    without_payer.remove("openid");
+    let bad_field = without_payer.sealed(&key, SignType::Md5);
+    assert_eq!(send(bad_field.to_xml()).status(), 400);
+    assert_eq!(shop.report()["counters"]["product_callback_bad_field"], 1);
     assert_eq!(orders(), before);
 
     // A genuine callback returns an order that is still open; repeated, it
@@ -314,6 +328,46 @@ fn a_refund_notice_counts_only_after_a_query() {
         .body(b"<xml><return_code>SUCCESS</return_code><req_info>AAAA</req_info></xml>".to_vec())
         .unwrap();
     assert_eq!(world.send(garbage).status(), 400);
+}
+
+#[test]
+fn each_reason_to_refuse_a_v2_refund_notice_is_counted_under_its_name() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let key = Secret::new("weceive-sandbox-demo-key-0000001");
+    let refund = Fields::new()
+        .with("transaction_id", "4200000000000000000000000001")
+        .with("out_trade_no", "a number with spaces")
+        .with("out_refund_no", "A")
+        .with("total_fee", "1500")
+        .with("refund_fee", "1500")
+        .with("refund_status", "SUCCESS");
+    let sealed = |refund: &Fields| {
+        let notice = Fields::new()
+            .with("return_code", "SUCCESS")
+            .with("appid", "wx5a11d0b0c0ffee01")
+            .with("mch_id", "1900000109")
+            .with("nonce_str", "n")
+            .with("req_info", seal(refund, &key));
+        notice.to_xml()
+    };
+    let mut without_amount = refund.clone();
+    without_amount.remove("refund_fee");
+    let fail = Fields::new().with("return_code", "FAIL").to_xml();
+    let unopened = "<xml><return_code>SUCCESS</return_code><req_info>AAAA</req_info></xml>";
+    for (name, n, notice) in [
+        ("refund_notice_not_xml", 1, "no XML".to_owned()),
+        ("refund_notice_without_refund", 1, fail),
+        ("refund_notice_not_believed", 1, unopened.to_owned()),
+        ("refund_notice_bad_field", 1, sealed(&refund)),
+        ("refund_notice_bad_field", 2, sealed(&without_amount)),
+    ] {
+        let request = http::Request::post(format!("{GATEWAY}/notify/v2/demo/refund"));
+        let answer = world.send(request.body(notice.clone().into_bytes()).unwrap());
+        assert_eq!(answer.status(), 400, "{name}");
+        let counters = shop.report()["counters"].clone();
+        assert_eq!(counters[name], n, "{name}: {notice}: {counters}");
+    }
 }
 
 /// Every call again, for a merchant that signs with HMAC-SHA256.

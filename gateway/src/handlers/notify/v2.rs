@@ -61,18 +61,25 @@ pub async fn refund_notice<R: Runtime>(
         |key| refund_notify::Notice::read(request.body(), key),
     );
     let refund = match notice {
-        Ok(notice) => notice.refund,
-        Err(_) => {
-            count_rejected(cx, id, Rejection::RefundNotBelieved).await;
+        Ok(notice) => Ok(notice.refund),
+        Err(error) => Err(rejection_of_refund(&error)),
+    };
+    let named = refund.and_then(|refund| {
+        let number = OutTradeNo::new(&refund.out_trade_no);
+        number
+            .map(|number| (number, refund.out_refund_no))
+            .map_err(|_| Rejection::RefundBadField)
+    });
+    let (out_trade_no, out_refund_no) = match named {
+        Ok(named) => named,
+        Err(rejection) => {
+            count_rejected(cx, id, rejection).await;
             return Ok(xml(400, ack_fail("Parameter format checking error")));
         }
     };
-    let Ok(out_trade_no) = OutTradeNo::new(&refund.out_trade_no) else {
-        return Ok(xml(400, ack_fail("Parameter format checking error")));
-    };
     let call = command::RefundNoticed {
         out_trade_no,
-        out_refund_no: refund.out_refund_no,
+        out_refund_no,
     };
     let verdict: Verdict = cx.book(id, call).await?;
     Ok(acknowledgement(&verdict))
@@ -96,8 +103,8 @@ pub async fn product_callback<R: Runtime>(
     );
     let callback = match callback {
         Ok(callback) => callback,
-        Err(_) => {
-            count_rejected(cx, id, Rejection::ProductNotBelieved).await;
+        Err(error) => {
+            count_rejected(cx, id, rejection_of_callback(&error)).await;
             return Ok(xml(400, ack_fail("Signature failure")));
         }
     };
@@ -161,5 +168,22 @@ const fn rejection_of(error: &NoticeError) -> Rejection {
         NoticeError::ResultFail { .. } => Rejection::PaymentFailed,
         NoticeError::Ambiguous { .. } => Rejection::Ambiguous,
         NoticeError::Field(_) => Rejection::BadField,
+    }
+}
+
+const fn rejection_of_refund(error: &refund_notify::NoticeError) -> Rejection {
+    match error {
+        refund_notify::NoticeError::Xml(_) => Rejection::RefundNotXml,
+        refund_notify::NoticeError::ReturnCodeFail { .. } => Rejection::RefundWithoutRefund,
+        refund_notify::NoticeError::Sealed => Rejection::RefundNotBelieved,
+        refund_notify::NoticeError::Field(_) => Rejection::RefundBadField,
+    }
+}
+
+const fn rejection_of_callback(error: &native::CallbackError) -> Rejection {
+    match error {
+        native::CallbackError::Xml(_) => Rejection::ProductNotXml,
+        native::CallbackError::Unverifiable(_) => Rejection::ProductNotBelieved,
+        native::CallbackError::Field(_) => Rejection::ProductBadField,
     }
 }
