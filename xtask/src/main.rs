@@ -17,7 +17,7 @@ cargo xtask native [--static]                      build the page and the progra
                                                    --static for musl: a program that needs no library
 cargo xtask test [NAME]                            run every check and test, or only the tests named so
 cargo xtask simulate [--seed N] [--seeds M]         run the whole system under simulation; one seed alone is shown
-cargo xtask simulate --mutants                     make known mistakes on purpose, and see each caught
+cargo xtask simulate --mutants [NAME]              make known mistakes on purpose, and see each caught
 cargo xtask explore                                visit every state of an order within larger bounds than the tests do
 cargo xtask crash [--seconds N] [--seed N]         kill the real gateway again and again under load, and compare the books
 cargo xtask fuzz [--seconds N] [--seed N]          give every parser malformed bytes
@@ -79,7 +79,11 @@ fn command(arguments: &[String]) -> Result<()> {
             [name] if !name.starts_with('-') => test::run(Some(name)),
             _ => Err(unknown(rest)),
         },
-        "simulate" if rest == ["--mutants"] => simulate::mutants(),
+        "simulate" if rest.first().is_some_and(|first| first == "--mutants") => match rest {
+            [_] => simulate::mutants(""),
+            [_, name] => simulate::mutants(name),
+            _ => Err(unknown(rest)),
+        },
         "simulate" => {
             let [seed, seeds] = numbers(rest, ["--seed", "--seeds"])?;
             simulate::run(simulate::Options { seed, seeds })

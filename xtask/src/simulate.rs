@@ -88,13 +88,14 @@ fn arguments(options: Options) -> Vec<String> {
         .collect()
 }
 
-/// Makes each mistake and runs seeds until one of them fails. Prints a table.
+/// Makes each mistake whose name contains `filter`, and runs seeds until one of
+/// them fails. Prints a table.
 ///
 /// # Errors
 ///
 /// No seed found a mistake, a mistake does not compile, or its pattern does not
 /// fit the sources; or a seed fails without any mistake.
-pub fn mutants() -> Result<()> {
+pub fn mutants(filter: &str) -> Result<()> {
     let place = part::target_directory()?.join("mutants");
     let sources = place.join("sources");
     copy(paths::root(), &sources)?;
@@ -110,7 +111,7 @@ pub fn mutants() -> Result<()> {
     }
     println!("| mistake | invariant | after seeds |\n|---|---|---|");
     let mut missed = Vec::new();
-    for mutant in MUTANTS {
+    for mutant in MUTANTS.iter().filter(|mutant| mutant.name.contains(filter)) {
         apply(mutant, &sources)?;
         let binary = compile(&sources, &place, mutant.name);
         let caught = binary.and_then(|binary| seeds(&binary, SEEDS_FOR_A_MUTANT));

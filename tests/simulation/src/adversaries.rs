@@ -5,6 +5,7 @@ use super::ledger::Notice;
 use super::merchants_staff::NUMBERS;
 use super::rsa::StandIn;
 use super::shop::Shop;
+use super::wechat::said;
 use super::world::World;
 use sandbox::Payer;
 use serde_json::json;
@@ -20,8 +21,30 @@ impl World {
     /// perhaps the same number.
     pub(super) async fn order_elsewhere(self, shop: Rc<Shop>) {
         let number = (1 + self.0.random.below(NUMBERS)).to_string();
+        let amount = self.amount() + self.0.random.pick(&[0, 0, 1]);
+        let known = self.entry(&shop.id, &number).is_some();
+        self.make_elsewhere(&shop, &number, amount);
+        if known || self.entry(&shop.id, &number).is_none() {
+            return;
+        }
+        let ms = self.0.random.between(0, 120_000);
+        if self.0.random.one_in(2) {
+            // A till makes an order with the same number.
+            let (world, shop, number) = (self.clone(), shop.clone(), number.clone());
+            let till_ms = self.0.random.between(0, 150_000);
+            self.outside(async move {
+                world.sleep(till_ms).await;
+                world.quick_pay(&shop, &number).await;
+            });
+        }
+        self.sleep(ms).await;
+        self.pay_at_wechat(&shop, &number, Payer::Alice, "pay");
+    }
+
+    /// The merchant's other system makes an order of v2 with the same key.
+    pub(super) fn make_elsewhere(&self, shop: &Shop, number: &str, amount: i64) {
         let money = order::Money::new(
-            self.amount() + self.0.random.pick(&[0, 0, 1]),
+            amount,
             order::Currency::from_code(shop.currency).expect("a currency"),
         );
         let request = prepay::Request {
@@ -35,7 +58,7 @@ impl World {
             body: Text::new("body", "Elsewhere").expect("a body"),
             detail: None,
             attach: None,
-            out_trade_no: order::OutTradeNo::new(&number).expect("a number"),
+            out_trade_no: order::OutTradeNo::new(number).expect("a number"),
             money: money.expect("an amount"),
             spbill_create_ip: std::net::Ipv4Addr::LOCALHOST.into(),
             time_start_ms: None,
@@ -43,34 +66,29 @@ impl World {
             goods_tag: None,
             notify_url: NotifyUrl::new(&shop.address()).expect("a URL"),
             limit_pay: None,
-            trade: Trade::Native { product_id: None },
+            trade: Trade::Native {
+                product_id: Some(Text::new("product_id", "elsewhere").expect("an id")),
+            },
         };
         let xml = request.to_xml(&Secret::new(shop.key_of_v2()));
         let request = http::Request::post(format!("https://api.mch.weixin.qq.com{}", prepay::PATH))
             .body(xml.into_bytes())
             .expect("a request");
-        let known = self.entry(&shop.id, &number).is_some();
+        let known = self.entry(&shop.id, number).is_some();
+        let answer = self.sandbox(&request);
+        let said = said(&answer);
+        // Otherwise no seed has an order of another system.
+        assert!(
+            !["LACK_PARAMS", "PARAM_ERROR"].contains(&said.as_str()),
+            "{said}"
+        );
         self.note_at(&shop.id, || {
-            format!("another system of the merchant orders #{number}")
+            format!("another system of the merchant orders #{number} ⇒ {said}")
         });
-        self.sandbox(&request);
-        if known || self.entry(&shop.id, &number).is_none() {
-            return;
+        if !known && self.entry(&shop.id, number).is_some() {
+            let key = (shop.id.clone(), number.to_owned());
+            self.0.ledger.borrow_mut().elsewhere.insert(key);
         }
-        let key = (shop.id.clone(), number.clone());
-        self.0.ledger.borrow_mut().elsewhere.insert(key);
-        let ms = self.0.random.between(0, 120_000);
-        if self.0.random.one_in(2) {
-            // A till makes an order with the same number.
-            let (world, shop, number) = (self.clone(), shop.clone(), number.clone());
-            let till_ms = self.0.random.between(0, 150_000);
-            self.outside(async move {
-                world.sleep(till_ms).await;
-                world.quick_pay(&shop, &number).await;
-            });
-        }
-        self.sleep(ms).await;
-        self.pay_at_wechat(&shop, &number, Payer::Alice, "pay");
     }
 
     /// A person refunds, reverses or closes an order on the merchant platform.

@@ -2,6 +2,7 @@
 
 use super::payers::{Browser, DESKTOP, WECHAT};
 use super::shop::Shop;
+use super::weather::Held;
 use super::world::World;
 use http::header;
 use memory_runtime::GATEWAY;
@@ -20,7 +21,7 @@ impl World {
         shops.iter().find(is_twin).cloned()
     }
 
-    async fn checkout(&self, shop: &Shop, number: &str) -> Option<String> {
+    pub(super) async fn checkout(&self, shop: &Shop, number: &str) -> Option<String> {
         let body = json!({
             "out_trade_no": number, "body": "Tea set", "total_fee": 100,
             "notify_url": shop.notify_url(), "expires_in_seconds": 1800,
@@ -43,7 +44,8 @@ impl World {
         if phone.open(&page).await.is_none() {
             return;
         }
-        *self.0.held_back.borrow_mut() = Some(NUMBER.to_owned());
+        let held = (NUMBER.to_owned(), Held::AnswerLate(4_000));
+        *self.0.held.borrow_mut() = Some(held);
         let mut hasty = Browser::new(self, shop, DESKTOP, Payer::Alice);
         let address = page.clone();
         self.outside(async move {
@@ -94,15 +96,15 @@ impl World {
         let Some(twin) = self.twin_of(shop) else {
             return;
         };
-        let path = format!("/admin/merchants/{}", shop.id);
-        let service = json!({"quick_auth": {"url": SERVICE, "token": "of-the-service"}});
-        let changed = self.admin_call("PATCH", &path, &service).await;
-        self.must(
-            changed.is_some(),
-            shop,
-            "",
-            "a merchant's settings are not changed",
-        );
+        // The other merchant has a service of its own, so that it reads such cookies.
+        for of in [shop, &twin] {
+            let path = format!("/admin/merchants/{}", of.id);
+            let token = format!("of-the-service-of-{}", of.id);
+            let service = json!({"quick_auth": {"url": SERVICE, "token": token}});
+            let changed = self.admin_call("PATCH", &path, &service).await;
+            let found = "a merchant's settings are not changed";
+            self.must(changed.is_some(), of, "", found);
+        }
         // Isolates cache the merchant for half a minute.
         self.sleep(31_000).await;
         let (Some(own), Some(other)) = (
@@ -151,7 +153,7 @@ impl World {
 }
 
 /// Whether a payer got the means to pay.
-fn means(prepared: Option<&Json>) -> bool {
+pub(super) fn means(prepared: Option<&Json>) -> bool {
     prepared.is_some_and(|prepared| {
         prepared["jsapi"].is_object() || prepared["qr"]["code_url"].is_string()
     })

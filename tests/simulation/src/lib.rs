@@ -21,7 +21,7 @@
 //! | `watch.rs`, `deliveries.rs`, `quiescence.rs` | the invariants, at each step and at the end |
 //! | `calls.rs`, `accounts.rs` | the merchants' calls, and their accounts |
 //! | `merchants_staff.rs`, `payers.rs`, `operator.rs`, `adversaries.rs` | the people and attackers |
-//! | `scenes.rs`, `unreadable.rs`, `floods.rs`, `devices.rs` | scenes, which happen in some seeds only |
+//! | `scenes.rs`, `unreadable.rs`, `floods.rs`, `devices.rs`, `races.rs` | scenes, which happen in some seeds only |
 
 #![allow(
     clippy::expect_used,
@@ -46,6 +46,7 @@ mod notices;
 mod operator;
 mod payers;
 mod quiescence;
+mod races;
 mod rsa;
 mod runtime;
 mod scenes;

@@ -2,7 +2,7 @@
 //! to the seed's fault profile.
 
 use super::ledger::Notice;
-use super::weather::WrongCertificate;
+use super::weather::{Held, WrongCertificate};
 use super::world::{Place, Promise, World};
 use gateway::runtime::{FetchError, Request, Response, Route};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -12,8 +12,6 @@ use wechatpay::v3::sign as v3;
 
 /// How many statements of an object's opening can be refused.
 const OPENING: i64 = 8;
-/// How late an answer that is held back arrives.
-const HELD_BACK_MS: i64 = 4_000;
 /// The longest time that a message is in flight.
 pub(super) const SLOWEST_MS: i64 = 20_000;
 
@@ -53,18 +51,17 @@ impl World {
         refuses.unwrap_or(-1)
     }
 
-    /// Whether the answer to this request is the one that is to be late.
-    fn holds_back(&self, what: &str, request: &Request) -> bool {
-        let mut held_back = self.0.held_back.borrow_mut();
+    /// What happens to this request, where a scene has chosen it.
+    fn held(&self, what: &str, request: &Request) -> Option<Held> {
+        let mut held = self.0.held.borrow_mut();
         let body = request.body();
-        let is_it = held_back
-            .as_ref()
-            .is_some_and(|text| body.windows(text.len()).any(|part| part == text.as_bytes()));
-        if is_it {
-            *held_back = None;
-            self.note(|| format!("  …its answer is held back: {what}"));
+        let (text, _) = held.as_ref()?;
+        if !body.windows(text.len()).any(|part| part == text.as_bytes()) {
+            return None;
         }
-        is_it
+        let (_, how) = held.take()?;
+        self.note(|| format!("  …{how:?}: {what}"));
+        Some(how)
     }
 
     /// True once in this many times, while there are faults.
@@ -241,7 +238,16 @@ impl World {
                 format!("  …is passed on, and answered with 502: {what}")
             });
         }
-        let journey = self.journey();
+        let held = self.held(&what, &request);
+        let mut journey = self.journey();
+        match held {
+            Some(Held::RequestLate(ms)) => journey = vec![(ms, false)],
+            Some(Held::CorruptedFirst(ms)) => {
+                journey = vec![(ms, false)];
+                self.arrive_corrupted((from, &what), &request, &promise);
+            }
+            Some(Held::AnswerLate(_)) | None => {}
+        }
         if journey.is_empty() {
             self.told(from, || format!("  …is lost: {what}"));
             if self.0.random.one_in(2) {
@@ -264,9 +270,9 @@ impl World {
                 };
                 let Some(answer) = answer else { return };
                 let signed = to == Destination::WeChatPay;
-                let late_ms = match world.holds_back(&what, &request) {
-                    true => HELD_BACK_MS,
-                    false => world.0.wechat_takes_ms.get(),
+                let late_ms = match held {
+                    Some(Held::AnswerLate(ms)) => ms,
+                    _ => world.0.wechat_takes_ms.get(),
                 };
                 if late_ms > 0 && to != Destination::Merchant {
                     let promise = promise.clone();
@@ -278,6 +284,31 @@ impl World {
                 });
             });
         }
+    }
+
+    /// A copy of a request of `APIv3` arrives at WeChat at once, with another
+    /// signature.
+    fn arrive_corrupted(
+        &self,
+        (from, what): (&str, &Rc<str>),
+        request: &Request,
+        promise: &Promise<Result<Response, FetchError>>,
+    ) {
+        let mut request = request.clone();
+        let signed = request.headers_mut().get_mut(header::AUTHORIZATION);
+        if let Some(value) = signed {
+            let text = value.to_str().unwrap_or_default();
+            let other = text.replace("signature=\"", "signature=\"AAAA");
+            *value = HeaderValue::from_str(&other).expect("a header");
+        }
+        let (from, what): (Rc<str>, _) = (from.into(), what.clone());
+        let promise = promise.clone();
+        self.after(10, move |world| {
+            let answer = world.at_wechat(&from, &request);
+            world.send_back((&from, &what), answer, true, move |answer| {
+                promise.keep(Ok(answer));
+            });
+        });
     }
 
     /// An answer is sent to its caller.

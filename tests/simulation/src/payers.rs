@@ -162,17 +162,7 @@ impl World {
             self.sleep(ms).await;
             let action = self.0.random.pick(&["pay", "pay", "pay", "cancel", "fail"]);
             if prepared["jsapi"].is_object() {
-                let jsapi = &prepared["jsapi"];
-                let field =
-                    |short: &str, name: &str| jsapi.get(name).unwrap_or(&jsapi[short]).clone();
-                let package = json!({
-                    "appId": field("app_id", "appId"),
-                    "timeStamp": field("time_stamp", "timeStamp"),
-                    "nonceStr": field("nonce_str", "nonceStr"),
-                    "package": field("package", "package"),
-                    "signType": field("sign_type", "signType"),
-                    "paySign": field("pay_sign", "paySign"),
-                });
+                let package = as_the_bridge_reads(&prepared["jsapi"]);
                 self.at_the_bridge(&package, browser.payer, action);
                 // After every answer of the bridge, the page queries; or the
                 // payer has closed it.
@@ -187,7 +177,8 @@ impl World {
         }
     }
 
-    fn at_the_bridge(&self, package: &Json, payer: Payer, action: &str) {
+    /// A payer answers WeChat's bridge.
+    pub(super) fn at_the_bridge(&self, package: &Json, payer: Payer, action: &str) {
         let body = json!({"payer": payer.as_str(), "package": package, "action": action});
         let answer = self.control("/sandbox/bridge", &body);
         self.note_payer(payer, "at the bridge", action, &answer);
@@ -271,4 +262,17 @@ impl World {
             self.control(&format!("/sandbox/refunds/{}/{number}", shop.mch_id), &body);
         }
     }
+}
+
+/// A package as the page hands it to WeChat's bridge.
+pub(super) fn as_the_bridge_reads(jsapi: &Json) -> Json {
+    let field = |short: &str, name: &str| jsapi.get(name).unwrap_or(&jsapi[short]).clone();
+    json!({
+        "appId": field("app_id", "appId"),
+        "timeStamp": field("time_stamp", "timeStamp"),
+        "nonceStr": field("nonce_str", "nonceStr"),
+        "package": field("package", "package"),
+        "signType": field("sign_type", "signType"),
+        "paySign": field("pay_sign", "paySign"),
+    })
 }

@@ -61,10 +61,25 @@ impl World {
     }
 }
 
+impl World {
+    /// Whether this statement is the one that a scene has chosen.
+    fn refuses_now(&self, object: &str) -> bool {
+        let mut refused = self.0.refused.borrow_mut();
+        let Some((_, left)) = refused.as_mut().filter(|(of, _)| &**of == object) else {
+            return false;
+        };
+        match left.checked_sub(1) {
+            Some(fewer) => *left = fewer,
+            None => *refused = None,
+        }
+        refused.is_none()
+    }
+}
+
 impl Faults for World {
     fn before(&self, object: &str, _: &Connection, sql: &str) -> Result<(), StorageError> {
         let opening = self.0.machine.refuses_opening();
-        if !opening.unwrap_or_else(|| self.store_refuses()) {
+        if !opening.unwrap_or_else(|| self.store_refuses() || self.refuses_now(object)) {
             return Ok(());
         }
         self.note_at(object, || {

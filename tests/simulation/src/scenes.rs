@@ -32,9 +32,15 @@ pub(super) enum Scene {
     /// An openid from one merchant's Quick Auth service is used at another
     /// merchant.
     BorrowedOpenid,
+    /// Requests that arrive late, and payments at an unfortunate time: v2.
+    Races,
+    /// Notices and answers of `APIv3` that are wrong.
+    WrongMessages,
+    /// A database refuses a statement while a notice is taken.
+    RefusedNotices,
 }
 
-const SCENES: [Scene; 8] = [
+const SCENES: [Scene; 11] = [
     Scene::HangingServer,
     Scene::Burst,
     Scene::UnreadableRows,
@@ -43,6 +49,9 @@ const SCENES: [Scene; 8] = [
     Scene::LinkFlood,
     Scene::Devices,
     Scene::BorrowedOpenid,
+    Scene::Races,
+    Scene::WrongMessages,
+    Scene::RefusedNotices,
 ];
 
 /// One in three seeds with a merchant of v2 has a scene.
@@ -103,7 +112,12 @@ impl World {
             let has_twin = scene != Scene::BorrowedOpenid || self.twin_of(shop).is_some();
             // A report with a clock that was ahead is valid until then.
             let may_be_found = scene != Scene::ForgottenAlarm || self.0.weather.jumps == 0;
-            shop.kind.dialect() == "v2" && has_twin && may_be_found
+            let speaks = match scene {
+                Scene::RefusedNotices => true,
+                Scene::WrongMessages => shop.kind.dialect() == "v3",
+                _ => shop.kind.dialect() == "v2",
+            };
+            speaks && has_twin && may_be_found
         };
         for shop in &*shops {
             shop.hangs.set(false);
@@ -124,6 +138,9 @@ impl World {
             Scene::LinkFlood => self.flood_a_link(&shop).await,
             Scene::Devices => self.change_devices(&shop).await,
             Scene::BorrowedOpenid => self.borrow_an_openid(&shop).await,
+            Scene::Races => self.race(&shop).await,
+            Scene::WrongMessages => self.receive_wrong_messages(&shop).await,
+            Scene::RefusedNotices => self.refuse_notices(&shop).await,
         }
         shop.hangs.set(false);
         shop.fails.set(false);
@@ -199,6 +216,7 @@ impl World {
     /// WeChat may take, and none fails meanwhile.
     async fn burst(&self, shop: &Rc<Shop>) {
         self.0.wechat_takes_ms.set(BURST_TAKES_MS);
+        self.0.hosts.borrow_mut().clear();
         let made = Rc::new(Cell::new(0));
         for n in 0..BURST {
             let body = json!({
@@ -222,6 +240,15 @@ impl World {
         self.0.wechat_takes_ms.set(0);
         let found = format!("of {BURST} orders at once {} were made", made.get());
         self.must(made.get() == BURST, shop, "", &found);
+        // A request whose time-out ran while it waited would be sent to the next
+        // host.
+        let hosts = self.0.hosts.borrow().clone();
+        let hosts: Vec<_> = hosts
+            .iter()
+            .filter(|host| host.starts_with("api"))
+            .collect();
+        let found = format!("WeChat answers in time, and these were called: {hosts:?}");
+        self.must(hosts.len() <= 1, shop, "", &found);
     }
 
     /// The runtime has lost a book's alarm: the board finds the book.

@@ -2,6 +2,18 @@
 
 use memory_runtime::random::Random;
 
+/// What happens to one request of a scene.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Its answer is late by this many milliseconds.
+    AnswerLate(i64),
+    /// It arrives late by this many milliseconds.
+    RequestLate(i64),
+    /// It arrives twice: first with a corrupted signature, then, late by this
+    /// many milliseconds, as it was sent.
+    CorruptedFirst(i64),
+}
+
 /// What is wrong with the client certificates of API v2 for a while.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum WrongCertificate {

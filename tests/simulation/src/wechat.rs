@@ -70,6 +70,9 @@ impl World {
             });
             self.lie_next(lie, "answer");
         }
+        if let Some(host) = request.uri().host() {
+            self.0.hosts.borrow_mut().insert(host.to_owned());
+        }
         let answer = self.sandbox(request);
         self.note_at(from, || {
             format!("  at WeChat: {} ⇒ {}", describe(request), said(&answer))
@@ -209,7 +212,7 @@ impl World {
 }
 
 /// WeChat's answer, in a word.
-fn said(answer: &Response) -> String {
+pub(super) fn said(answer: &Response) -> String {
     const NAMES: [&str; 6] = [
         "err_code",
         "code",

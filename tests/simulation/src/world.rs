@@ -18,14 +18,14 @@ use super::machine::Machine;
 use super::rsa::SANDBOX as SANDBOX_RSA;
 use super::seen::Watch;
 use super::shop::Shop;
-use super::weather::{Weather, WrongCertificate};
+use super::weather::{Held, Weather, WrongCertificate};
 use gateway::Gateway;
 use gateway::config::Config;
 use memory_runtime::random::Random;
 use memory_runtime::{SANDBOX, START_MS, config};
 use sandbox::{Sandbox, Settings};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -78,8 +78,13 @@ pub(super) struct State {
     /// rest of a seed did not change when they were added.
     pub(super) refusals: Random,
     pub(super) scenes: Random,
-    /// The answer to the next request that contains this text is held back.
-    pub(super) held_back: RefCell<Option<String>>,
+    /// What happens to the next request that contains this text.
+    pub(super) held: RefCell<Option<(String, Held)>>,
+    /// The statement of an object that its database refuses: the object, and how
+    /// many statements run before it.
+    pub(super) refused: RefCell<Option<(Rc<str>, usize)>>,
+    /// The hosts of WeChat that were called.
+    pub(super) hosts: RefCell<BTreeSet<String>>,
     /// How long WeChat takes for each answer.
     pub(super) wechat_takes_ms: Cell<i64>,
     /// What is wrong with v2's client certificates now.
@@ -146,7 +151,9 @@ impl World {
             calm: Cell::new(true),
             refusals: Random::of(seed, 6),
             scenes: Random::of(seed, 4),
-            held_back: RefCell::default(),
+            held: RefCell::default(),
+            refused: RefCell::default(),
+            hosts: RefCell::default(),
             wechat_takes_ms: Cell::default(),
             wrong_certificate: Cell::new(None),
             now_ms: Cell::new(START_MS),
