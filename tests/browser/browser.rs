@@ -31,7 +31,7 @@ pub use thirtyfour::Key;
 
 /// The time-out of every wait. The longest wait of the page itself is the five
 /// seconds for WeChat's bridge.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// The interval between two checks.
 const AGAIN: Duration = Duration::from_millis(40);
 

@@ -145,7 +145,7 @@ fn a_link_that_is_off_expired_or_unknown_says_so_at_every_tap() {
         payer.finds_it_accessible("switched off");
 
         let short = system.link(&json!({ "total_fee": 8800, "expires_in_seconds": 1 }));
-        wait_for("the link is over", 5, || {
+        wait_for("the link is over", || {
             let page = send("GET", short["url"].as_str().unwrap(), &[], "").text();
             page.contains("This link has expired").then_some(())
         });

@@ -23,7 +23,7 @@ fn a_checkout_of_the_native_program_is_paid_in_the_phone() {
         .arg(home.join("data"));
     let mut running = ChildGuard::start("weceive", &command, &home.join("printed"))
         .unwrap_or_else(|failure| panic!("{failure}"));
-    let listing: Value = wait_for("the list of addresses", 30, || {
+    let listing: Value = wait_for("the list of addresses", || {
         running
             .alive()
             .unwrap_or_else(|failure| panic!("{failure}"));

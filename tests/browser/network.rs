@@ -33,7 +33,7 @@ const NO_SOCKETS: &str = "
 /// Waits until the page has received this message this many times.
 fn has_heard(payer: &Browser, what: &str, times: u64) {
     let script = format!("return heard.filter((one) => one === '{what}').length");
-    wait_for(what, 15, || {
+    wait_for(what, || {
         (payer.evaluates(&script).as_u64() >= Some(times)).then_some(())
     });
 }
@@ -48,7 +48,7 @@ fn asked(payer: &Browser) -> u64 {
 /// Waits until the page stops polling, and returns how often it has polled. A
 /// page that has to poll does so every second and a half, later every two.
 fn asks_no_more(payer: &Browser) -> u64 {
-    wait_for("a page that need not ask", 40, || {
+    wait_for("a page that need not ask", || {
         let before = asked(payer);
         thread::sleep(Duration::from_secs(4));
         (asked(payer) == before).then_some(before)
@@ -131,7 +131,7 @@ fn a_page_without_a_websocket_polls() {
         payer.runs_first(NO_SOCKETS);
         payer.opens(&system.checkout());
         let code = payer.scans();
-        wait_for("two tries", 15, || {
+        wait_for("two tries", || {
             (payer.evaluates("return tried").as_u64() >= Some(2)).then_some(())
         });
         system.scan(&code);

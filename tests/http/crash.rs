@@ -77,7 +77,7 @@ fn each_fault_of_wechats_answer_is_named_and_delays_no_caller() {
                 });
             }
         }
-        wait_for("a call that hangs", 10, || {
+        wait_for("a call that hangs", || {
             hung.load(Ordering::SeqCst).then_some(())
         });
         for shop in &shops {
@@ -89,7 +89,7 @@ fn each_fault_of_wechats_answer_is_named_and_delays_no_caller() {
     });
     // WeChat is reached through a binding, and a call through a binding is
     // aborted at its time-out like any other: the connection is closed.
-    wait_for("the Worker to abort each call that hangs", 5, || {
+    wait_for("the Worker to abort each call that hangs", || {
         (callers_that_hung_up() >= shops.len()).then_some(())
     });
     // The same orders again, after the faults: they succeed. WeChat's other
@@ -118,11 +118,11 @@ fn a_merchants_invalid_answers_affect_only_its_own_deliveries() {
     }
     let made = other.native("S1", Some(&sound.url));
     LIVE.scan(&made["code_url"]);
-    wait_for("the sound one", 10, || sound.received().first().cloned());
+    wait_for("the sound one", || sound.received().first().cloned());
     for fault in Fault::ALL {
         assert_eq!(shop.state(fault.word()), "SUCCESS", "{fault:?}");
         let path = format!("/v1/delivery?out_trade_no={}", fault.word());
-        let why = wait_for("what became of it", 30, || {
+        let why = wait_for("what became of it", || {
             let answer = shop.call("GET", &path, "").json();
             let delivery = answer["data"]["deliveries"][0].clone();
             assert_eq!(delivery["state"], "waiting", "{fault:?}: {delivery}");
@@ -156,7 +156,7 @@ fn a_delivery_follows_no_redirect() {
         LIVE.scan(&made["code_url"]);
         assert!(sent_on.join().unwrap() > 0);
         let path = format!("/v1/delivery?out_trade_no={number}");
-        let last = wait_for("what became of it", 10, || {
+        let last = wait_for("what became of it", || {
             let delivery = shop.call("GET", &path, "").json()["data"]["deliveries"][0].clone();
             assert_eq!(delivery["state"], "waiting", "{delivery}");
             delivery["last"].as_str().map(str::to_owned)
@@ -281,7 +281,7 @@ fn a_flood_of_one_order_and_one_notice_makes_one_payment_and_delays_no_caller() 
                 answer.text()
             );
         });
-        wait_for("the delivery", 10, || merchant.received().first().cloned());
+        wait_for("the delivery", || merchant.received().first().cloned());
         let counters = shop.report()["counters"].clone();
         assert_eq!(counters["notice_taken"], 1, "{id}: {counters}");
         assert_eq!(counters["notice_duplicate"], CALLS - 1, "{id}: {counters}");
@@ -322,7 +322,7 @@ fn unfinished_requests_delay_no_other_caller() {
     let merchant = Receiver::good();
     let made = shop.native("1", Some(&merchant.url));
     live.scan(&made["code_url"]);
-    wait_for("the delivery", 10, || merchant.received().first().cloned());
+    wait_for("the delivery", || merchant.received().first().cloned());
     // They were waiting the whole time.
     for stream in &mut slow {
         stream.set_nonblocking(true).unwrap();

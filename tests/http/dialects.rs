@@ -52,7 +52,7 @@ fn whole_life(kind: Kind) {
     let made = shop.native(&number, Some(&merchant.url));
     assert_eq!(shop.state(&number), "NOTPAY", "{id}");
     LIVE.scan(&made["code_url"]);
-    let document = wait_for("the delivery", 10, || merchant.received().first().cloned());
+    let document = wait_for("the delivery", || merchant.received().first().cloned());
     let checked = shop.call("POST", "/v1/checksign", document).json();
     assert_eq!(checked["data"]["valid"], true, "{id}: {checked}");
     let query = format!("/v1/order?out_trade_no={number}");
@@ -74,7 +74,7 @@ fn whole_life(kind: Kind) {
     }
     let ended = LIVE.control(&path, &ended);
     let refunds = format!("/v1/refund?out_trade_no={number}");
-    wait_for("the refund's end", 20, || {
+    wait_for("the refund's end", || {
         let refunds = data(&shop, "GET", &refunds, &Value::Null);
         let status = &refunds["refunds"][0]["refund_status"];
         assert!(
@@ -98,9 +98,7 @@ fn each_payment_without_a_notice_is_found_by_a_query() {
                 let number = format!("QUERY-{}", kind.id);
                 let made = shop.native(&number, None);
                 live.scan(&made["code_url"]);
-                wait_for(kind.id, 20, || {
-                    (shop.state(&number) == "SUCCESS").then_some(())
-                });
+                wait_for(kind.id, || (shop.state(&number) == "SUCCESS").then_some(()));
                 let counters = shop.report()["counters"].clone();
                 assert_eq!(counters["notice_taken"], Value::Null, "{counters}");
             });
@@ -183,7 +181,7 @@ fn certificates_are_downloaded_once_for_many_orders() {
             });
         }
     });
-    wait_for("the deliveries", 20, || {
+    wait_for("the deliveries", || {
         (merchant.received().len() == 20).then_some(())
     });
     let jsapi = json!({"out_trade_no": "C-JSAPI", "body": "Demo Order", "total_fee": "150",
@@ -243,7 +241,7 @@ fn wechats_signing_key_may_change() {
         let merchant = Receiver::good();
         let made = shop.native(number, Some(&merchant.url));
         live.scan(&made["code_url"]);
-        wait_for("the delivery", 10, || merchant.received().first().cloned());
+        wait_for("the delivery", || merchant.received().first().cloned());
         let counters = shop.report()["counters"].clone();
         assert_eq!(counters["notice_unknown_serial"], Value::Null, "{counters}");
     };
@@ -439,7 +437,7 @@ fn forged_notices_change_nothing() {
     assert!(merchant.received().is_empty());
     // An isolate reports refused notices to a book every ten seconds, with the
     // next one.
-    wait_for("the counters", 20, || {
+    wait_for("the counters", || {
         let stale = Forgery {
             timestamp_s: seconds() - 360,
             ..true_one()
@@ -474,7 +472,7 @@ fn fifty_identical_notices_are_one_payment() {
             });
         }
     });
-    wait_for("the delivery", 5, || merchant.received().first().cloned());
+    wait_for("the delivery", || merchant.received().first().cloned());
     let counters = shop.report()["counters"].clone();
     assert_eq!(counters["notice_taken"], 1, "{counters}");
     assert_eq!(counters["notice_duplicate"], 49, "{counters}");

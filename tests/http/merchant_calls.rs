@@ -29,7 +29,7 @@ fn a_refund_with_the_client_certificate_of_another_merchant_is_refused_by_wechat
     let shop = LIVE.shop("misbound", &binding("WECHATPAY_MTLS_1900000110"));
     let made = shop.native("M1", None);
     LIVE.scan(&made["code_url"]);
-    wait_for("the payment", 5, || {
+    wait_for("the payment", || {
         (shop.state("M1") == "SUCCESS").then_some(())
     });
     let asked = json!({"out_trade_no": "M1", "refund_fee": 50});
@@ -47,7 +47,7 @@ fn a_refund_with_the_client_certificate_of_another_merchant_is_refused_by_wechat
     let shop = LIVE.shop("unbound", &binding("WECHATPAY_MTLS_1900000999"));
     let made = shop.native("M2", None);
     LIVE.scan(&made["code_url"]);
-    wait_for("the payment", 5, || {
+    wait_for("the payment", || {
         (shop.state("M2") == "SUCCESS").then_some(())
     });
     let asked = json!({"out_trade_no": "M2", "refund_fee": 50});
@@ -73,7 +73,7 @@ fn a_timer_due_during_an_outage_fires_without_a_request() {
     let shop = live.shop("demo", &json!({}));
     let made = shop.native("1", Some(&merchant.url));
     live.scan(&made["code_url"]);
-    wait_for("the first attempt", 10, || {
+    wait_for("the first attempt", || {
         (merchant.received().len() == 1).then_some(())
     });
     live.crash_and_misconfigure();
@@ -87,7 +87,7 @@ fn a_timer_due_during_an_outage_fires_without_a_request() {
     );
     assert_eq!(merchant.received().len(), 1, "not while it could not start");
     // No request is sent to the gateway meanwhile.
-    wait_for("the second attempt", 90, || {
+    wait_for("the second attempt", || {
         (merchant.received().len() == 2).then_some(())
     });
     assert_eq!(shop.report()["alarms"], json!([]));
@@ -108,7 +108,7 @@ fn refund_and_reverse_need_the_client_certificate_and_have_it() {
     let shop = live.shop("demo", &json!({}));
     let made = shop.native("1", None);
     live.scan(&made["code_url"]);
-    wait_for("the payment", 5, || {
+    wait_for("the payment", || {
         (shop.state("1") == "SUCCESS").then_some(())
     });
     let asked = json!({"out_trade_no": "1", "total_fee": 150, "refund_fee": 50});
@@ -118,7 +118,7 @@ fn refund_and_reverse_need_the_client_certificate_and_have_it() {
     // The sandbox settles it; its notice triggers a query, which ends the
     // refund.
     live.control("/sandbox/time", &json!({"advance_seconds": 60}));
-    wait_for("the refund's end", 30, || {
+    wait_for("the refund's end", || {
         let refunds = data(&shop, "GET", "/v1/refund?out_trade_no=1", &Value::Null);
         (refunds["refunds"][0]["refund_status"] == "SUCCESS").then_some(())
     });
@@ -133,12 +133,12 @@ fn refund_and_reverse_need_the_client_certificate_and_have_it() {
     let early = shop.call("POST", "/v1/reverse", reverse.to_string());
     assert_eq!(early.json()["code"], "REVERSE_TOO_SOON");
     // WeChat counts the 15 seconds too, by its own clock.
-    let reversed = wait_for("a reverse that is not too soon", 25, || {
+    let reversed = wait_for("a reverse that is not too soon", || {
         let answer = shop.call("POST", "/v1/reverse", reverse.to_string());
         (answer.status == 200).then(|| answer.json()["data"].clone())
     });
     assert!(["USERPAYING", "REVOKED"].contains(&reversed["trade_state"].as_str().unwrap()));
-    wait_for("the reverse's end", 30, || {
+    wait_for("the reverse's end", || {
         (shop.state("Q1") == "REVOKED").then_some(())
     });
 }
@@ -156,7 +156,7 @@ fn a_quick_pay_waits_for_the_password() {
     let pay =
         json!({"mch_id": "1900000109", "out_trade_no": "T1", "payer": "alice", "action": "pay"});
     LIVE.control("/sandbox/pay", &pay);
-    wait_for("the order's own timer", 15, || {
+    wait_for("the order's own timer", || {
         merchant.received().first().cloned()
     });
     assert_eq!(shop.state("T1"), "SUCCESS");

@@ -317,7 +317,7 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: impl Into<V
 ///
 /// # Errors
 ///
-/// No whole answer came within 30 seconds.
+/// No whole answer came within [`PATIENCE`].
 pub fn try_send(
     method: &str,
     url: &str,
@@ -325,7 +325,7 @@ pub fn try_send(
     body: impl Into<Vec<u8>>,
 ) -> Result<Answer, ureq::Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(30)))
+        .timeout_global(Some(PATIENCE))
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)
@@ -348,14 +348,18 @@ pub fn try_send(
     })
 }
 
-/// Waits until `look` returns a value, at most this long.
-pub fn wait_for<T>(what: &str, seconds: u64, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(seconds);
+/// How long a test waits for what must happen: far longer than it takes on a
+/// machine with other work. Only a test that fails waits so long.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Waits until `look` returns a value.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
         thread::sleep(Duration::from_millis(50));
     }
 }

@@ -1,5 +1,6 @@
 //! The clients of the gateway, which record its answers.
 
+use super::progress::{Progress, add};
 use super::system::{Merchant, TestSystem};
 use crate::faulty_proxy::Fault;
 use crate::live::Answer;
@@ -43,17 +44,24 @@ pub(super) struct Client<'t> {
     system: &'t TestSystem,
     name: u64,
     random: Random,
+    progress: &'t Progress,
     pub(super) kept: Vec<Kept>,
     pub(super) broken: Vec<String>,
     pub(super) unanswered: usize,
 }
 
 impl<'t> Client<'t> {
-    pub(super) fn new(system: &'t TestSystem, name: u64, random: Random) -> Self {
+    pub(super) fn new(
+        system: &'t TestSystem,
+        name: u64,
+        random: Random,
+        progress: &'t Progress,
+    ) -> Self {
         Self {
             system,
             name,
             random,
+            progress,
             kept: Vec::new(),
             broken: Vec::new(),
             unanswered: 0,
@@ -138,7 +146,10 @@ impl<'t> Client<'t> {
         };
         for _ in 0..PATIENCE {
             match merchant.shop.try_call(method, path, body.clone()) {
-                Ok(answer) if answer.status < 500 => return Some(answer),
+                Ok(answer) if answer.status < 500 => {
+                    add(&self.progress.answers);
+                    return Some(answer);
+                }
                 Ok(answer) => {
                     if answer.status == 500 {
                         let said = answer.text();
@@ -174,9 +185,11 @@ impl<'t> Client<'t> {
         order.accepted = code_url.is_string();
         if order.accepted && !self.random.one_in(4) {
             order.paid = self.scan(&code_url);
-            if !order.paid {
-                self.broken
-                    .push(format!("{} could not be paid", order.number));
+            match order.paid {
+                true => self.progress.paid(merchant.kind.dialect),
+                false => self
+                    .broken
+                    .push(format!("{} could not be paid", order.number)),
             }
         }
         self.kept.push(order);
@@ -228,6 +241,7 @@ impl<'t> Client<'t> {
             }
             self.system.wechat("/sandbox/pay", &answer);
         }
+        add(&self.progress.quick_pays);
         self.kept.push(order);
     }
 
@@ -246,6 +260,9 @@ impl<'t> Client<'t> {
                           "refund_fee": refund.amount, "out_refund_no": refund.number});
         let answer = self.ask(self.merchant(&order), "POST", "/v1/refund", &body);
         refund.accepted = answer.is_some_and(|answer| answer.status == 200);
+        if refund.accepted {
+            add(&self.progress.refunds);
+        }
         self.kept[at].refund = Some(refund);
     }
 
@@ -261,6 +278,9 @@ impl<'t> Client<'t> {
             answer.status == 200 && answer.json()["data"]["trade_state"] == "CLOSED"
         });
         self.kept[at].told_closed |= closed;
+        if closed {
+            add(&self.progress.closed);
+        }
     }
 
     /// Queries one of the orders. What was paid stays paid.

@@ -10,9 +10,34 @@ use std::thread;
 use std::time::{Duration, Instant};
 use wechatpay::common::Fields;
 
-/// How long everything may take to agree. A delivery that was interrupted three
-/// times is repeated a minute later.
+/// How long the number of differences may stay the same before they count as
+/// errors. A delivery that was interrupted three times is repeated a minute later.
 const SETTLING: Duration = Duration::from_secs(150);
+
+/// The time until which one more difference must have gone.
+struct Deadline {
+    at: Instant,
+    /// The fewest differences so far.
+    fewest: usize,
+}
+
+impl Deadline {
+    fn new() -> Self {
+        Self {
+            at: Instant::now() + SETTLING,
+            fewest: usize::MAX,
+        }
+    }
+
+    /// Whether there have been so many for too long.
+    fn is_over(&mut self, differences: usize) -> bool {
+        if differences < self.fewest {
+            self.fewest = differences;
+            self.at = Instant::now() + SETTLING;
+        }
+        Instant::now() > self.at
+    }
+}
 
 /// WeChat's ledger, by number.
 struct Wechat {
@@ -64,28 +89,28 @@ impl Wechat {
 
 /// Waits until everything agrees; returns the differences.
 pub(super) fn settle(system: &TestSystem, kept: &[Kept], total: &mut Total) -> Vec<String> {
-    let until = Instant::now() + SETTLING;
     // First without calls to the gateway: notices, deliveries and timers report
     // every payment to its merchant.
-    while Instant::now() < until {
+    let mut deadline = Deadline::new();
+    loop {
         system.wechat("/sandbox/time", &json!({"advance_seconds": 30}));
         thread::sleep(Duration::from_secs(1));
         let wechat = Wechat::read(system);
-        let paid = kept.iter().filter(|order| wechat.has_taken(&order.number));
         let received = received(system);
-        if paid
-            .clone()
-            .all(|order| received.contains_key(&order.number))
-        {
+        let paid = kept.iter().filter(|order| wechat.has_taken(&order.number));
+        let missing = paid.filter(|order| !received.contains_key(&order.number));
+        let missing = missing.count();
+        if missing == 0 || deadline.is_over(missing) {
             break;
         }
     }
     // Then by its own answers.
+    let mut deadline = Deadline::new();
     loop {
         let wechat = Wechat::read(system);
         wechat.end_refunds(system);
         let broken = broken(system, kept, &wechat, total);
-        if broken.is_empty() || Instant::now() > until {
+        if broken.is_empty() || deadline.is_over(broken.len()) {
             return broken;
         }
         system.wechat("/sandbox/time", &json!({"advance_seconds": 30}));

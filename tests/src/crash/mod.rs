@@ -14,10 +14,13 @@
 
 mod clients;
 mod ledger;
+mod progress;
 mod system;
 
+use crate::live::PATIENCE;
 use clients::{Client, Kept};
 use memory_runtime::random::Random;
+use progress::{Progress, read};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -33,7 +36,8 @@ const CLIENTS: u64 = 6;
 pub struct Options {
     /// The seed of the clients' actions, and of the crashes.
     pub seed: u64,
-    /// The duration of the load and the crashes.
+    /// The least duration of the load and the crashes; they last until each kind of
+    /// act was done.
     pub seconds: u64,
 }
 
@@ -65,19 +69,31 @@ fn crash_under_load(
     broken: &mut Vec<String>,
 ) -> Vec<Kept> {
     let over = AtomicBool::new(false);
+    let progress = Progress::default();
     let until = Instant::now() + Duration::from_secs(options.seconds);
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|name| {
                 let over = &over;
-                let client = Client::new(system, name, Random::of(options.seed, name));
+                let random = Random::of(options.seed, name);
+                let client = Client::new(system, name, random, &progress);
                 scope.spawn(move || client.act(over))
             })
             .collect();
         let random = Random::of(options.seed, CLIENTS);
         let pause = |low, high| Duration::from_millis(random.between(low, high).unsigned_abs());
-        while Instant::now() < until {
+        while Instant::now() < until || !progress.is_enough() {
+            let before = read(&progress.answers);
+            let (began, after) = (Instant::now(), random.below(12));
             thread::sleep(pause(200, 2500));
+            // On a slow machine, a gateway that is killed sooner would never answer.
+            while read(&progress.answers) <= before + after && began.elapsed() < PATIENCE {
+                thread::sleep(Duration::from_millis(20));
+            }
+            if read(&progress.answers) == before {
+                broken.push(format!("no client had an answer for {PATIENCE:?}"));
+                break;
+            }
             let log = system.live.crash_and_restart(pause(0, 400));
             total.crashes += 1;
             broken.extend(panics(&log));
