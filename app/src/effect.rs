@@ -21,7 +21,7 @@ pub enum Effect {
     LookForBridge,
     /// `getBrandWCPayRequest`, answered by `Event::BridgeSaid`.
     CallBridge {
-        /// Tells this call's answer from an earlier call's.
+        /// Distinguishes this call's answer from an earlier call's.
         call: u32,
         /// The signed package for the bridge.
         package: Jsapi,

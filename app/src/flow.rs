@@ -17,7 +17,7 @@
 //!            tap            address answered      "I have paid"
 //!   Ready ───────> Preparing ───────────────> Away <──────────> Confirming
 //!                                              ^   not paid
-//!                       the page opened anew ──┘
+//!                       the page reopened ─────┘
 //!
 //!   in every stage:      the server's word "paid" ──> Ended(Paid)
 //! ```

@@ -112,8 +112,8 @@ pub struct Texts {
     pub closed: Message,
     pub refused: Message,
 
-    // Errors. Each says whose fault it is and what to do. Whether money was
-    // taken is said separately, and only where it is certain.
+    // Errors. Each states whose fault it is and what to do. Whether money was
+    // taken is a separate sentence, and only shown where it is certain.
     pub not_charged: &'static str,
     pub unknown_link: Message,
     pub expired_link: Message,

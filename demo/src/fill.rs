@@ -1,4 +1,5 @@
-//! Makes the demo merchants known to the gateway, and tells the demo shop how to reach it.
+//! Makes the demo merchants at the gateway, and gives the demo shop the
+//! gateway's address and its keys.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -40,7 +40,7 @@ impl WorkersRuntime {
         self.env.service(name).ok()
     }
 
-    /// No answer came: the log gets the cause, without addresses.
+    /// No answer arrived: the log gets the cause, without addresses.
     fn unreachable(&self, host: &str, error: worker::Error) -> FetchError {
         let cause = without_addresses(&error.to_string());
         self.log(format_args!("{host}: no answer: {cause}"));

@@ -55,7 +55,7 @@ use serde::{Deserialize, Serialize};
 pub struct Reported {
     /// WeChat's number for the payment.
     pub transaction_id: String,
-    /// When the notice came.
+    /// When the notice arrived.
     pub at_ms: i64,
 }
 
@@ -666,7 +666,8 @@ impl Order {
                     (false, false) => Vec::new(),
                 })
             }
-            // The till was told that the payment failed, so it is returned.
+            // The till received the answer that the payment failed, so it is
+            // returned.
             Status::PayError {
                 reverse_pending: true,
                 ..

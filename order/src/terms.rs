@@ -161,7 +161,7 @@ pub struct Terms {
     pub money: Money,
     /// The trade type.
     pub trade_type: TradeType,
-    /// The payer, if known beforehand (JSAPI).
+    /// The payer, if known when the order is made (JSAPI).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openid: Option<String>,
     /// The merchant's own data, returned unchanged.

@@ -49,7 +49,7 @@ pub enum WithCertificate {
 /// A pool of connections, by HTTP or HTTPS.
 pub type Connection = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 
-/// Why no answer came.
+/// Why no answer arrived.
 #[derive(Debug)]
 pub struct Failed {
     /// What the gateway is told.
@@ -122,7 +122,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// No answer came.
+    /// No answer arrived.
     pub async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, Failed> {
         let patience = Duration::from_millis(u64::from(route.timeout_ms()));
         match tokio::time::timeout(patience, self.send(route, request)).await {

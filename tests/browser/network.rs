@@ -31,7 +31,7 @@ const NO_SOCKETS: &str = "
     };";
 
 /// Waits until the page has received this message this many times.
-fn has_heard(payer: &Browser, what: &str, times: u64) {
+fn waits_for_message(payer: &Browser, what: &str, times: u64) {
     let script = format!("return heard.filter((one) => one === '{what}').length");
     wait_for(what, || {
         (payer.evaluates(&script).as_u64() >= Some(times)).then_some(())
@@ -103,12 +103,12 @@ fn a_listening_page_shows_its_payment_without_polling() {
         payer.runs_first(WATCH);
         payer.opens(&system.checkout());
         let code = payer.scans();
-        has_heard(payer, "look", 1);
+        waits_for_message(payer, "look", 1);
         let before = asks_no_more(payer);
         system.scan(&code);
         payer.sees("Payment successful");
         assert_eq!(asked(payer), before + 1);
-        has_heard(payer, "closed", 1);
+        waits_for_message(payer, "closed", 1);
     });
 }
 
@@ -119,7 +119,7 @@ fn a_page_in_wechat_listens_while_the_sheet_is_open() {
         payer.has_a_window_of(390, 780);
         payer.opens(&system.in_wechat(&system.checkout()));
         payer.taps("Pay now");
-        has_heard(payer, "look", 1);
+        waits_for_message(payer, "look", 1);
         payer.taps("Pay HKD 48.00");
         payer.sees("Payment successful");
     });
@@ -145,9 +145,9 @@ fn a_hidden_page_does_not_poll_and_is_current_when_shown_again() {
         payer.runs_first(WATCH);
         payer.opens(&system.checkout());
         let code = payer.scans();
-        has_heard(payer, "look", 1);
+        waits_for_message(payer, "look", 1);
         is_hidden(payer, true);
-        has_heard(payer, "closed", 1);
+        waits_for_message(payer, "closed", 1);
         system.scan(&code);
         payer.does_not_see_for(Duration::from_secs(3), "Payment successful");
         is_hidden(payer, false);
@@ -161,11 +161,11 @@ fn a_page_that_lost_the_network_listens_again() {
         payer.runs_first(WATCH);
         payer.opens(&system.checkout());
         let code = payer.scans();
-        has_heard(payer, "look", 1);
+        waits_for_message(payer, "look", 1);
         payer.goes_offline();
         payer.sees("You’re offline.");
         payer.is_online_again();
-        has_heard(payer, "look", 2);
+        waits_for_message(payer, "look", 2);
         let before = asks_no_more(payer);
         system.scan(&code);
         payer.sees("Payment successful");
@@ -182,10 +182,10 @@ fn a_page_survives_a_restart_of_the_server() {
         payer.runs_first(WATCH);
         payer.opens(&system.checkout());
         let code = payer.scans();
-        has_heard(payer, "look", 1);
+        waits_for_message(payer, "look", 1);
         system.crashes();
-        has_heard(payer, "closed", 1);
-        has_heard(payer, "look", 2);
+        waits_for_message(payer, "closed", 1);
+        waits_for_message(payer, "look", 2);
         let before = asks_no_more(payer);
         system.scan(&code);
         payer.sees("Payment successful");

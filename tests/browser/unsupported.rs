@@ -1,4 +1,4 @@
-//! Environments without a payment method: the payer is told how to continue,
+//! Environments without a payment method: the page explains how to continue,
 //! and no order is made.
 
 use crate::browser::Browser;

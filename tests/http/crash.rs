@@ -343,7 +343,7 @@ fn unfinished_requests_delay_no_other_caller() {
             let left = Duration::from_secs(40).saturating_sub(began.elapsed());
             let left = left.max(Duration::from_secs(1));
             stream.set_read_timeout(Some(left)).unwrap();
-            let (status, answer) = heard(stream, |text| text.ends_with('}'));
+            let (status, answer) = read_answer(stream, |text| text.ends_with('}'));
             assert_eq!(status, 408, "{n}: {answer}");
             assert!(answer.contains("\"BODY_TOO_SLOW\""), "{n}: {answer}");
             assert!(began.elapsed() > Duration::from_secs(29), "{n}");
@@ -355,7 +355,7 @@ fn unfinished_requests_delay_no_other_caller() {
 
 /// The raw answer, until `enough`; its status, or 0 where the connection ends
 /// without an answer.
-fn heard(stream: &mut TcpStream, enough: impl Fn(&str) -> bool) -> (u16, String) {
+fn read_answer(stream: &mut TcpStream, enough: impl Fn(&str) -> bool) -> (u16, String) {
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     while let Ok(length) = stream.read(&mut part) {
@@ -377,7 +377,7 @@ pub(crate) fn raw(request: &[u8]) -> (u16, String) {
     let mut stream = connect(&LIVE);
     // A request that is refused early may not be read to its end.
     stream.write_all(request).ok();
-    heard(&mut stream, |text| text.contains("\r\n\r\n"))
+    read_answer(&mut stream, |text| text.contains("\r\n\r\n"))
 }
 
 #[test]

@@ -104,8 +104,8 @@ impl NoticeFixture {
     }
 
     /// Asserts that no notice was accepted so far, that one was counted, and
-    /// that the merchant was told of nothing; then that the genuine notice is
-    /// accepted.
+    /// that nothing was delivered to the merchant; then that the genuine notice
+    /// is accepted.
     pub fn ends_well(&self) {
         assert!(!self.is_paid(), "{}", self.kind.id);
         assert!(self.refused() > 0, "{}", self.kind.id);

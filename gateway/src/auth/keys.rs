@@ -241,8 +241,8 @@ pub async fn refuse_foreign_addresses<R: Runtime>(
     }
 }
 
-/// The refusal as its caller may see it: only a caller that may read the order
-/// is told which of its terms differs.
+/// The refusal as its caller may see it: it names the differing term only to a
+/// caller that may read the order.
 pub async fn refusal_for<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

@@ -79,7 +79,7 @@ pub struct Attempt {
     pub out_trade_no: OutTradeNo,
     /// The payment method.
     pub trade_type: TradeType,
-    /// The payer, where the method fixes the payer beforehand.
+    /// The payer, if the payment method requires a known one.
     pub openid: Option<String>,
     /// The appid that `openid` belongs to, where it is not the account's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

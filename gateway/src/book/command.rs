@@ -299,7 +299,7 @@ pub struct Claim {
 #[derive(Debug)]
 pub struct Report;
 
-/// Set the alarm anew and report to the board.
+/// Set the alarm again and report to the board.
 #[derive(Debug)]
 pub struct Wake;
 

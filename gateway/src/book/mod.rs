@@ -188,7 +188,8 @@ pub struct Book<R, S> {
     notices_arrive: Cell<Option<bool>>,
     /// Rows that could not be read, until the alarm about them is raised.
     unreadable: RefCell<BTreeSet<String>>,
-    /// When the next report to the board is due, and what the last one said.
+    /// When the next report to the board is due, and the content of the last
+    /// one.
     reporting: Cell<report::Reporting>,
     /// The time in the last report.
     reported_at_ms: Cell<i64>,

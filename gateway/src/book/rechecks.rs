@@ -101,8 +101,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.execute_effects(context, number, effects).await
     }
 
-    /// Raises an alarm if no verified answer has said for too long whether the
-    /// order is paid.
+    /// Raises an alarm if no verified answer has for too long stated whether
+    /// the order is paid.
     fn unchecked(&self, number: &str) -> Result<(), StorageError> {
         let order = self.load_order(number)?;
         let paid = order.as_ref().and_then(|order| order.paid());

@@ -253,7 +253,7 @@ impl Limits {
     }
 }
 
-/// The name of the bucket of this limit and of whom it limits.
+/// The name of the bucket of this limit for this caller.
 fn bucket(of: Limit, who: &str) -> String {
     format!("{} {who}", of.name())
 }

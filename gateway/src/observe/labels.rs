@@ -37,7 +37,7 @@ macro_rules! labels {
 }
 
 labels! {
-    /// A state that an order comes to.
+    /// A state that an order reaches.
     OrderLabel {
         NotPay = "NOTPAY",
         Closing = "CLOSING",
@@ -51,7 +51,7 @@ labels! {
 }
 
 labels! {
-    /// A state that a refund comes to.
+    /// A state that a refund reaches.
     RefundLabel {
         Asked = "ASKED",
         Processing = "PROCESSING",

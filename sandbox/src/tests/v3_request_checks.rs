@@ -3,9 +3,9 @@
 use super::v3::*;
 use super::*;
 
-fn spoilt(bench: &mut Bench, spoil: impl FnOnce(&mut Request<Vec<u8>>)) -> Told {
+fn sent_with_change(bench: &mut Bench, change: impl FnOnce(&mut Request<Vec<u8>>)) -> Told {
     let mut request = request(bench, MCH_ID, NATIVE, &global_order(|_| {}));
-    spoil(&mut request);
+    change(&mut request);
     send(bench, &request)
 }
 
@@ -24,7 +24,7 @@ fn authorization(request: &Request<Vec<u8>>) -> String {
 #[test]
 fn authentication_is_checked_before_the_request() {
     let mut bench = Bench::new();
-    let without = spoilt(&mut bench, |request| {
+    let without = sent_with_change(&mut bench, |request| {
         request.headers_mut().remove("authorization");
     });
     assert_eq!((without.status, without.code()), (401, "SIGN_ERROR"));
@@ -37,7 +37,7 @@ fn authentication_is_checked_before_the_request() {
         ("serial_no=\"5A", "serial_no=\"5B", "serial_no"),
         ("n0nce", "n1nce", "signature"),
     ] {
-        let told = spoilt(&mut bench, |request| {
+        let told = sent_with_change(&mut bench, |request| {
             let good = authorization(request);
             assert!(good.contains(from));
             set(request, "authorization", &good.replace(from, to));
@@ -54,7 +54,7 @@ fn authentication_is_checked_before_the_request() {
 #[test]
 fn a_wrong_signature_is_answered_with_what_would_have_been_signed() {
     let mut bench = Bench::new();
-    let told = spoilt(&mut bench, |request| request.body_mut().push(b' '));
+    let told = sent_with_change(&mut bench, |request| request.body_mut().push(b' '));
     let information = &told.json["detail"]["sign_information"];
     assert_eq!(information["method"], "POST");
     assert_eq!(information["url"], NATIVE.1);
@@ -77,7 +77,7 @@ fn each_required_header_is_checked() {
         ("content-type", "text/xml", 415),
         ("wechatpay-serial", "PUB_KEY_ID_0", 400),
     ] {
-        let told = spoilt(&mut bench, |request| set(request, name, value));
+        let told = sent_with_change(&mut bench, |request| set(request, name, value));
         assert_eq!(
             (told.status, told.code()),
             (status, "PARAM_ERROR"),
@@ -92,7 +92,7 @@ fn each_required_header_is_checked() {
             "5A11D0B0C0FFEE0170000000000000000000BB01",
         ),
     ] {
-        let told = spoilt(&mut bench, |request| set(request, name, value));
+        let told = sent_with_change(&mut bench, |request| set(request, name, value));
         assert_eq!(told.status, 200, "{name}: {}", told.json);
     }
 }

@@ -78,7 +78,7 @@ pub(crate) struct Letter {
 pub(crate) enum Content {
     /// Every attempt sends these bytes (v2, iOnline).
     Ready { content_type: String, body: String },
-    /// APIv3: encrypted and signed anew for every attempt.
+    /// APIv3: encrypted and signed again for every attempt.
     Event {
         /// `EV-…`, the same in every attempt.
         id: String,

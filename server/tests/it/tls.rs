@@ -170,8 +170,9 @@ fn files_that_cannot_be_used_are_named_before_anything_starts() {
     let _ = std::fs::remove_dir_all(&directory);
 }
 
-/// After twenty wrong keys an address is told no more about its keys, and
-/// another address is: so the answers show which address counts.
+/// After twenty wrong keys an address gets answers without a reason, and
+/// another address still gets the reason: so the answers show which address
+/// counts.
 #[test]
 fn a_trusted_proxy_says_for_whom_a_request_is_and_a_client_cannot() {
     let directory = directory("proxy");
@@ -206,8 +207,8 @@ fn a_trusted_proxy_says_for_whom_a_request_is_and_a_client_cannot() {
     let _ = std::fs::remove_dir_all(&directory);
 }
 
-/// A server with TLS before the sandbox, as WeChat Pay has one: it tells the
-/// sandbox whose client certificate a request was sent with. The certificates
+/// A server with TLS in front of the sandbox, as WeChat Pay has one: it adds
+/// the header that names the client certificate of a request. The certificates
 /// that were presented arrive at the receiver.
 fn with_tls(
     authority: &Authority,

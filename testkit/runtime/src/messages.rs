@@ -3,8 +3,8 @@
 use gateway::runtime::{Request, Response, Route};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-/// The header by which a TLS server tells the sandbox which client certificate
-/// was presented.
+/// The header in which a TLS server names the client certificate of a request
+/// for the sandbox.
 const CERTIFICATE: HeaderName = HeaderName::from_static("x-sandbox-client-certificate");
 
 /// The destination of a request.

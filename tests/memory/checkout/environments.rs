@@ -28,7 +28,7 @@ fn plan(world: &Memory, agent: &'static str, page: &str) -> Value {
     method(&mut Browser::new(world, agent), page)
 }
 
-fn nobody_ordered(world: &Memory) {
+fn assert_no_order(world: &Memory) {
     assert_eq!(world.upstream_calls(), Vec::<String>::new());
 }
 
@@ -57,7 +57,7 @@ fn each_place_has_its_way_to_pay_and_opening_the_page_orders_nothing() {
         302,
         "an openid first"
     );
-    nobody_ordered(&world);
+    assert_no_order(&world);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn a_link_preview_gets_title_amount_and_image_and_makes_no_order() {
     let (_, _, html) = Browser::new(&world, DESKTOP).get(&page);
     assert!(html.contains("og:title\" content=\"Demo Tea House · HK$88.00\""));
     assert!(html.contains("og:image\" content=\"https://pay.example.com/share.png\""));
-    nobody_ordered(&world);
+    assert_no_order(&world);
 }
 
 /// WeChat's page, and the address to which it returns the payer.
@@ -137,7 +137,7 @@ fn h3_a_phones_browser_pays_on_wechats_page_and_returns() {
     let page = checkout(&shop, "1");
     let mut payer = Browser::new(&world, SAFARI);
     assert_eq!(method(&mut payer, &page), "h5");
-    nobody_ordered(&world);
+    assert_no_order(&world);
 
     let in_hant = format!("{}&lang=zh-Hant", call(&page, "order"));
     let (status, prepared) = payer.post(&in_hant);
@@ -289,7 +289,7 @@ fn inside_its_own_mini_program_the_merchants_page_is_opened() {
         plan(&world, MINI_PROGRAM, &foreign),
         json!({"open_in_wechat": {"reason": "mini_program"}})
     );
-    nobody_ordered(&world);
+    assert_no_order(&world);
 }
 
 #[test]

@@ -228,8 +228,8 @@ fn a_late_payment_of_a_closed_attempt_is_refunded() {
     }
 }
 
-/// The payment that was written first is kept, because the merchant may have
-/// been told of it.
+/// The payment that was written first is kept, because the merchant may already
+/// have its delivery.
 #[test]
 fn the_payment_that_is_known_first_is_kept() {
     let world = Memory::default();

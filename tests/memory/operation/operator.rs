@@ -220,8 +220,8 @@ fn an_alarm_stays_open_until_an_operator_settles_it() {
     );
 }
 
-/// `MASTER_KEY`: with both keys everything can be opened; after all is sealed
-/// anew, the previous key is not needed.
+/// `MASTER_KEY`: with both keys everything can be opened; when everything is
+/// sealed under the new key, the previous key is not needed.
 #[test]
 fn the_master_key_rotates_without_downtime() {
     let world = Memory::default();
@@ -303,8 +303,8 @@ fn master_key_rotation_with_two_versions_side_by_side_opens_every_merchant() {
     let mut shops = Vec::new();
     for (step, pair) in steps.windows(2).enumerate() {
         if step == 2 {
-            // Before the previous key is removed, everything sealed with it is
-            // sealed anew.
+            // Before the previous key is removed, everything sealed under it is
+            // sealed under the new one.
             deploy(&pair[0]);
             assert_eq!(world.admin("/reseal", &json!({})).0, 200);
         }

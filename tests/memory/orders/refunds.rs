@@ -289,8 +289,8 @@ fn bad_refunds_are_refused_by_name() {
 }
 
 /// A refund that the payer's account did not accept is settled on the merchant
-/// platform: the book learns it from a query or a notice, and the merchant is
-/// told again.
+/// platform: a query or a notice reports it to the book, and the merchant gets
+/// another delivery.
 #[test]
 fn an_abnormal_refund_that_is_settled_elsewhere_follows_wechat() {
     for (id, by_notice) in [

@@ -113,7 +113,7 @@ impl World {
     }
 
     /// A rotation whose request arrived twice has left the merchant with
-    /// revoked keys: the operator is told, and makes new ones.
+    /// revoked keys: the operator makes new ones.
     pub(super) async fn renew_keys(&self, shop: &Shop) {
         let path = "/v1/order?out_trade_no=none";
         let answer = self.call(shop, "GET", path, &Json::Null).await;

@@ -116,7 +116,7 @@ impl Browser {
         Some(json)
     }
 
-    /// Checks a page that tells the payer that the purchase is paid.
+    /// Checks a page that says that the purchase is paid.
     fn read_state(&self, view: &Json) {
         if !view["state"]["paid"].is_object() {
             return;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 #[derive(Default)]
 pub(super) struct Watch {
     pub(super) books: BTreeMap<Rc<str>, Seen>,
-    /// Orders that a merchant was told are accepted.
+    /// Orders whose acceptance was answered to a merchant.
     pub(super) accepted: Vec<(Rc<str>, String)>,
     /// Rows that cannot be read at present: the book, the table and the key.
     pub(super) spoilt: BTreeSet<(Rc<str>, &'static str, String)>,

@@ -1,4 +1,5 @@
-//! A merchant: its account, its keys, and what its server was told.
+//! A merchant: its account, its keys, and the deliveries that its server
+//! received.
 
 use memory_runtime::GATEWAY;
 use std::cell::{Cell, RefCell};

@@ -34,7 +34,7 @@ const fn allowed(from: &Status, to: &Status) -> bool {
         )
         // Only Quick Pay: reversed by the gateway, or by others.
         | (Success(_), Reversing { .. } | Revoked { .. })
-        // A payment became known although the till was told that it failed.
+        // A payment became known although the till's answer was that it failed.
         | (PayError { .. }, Reversing { .. })
         // WeChat has the money although the order was reversed.
         | (Revoked { .. }, Success(_))
@@ -351,7 +351,7 @@ impl World {
         }
     }
 
-    /// Checks what a merchant was told about an order against WeChat's ledger.
+    /// Checks an answer to a merchant about an order against WeChat's ledger.
     pub(super) fn watch_told(&self, shop: &Shop, number: &str, told: &str, transaction: &str) {
         let about = Some((&*shop.id, number));
         let entry = self.entry(&shop.id, number);
@@ -366,7 +366,7 @@ impl World {
         }
     }
 
-    /// Records that a merchant was told that its order is accepted.
+    /// Records the answer to a merchant that its order is accepted.
     pub(super) fn watch_accepted(&self, shop: &Shop, number: &str) {
         let mut watch = self.0.watch.borrow_mut();
         let seen = watch.books.get(&shop.id);
@@ -383,7 +383,7 @@ impl World {
         watch.accepted.push(accepted);
     }
 
-    /// Records that a merchant was told that its refund is accepted. From then
+    /// Records the answer to a merchant that its refund is accepted. From then
     /// on no book loses it: `watch_refunds`.
     pub(super) fn watch_accepted_refund(&self, shop: &Shop, number: &str, out_refund_no: &str) {
         let watch = self.0.watch.borrow();

@@ -4,8 +4,8 @@
 //! network with faults ([`FaultyProxy`](crate::faulty_proxy::FaultyProxy)).
 //! From time to time the gateway is killed (`kill -9`) and started with its
 //! stored data. At the end [`ledger`] compares the gateway's answers with
-//! WeChat's ledger, and with what clients were told and merchants received. The
-//! seed decides the actions; the timing differs in every run.
+//! WeChat's ledger, and with the answers to clients and the deliveries to
+//! merchants. The seed decides the actions; the timing differs in every run.
 //!
 //! The gateway uses the real clock. So the run waits only for what takes about
 //! a minute: notices (the sandbox's clock is moved for them), deliveries,

@@ -19,7 +19,7 @@ pub struct Total {
     pub paid: usize,
     /// The same by [`DIALECTS`].
     pub paid_in: [usize; 3],
-    /// Orders that the gateway said were closed.
+    /// Orders whose close the gateway confirmed.
     pub closed: usize,
     /// Quick Pays tried.
     pub quick_pays: usize,

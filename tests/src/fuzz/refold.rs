@@ -141,7 +141,7 @@ const KINDS: [Kind; 6] = [
 
 /// What a reader accepts from a document; without `attach` where the order
 /// compares it with its own.
-fn believed(kind: Kind, fields: &Fields) -> Option<String> {
+fn accepted(kind: Kind, fields: &Fields) -> Option<String> {
     let (key, md5) = (key(), SignType::Md5);
     let account = account();
     let merchant = acquirer::Merchant {
@@ -275,7 +275,7 @@ pub(super) fn refold(input: &[u8]) {
         assert_eq!(fields.signing_text(), text);
         let signed = fields.clone().with("sign", &sign);
         assert_eq!(signed.verify(&key(), SignType::Md5), Ok(()));
-        if let Some(answer) = believed(kind, &signed)
+        if let Some(answer) = accepted(kind, &signed)
             && !answers.contains(&answer)
         {
             answers.push(answer);

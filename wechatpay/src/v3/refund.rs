@@ -216,7 +216,7 @@ pub struct Refund {
     pub rate: Option<i64>,
 }
 
-/// In which message a refund is told of.
+/// The message that reports a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum In {
     /// The answer to the request for it.

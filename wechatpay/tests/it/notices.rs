@@ -89,7 +89,7 @@ fn a_forged_notice_is_refused() {
         HmacSha256,
         NoticeError::BadSignature,
     );
-    // An unsigned notice of a failed payment is not believed either.
+    // An unsigned notice of a failed payment is refused too.
     check(
         "unsigned failure",
         md5.with("result_code", "FAIL"),

@@ -20,7 +20,7 @@ use crate::services::Services;
 use serde_json::{Value, json};
 use wechatpay::Secret;
 
-/// How many merchants' credentials one call seals anew.
+/// How many merchants' credentials one call seals under the present key.
 const RESEALED_AT_ONCE: i64 = 100;
 /// How many merchants a page lists where the caller does not say, and at most.
 const LISTED: i64 = 20;
@@ -181,7 +181,8 @@ pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
     Ok(success(json!({"resealed": resealed, "after": after})))
 }
 
-/// Seals one merchant's credentials anew. Returns whether that was needed.
+/// Seals one merchant's credentials under the present key. Returns whether that
+/// was needed.
 async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiError> {
     let merchant = merchant_now(cx, id).await?;
     let key = &cx.config.master_key;

@@ -64,7 +64,7 @@ pub async fn create_key<R: Runtime>(
             }
             Ok(success(data))
         }
-        // The caller's key has ended since this isolate learned of it.
+        // The caller's key has ended since this isolate cached it.
         NewKey::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
         NewKey::Full => Err(ApiError::of(Code::TooManyKeys)),
     }

@@ -83,8 +83,9 @@ impl BillType {
         Self::ALL.into_iter().find(|t| t.as_str() == name)
     }
 
-    /// Whether a statement of this type lists the row. Refunds from a recharged
-    /// balance cannot be told from others by their state, so none is listed.
+    /// Whether a statement of this type lists the row. The state of a refund
+    /// does not show whether it was made from a recharged balance, so the list
+    /// of those is empty.
     pub fn lists(self, state: RowState) -> bool {
         match self {
             Self::All => true,
