@@ -9,7 +9,7 @@
 
 use crate::book::List;
 use crate::config::Config;
-use crate::handlers::{admin, api, assets, audit, doctor, notify, payer};
+use crate::handlers::{admin, api, assets, audit, doctor, notify, payer, site};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{MAX_BODY_BYTES, answer, query, set};
 use crate::observe::{Log, REQUEST_ID, RequestContext};
@@ -258,6 +258,8 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::Reseal => whole(admin::merchants::reseal(cx, request).await?),
             Endpoint::Alarms => whole(admin::alarms::alarms(cx, request).await?),
             Endpoint::Metrics => whole(admin::metrics::metrics(cx, request).await?),
+            Endpoint::Home => whole(site::home(cx)),
+            Endpoint::Docs => whole(site::docs()),
             Endpoint::Openapi => whole(answer(200, "application/json", OPENAPI)),
             Endpoint::Healthz => whole(answer(200, "text/plain; charset=utf-8", "ok\n")),
             Endpoint::Asset => whole(assets::asset(cx, request, id).await?),

@@ -264,6 +264,8 @@ routes! {
     GET    "/admin/alarms"                   Alarms            Operator Own Always - -;
     GET    "/metrics"                        Metrics           Operator Own Failures - -;
     /// Public.
+    GET    "/"                               Home              Public Own Failures - -;
+    GET    "/docs"                           Docs              Public Own Failures - -;
     GET    "/openapi.json"                   Openapi           Public Own Failures - -;
     GET    "/healthz"                        Healthz           Public Own Failures - -;
     /// The page's files.
@@ -404,6 +406,7 @@ mod tests {
                 Some((Endpoint::GetOrder, none.clone())),
             ),
             ("GET", "/pay/", Some((Endpoint::Page, none.clone()))),
+            ("GET", "/", Some((Endpoint::Home, none.clone()))),
             ("GET", "/healthz", Some((Endpoint::Healthz, none))),
             (
                 "GET",

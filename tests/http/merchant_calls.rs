@@ -163,7 +163,7 @@ fn a_quick_pay_waits_for_the_password() {
     let expired = json!({"out_trade_no": "T2", "body": "One cup", "total_fee": 1200,
                          "auth_code": paycode(&LIVE, "expired")});
     let answer = shop.call("POST", "/v1/micropay", expired.to_string());
-    assert_eq!(answer.status, 502);
+    assert_eq!(answer.status, 422);
     assert_eq!(answer.json()["message"]["err_code"], "AUTHCODEEXPIRE");
 }
 

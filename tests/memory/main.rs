@@ -16,6 +16,7 @@ mod notice_fixture;
 /// The merchant's calls and their answers.
 mod api {
     pub mod account_data;
+    pub mod bad_input;
     pub mod bad_requests;
     pub mod documented_commands;
     pub mod idempotency;

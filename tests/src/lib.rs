@@ -9,6 +9,8 @@
 //! * `browser/`: the pages in a real Chromium.
 //! * `architecture/`: the rules of the architecture; the documents:
 //! [`documents`].
+//!
+//! Every answer in memory is compared with `openapi.json`: [`description`].
 
 #![allow(
     clippy::expect_used,
@@ -20,6 +22,7 @@
 
 pub mod certificates;
 pub mod crash;
+pub mod description;
 pub mod documents;
 pub mod faulty_proxy;
 pub mod fuzz;

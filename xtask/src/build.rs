@@ -86,7 +86,12 @@ fn set_names_aside(part: Part) -> Result<()> {
 /// Builds the checkout page.
 fn page() -> Result<()> {
     let root = paths::root();
-    let mut inputs = vec![compile("app", &["--bin", "app"])?, root.join("Trunk.toml")];
+    let mut inputs = vec![
+        compile("app", &["--bin", "app"])?,
+        root.join("Trunk.toml"),
+        // The version of the viewer of `/docs`.
+        root.join("node_modules/swagger-ui-dist/package.json"),
+    ];
     inputs.extend(
         ["app", "public"]
             .iter()
@@ -110,6 +115,7 @@ fn page() -> Result<()> {
     )?;
     shorten_names()?;
     minify(&Part::Page.directory())?;
+    viewer(&Part::Page.directory())?;
     Part::Page.stamp(&inputs)?.write()
 }
 
@@ -163,6 +169,31 @@ fn minify(dist: &Path) -> Result<()> {
         "see esbuild's message above",
     )?;
     Ok(())
+}
+
+/// Puts the viewer of `/docs` beside the page: a bundle that npm has whole, and its licences.
+fn viewer(dist: &Path) -> Result<()> {
+    let package = paths::root().join("node_modules/swagger-ui-dist");
+    let copied = [
+        ("swagger-ui-bundle.js", "swagger-ui.js"),
+        ("swagger-ui.css", "swagger-ui.css"),
+    ]
+    .into_iter()
+    .try_for_each(|(from, to)| fs::copy(package.join(from), dist.join(to)).map(|_| ()));
+    let licences = ["NOTICE", "LICENSE", "swagger-ui-bundle.js.LICENSE.txt"].map(|name| {
+        fs::read_to_string(package.join(name)).map(|text| format!("{}\n\n", text.trim()))
+    });
+    let licences = licences.into_iter().collect::<std::io::Result<String>>();
+    copied
+        .and(licences)
+        .and_then(|licences| fs::write(dist.join("swagger-ui.txt"), licences))
+        .map_err(|error| {
+            Failure::new(
+                "put the viewer of /docs beside the page",
+                error,
+                "run `npm ci`, and see whether the disk is full",
+            )
+        })
 }
 
 /// Compiles a package to WebAssembly with the options that trunk and

@@ -12,6 +12,7 @@
 //! | [`tools`] | the tools from crates.io: their versions and where they are installed |
 //! | [`build`], [`build_cache`], [`part`], [`size`], [`wasm`] | build the page and the Workers when an input has changed, and measure them |
 //! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`crash`], [`fuzz`], [`bench`], [`native`] | the commands |
+//! | [`openapi`] | lints `openapi.json`, makes types of it and sends requests that are generated from it |
 //! | [`step`] | shows the progress |
 
 #![allow(
@@ -26,6 +27,7 @@ pub mod crash;
 pub mod dev;
 pub mod fuzz;
 pub mod native;
+pub mod openapi;
 pub mod part;
 pub mod sandbox;
 pub mod setup;

@@ -9,6 +9,15 @@ use testkit::{Failure, Result, paths};
 
 use crate::{part::Part, step, tools};
 
+/// Files of the page's build that no payer's page loads.
+const NOT_THE_PAYERS: [&str; 5] = [
+    "weceive-pay.js",
+    "docs.css",
+    "docs.js",
+    "swagger-ui.js",
+    "swagger-ui.css",
+];
+
 /// The size of a file, before and after compression.
 #[derive(Debug)]
 pub struct Size {
@@ -33,8 +42,8 @@ pub fn measure(parts: &[Part]) -> Result<Vec<Size>> {
     let files: Vec<(Part, PathBuf)> = parts
         .iter()
         .flat_map(|part| part.files().into_iter().map(|file| (*part, file)))
-        // This script runs on merchants' own pages; no page of ours loads it.
-        .filter(|(_, file)| !file.ends_with("weceive-pay.js"))
+        // These run on merchants' pages and at `/docs`: no payer's page loads them.
+        .filter(|(_, file)| !NOT_THE_PAYERS.iter().any(|name| file.ends_with(name)))
         .collect();
     let methods = files.iter().map(|(part, file)| (compression(*part), file));
     let counted = compress(methods)?;

@@ -20,7 +20,7 @@ use testkit::{
 };
 
 use crate::{
-    build, dev,
+    build, dev, openapi,
     part::{Part, target_directory},
     setup, step,
     tools::{self, WASM},
@@ -59,6 +59,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     build::run(&Part::ALL)?;
     if filter.is_none() {
         deploy_dry_run()?;
+        openapi::schemathesis()?;
     }
     tests(filter, &browser)
 }
@@ -100,7 +101,7 @@ fn lint() -> Result<()> {
             "repair what tsc says above",
         )?;
     }
-    Ok(())
+    openapi::check()
 }
 
 /// Checks the deployment as far as that is possible without Cloudflare.

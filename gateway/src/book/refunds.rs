@@ -3,6 +3,7 @@
 //! has accepted them, and settled only by WeChat's answer to a query.
 
 use super::transition::{Outcome, answered};
+use super::upstream_answers::is_request_refused;
 use super::{Book, Verdict, store};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
@@ -579,12 +580,13 @@ fn ended_before(refund: &Refund) -> ApiError {
         );
     }
     let code = refund.err_code.as_deref().unwrap_or_default();
-    ApiError::field(
+    let error = ApiError::field(
         Code::UpstreamRefused,
         "out_refund_no",
         format!(
             "WeChat has refused this refund with {code}, and nothing was returned. \
              Ask with another out_refund_no."
         ),
-    )
+    );
+    error.with_request_refused(is_request_refused(code))
 }

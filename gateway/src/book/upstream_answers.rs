@@ -3,6 +3,7 @@
 use crate::http::error::{ApiError, Code};
 use crate::upstream::{self, Failure, Kind};
 use serde_json::Value;
+use wechatpay::common::error::{Outcome, Side};
 use wechatpay::{v2, v3};
 
 const fn code(kind: Kind) -> Code {
@@ -40,8 +41,35 @@ impl From<upstream::Error> for ApiError {
         {
             said.insert("advice".to_owned(), code.advice().into());
         }
-        answer
+        let is_request_refused = error.kind == Kind::Refused && refuses_request(&answer.message);
+        answer.with_request_refused(is_request_refused)
     }
+}
+
+/// Whether WeChat's answer refuses what was asked for. A refusal of the
+/// transport has no code; a wrong openid is the caller's mistake there too.
+fn refuses_request(message: &Value) -> bool {
+    let said = |name: &str| message.get(name).and_then(Value::as_str);
+    match said("err_code") {
+        Some(code) => is_request_refused(code),
+        None => said("return_msg").is_some_and(|said| said.to_lowercase().contains("openid")),
+    }
+}
+
+/// Whether WeChat refuses with this code what was asked for: the request, the
+/// order or the payer is why, and the same request would be refused again. A
+/// refused signature is the merchant's to repair, whatever was asked for.
+pub fn is_request_refused(code: &str) -> bool {
+    let (v2, v3) = (
+        v2::ErrorCode::from_code(code),
+        v3::ErrorCode::from_code(code),
+    );
+    let is_signature = v2 == v2::ErrorCode::SignError || v3 == v3::ErrorCode::SignError;
+    let is_of_request = |side, outcome| {
+        matches!(side, Side::Request | Side::Order | Side::Payer) && outcome == Outcome::Refused
+    };
+    !is_signature
+        && (is_of_request(v2.side(), v2.outcome()) || is_of_request(v3.side(), v3.outcome()))
 }
 
 impl From<Failure> for ApiError {

@@ -4,8 +4,8 @@
 use crate::auth::keys::{Access, admin, caller};
 use crate::book;
 use crate::http::error::ApiError;
-use crate::http::fields::{CHOICE_BYTES, Fields};
-use crate::http::message::{query, success};
+use crate::http::fields::{CHOICE_BYTES, Fields, LARGEST};
+use crate::http::message::success;
 use crate::merchants::registry::command::Audit;
 use crate::merchants::shards::ask;
 use crate::observe::audit::{Entry, Page};
@@ -41,11 +41,11 @@ async fn audit_of<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let fields = Fields::of_query(query(request));
+    let fields = Fields::of_query_string(request, &["of", "subject", "before", "limit"])?;
     let limit = fields.whole("limit", 1..=MOST)?.unwrap_or(MOST);
     let page = Page {
         subject: fields.text("subject", 64)?,
-        before: fields.whole("before", 1..=i64::MAX)?,
+        before: fields.whole("before", 1..=LARGEST)?,
         limit,
     };
     let entries: Vec<Entry> = match fields.text("of", CHOICE_BYTES)?.as_deref() {

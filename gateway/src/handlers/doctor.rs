@@ -12,6 +12,7 @@
 use crate::auth::keys::{Access, admin, caller};
 use crate::auth::oauth::{session, token};
 use crate::http::error::{ApiError, Code};
+use crate::http::fields::Fields;
 use crate::http::message::success;
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::merchant::Dialect;
@@ -92,6 +93,7 @@ fn unknown(name: &'static str, says: impl Into<String>) -> Check {
 /// `GET /v1/doctor`. SECRET.
 pub async fn doctor<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    Fields::of_query_string(request, &[])?;
     Ok(success(examine(cx, &context).await))
 }
 
@@ -102,6 +104,7 @@ pub async fn doctor_for<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
+    Fields::of_query_string(request, &[])?;
     let context = cx
         .directory
         .by_id(&cx.runtime, &cx.config.master_key, id)

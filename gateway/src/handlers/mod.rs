@@ -8,6 +8,7 @@
 //! | `admin/` | the deployment's operator |
 //! | `audit.rs`, `doctor.rs` | a merchant's program or the operator |
 //! | `assets.rs` | a browser, for the page's own files |
+//! | `site.rs` | a person who opens the gateway's address, or the API's reference |
 //!
 //! Each endpoint of the table of routes has a free function of its name here:
 //! it reads the request, authenticates the caller with `auth`, calls the
@@ -24,3 +25,4 @@ pub mod audit;
 pub mod doctor;
 pub mod notify;
 pub mod payer;
+pub mod site;

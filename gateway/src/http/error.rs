@@ -160,7 +160,7 @@ codes! {
     XmlInvalid "XML_INVALID" 400 Caller "Send the notice's XML exactly as it was received.";
     SignMissing "SIGN_MISSING" 400 Caller "Send the notice with its sign field.";
     // WeChat.
-    UpstreamRefused "UPSTREAM_REFUSED" 502 Upstream "WeChat refused; message contains its answer with err_code and err_code_des.";
+    UpstreamRefused "UPSTREAM_REFUSED" 502 Upstream "WeChat refused; message contains its answer with err_code and err_code_des. The status is 422 where the request, the order or the payer is why: change the request, because the same one is refused again.";
     NotOffered "NOT_OFFERED" 409 Caller "The merchant's upstream has no such call; docs/dialects.md shows what each offers.";
     UpstreamTooOften "UPSTREAM_TOO_OFTEN" 429 Upstream "WeChat refuses this call as too frequent for the merchant's account, so it was not sent: wait as Retry-After says, and repeat the same request.";
     UpstreamUnavailable "UPSTREAM_UNAVAILABLE" 503 Upstream "WeChat does not answer; repeat the same request.";
@@ -206,6 +206,10 @@ pub struct ApiError {
     /// One sentence; or, when WeChat refused, its answer (WeCeive API, "Request
     /// Refund", shows the form).
     pub message: Value,
+    /// Whether WeChat refuses what was asked for, and would refuse the same
+    /// request again: then `UPSTREAM_REFUSED` has the status 422.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_request_refused: bool,
     /// The internal cause, for the log of the place where it happened: never
     /// sent to a caller or to another object.
     #[serde(skip)]
@@ -219,6 +223,7 @@ impl ApiError {
             code,
             field: None,
             message: Value::String(message.into()),
+            is_request_refused: false,
             cause: None,
         }
     }
@@ -300,9 +305,28 @@ impl ApiError {
         body
     }
 
+    /// The same refusal of WeChat, with whether the same request would be refused
+    /// again because of what it asks for.
+    #[must_use]
+    pub fn with_request_refused(self, is_request_refused: bool) -> Self {
+        Self {
+            is_request_refused,
+            ..self
+        }
+    }
+
+    /// The HTTP status: the code's own. A refusal of WeChat is 422 where the
+    /// request, the order or the payer is why, so that no client repeats it.
+    pub const fn status(&self) -> u16 {
+        match self.code {
+            Code::UpstreamRefused if self.is_request_refused => 422,
+            code => code.status(),
+        }
+    }
+
     /// The failure as an HTTP answer.
     pub fn response(&self) -> Response {
-        let mut response = crate::http::message::json(self.code.status(), &self.body());
+        let mut response = crate::http::message::json(self.status(), &self.body());
         if let Some(seconds) = self.code.retry_after_seconds() {
             let name = http::header::RETRY_AFTER;
             crate::http::message::set(&mut response, name, &seconds.to_string());

@@ -5,7 +5,8 @@
 //! `9900000000` where its examples send a text.
 
 use crate::http::error::{ApiError, Code};
-use crate::http::message::json_object;
+use crate::http::message::{json_object, query_once};
+use crate::runtime::Request;
 use order::{Currency, Money, MoneyError, OutTradeNo, OutTradeNoError};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -16,6 +17,10 @@ use wechatpay::common::Text;
 /// valid one, so that a wrong value is answered with the valid ones and not
 /// with a length.
 pub const CHOICE_BYTES: usize = 64;
+
+/// The largest number of a row, a time or an amount: integers cross into
+/// JavaScript as 53 bits. A text of more digits than 64 bits hold is read as more.
+pub const LARGEST: i64 = (1 << 53) - 1;
 
 /// The most bytes of a refund's reason. WeChat Pay v2 and both regions of
 /// `APIv3` accept 80 characters.
@@ -43,6 +48,23 @@ impl Fields {
                 .map(|(k, v)| (k, Value::String(v)))
                 .collect(),
         )
+    }
+
+    /// From a request's query string: each name once, in UTF-8, and none that the
+    /// call does not take. A parameter that is ignored would make an answer look
+    /// like the one that was asked for.
+    pub fn of_query_string(request: &Request, known: &[&str]) -> Result<Self, ApiError> {
+        let sent = query_once(request)?;
+        if let Some(name) = sent.keys().find(|name| !known.contains(&name.as_str())) {
+            let takes = match known {
+                [] => "It takes no parameter.".to_owned(),
+                [only] => format!("It takes {only}."),
+                [first @ .., last] => format!("It takes {} and {last}.", first.join(", ")),
+            };
+            let message = format!("The call does not take the parameter {name}. {takes}");
+            return Err(ApiError::field(Code::FieldInvalid, name, message));
+        }
+        Ok(Self::of_query(sent))
     }
 
     /// A text of at most `max` bytes; `None` when it is absent, null or empty.
@@ -222,8 +244,9 @@ impl Fields {
     pub fn out_trade_no(&self) -> Result<OutTradeNo, ApiError> {
         const NAME: &str = "out_trade_no";
         match self.0.get(NAME) {
-            Some(Value::Number(number)) if number.is_f64() => {
-                return Err(self.invalid(NAME, "is no whole number of 64 bits: send it as a text"));
+            Some(Value::Number(number)) if number.as_u64().is_none() => {
+                let problem = "must be a text, or a whole number from 0 on, of 64 bits";
+                return Err(self.invalid(NAME, problem));
             }
             _ => {}
         }

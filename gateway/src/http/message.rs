@@ -91,8 +91,8 @@ pub fn query(request: &Request) -> BTreeMap<String, String> {
     fields
 }
 
-/// The query string's fields for a call that changes something: a repeated name
-/// is refused, because two readers could disagree on which value counts.
+/// The query string's fields: a repeated name is refused, because two readers
+/// could disagree on which value counts, and so is what is not UTF-8.
 pub fn query_once(request: &Request) -> Result<BTreeMap<String, String>, ApiError> {
     let text = request.uri().query().unwrap_or_default();
     let pairs = url::form_urlencoded::parse(text.as_bytes()).into_owned();
@@ -100,6 +100,12 @@ pub fn query_once(request: &Request) -> Result<BTreeMap<String, String>, ApiErro
     for (name, value) in pairs {
         if fields.contains_key(&name) {
             let why = format!("The field {name} stands in the query string twice.");
+            return Err(ApiError::field(Code::FieldInvalid, &name, why));
+        }
+        // What stands for bytes that are no UTF-8; no value of ours holds it.
+        if name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER)
+        {
+            let why = format!("The field {name} of the query string is not UTF-8.");
             return Err(ApiError::field(Code::FieldInvalid, &name, why));
         }
         fields.insert(name, value);

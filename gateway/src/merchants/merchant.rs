@@ -135,9 +135,22 @@ impl Dialect {
     }
 
     fn read(fields: &Fields) -> Result<Self, ApiError> {
-        match fields.text("dialect", CHOICE_BYTES)?.as_deref() {
-            None | Some("v2") => Ok(Self::V2),
-            Some("v3") => {
+        let dialect = fields.text("dialect", CHOICE_BYTES)?;
+        let dialect = dialect.as_deref().unwrap_or("v2");
+        fields.flag("pay_url")?;
+        // Ignored, it would look like a setting that works.
+        for (name, of) in [
+            ("region", "v3"),
+            ("merchant_category_code", "v3"),
+            ("pay_url", "ionline"),
+        ] {
+            if dialect != of && fields.has(name) {
+                return Err(fields.invalid(name, &format!("belongs to the dialect {of}")));
+            }
+        }
+        match dialect {
+            "v2" => Ok(Self::V2),
+            "v3" => {
                 let region = match fields.text("region", CHOICE_BYTES)?.as_deref() {
                     None | Some("global") => Region::Global,
                     Some("mainland") => Region::Mainland,
@@ -158,10 +171,10 @@ impl Dialect {
                     merchant_category_code: code,
                 }))
             }
-            Some("ionline") => Ok(Self::Ionline(Ionline {
+            "ionline" => Ok(Self::Ionline(Ionline {
                 raw: !fields.flag("pay_url")?,
             })),
-            Some(_) => Err(fields.invalid("dialect", "must be v2, v3 or ionline")),
+            _ => Err(fields.invalid("dialect", "must be v2, v3 or ionline")),
         }
     }
 }
@@ -396,7 +409,8 @@ impl Settings {
         let quick_auth = match fields.object("quick_auth")? {
             None => None,
             Some(inner) => {
-                let given = inner.required("url", 512)?;
+                let inside = |error| Fields::inside("quick_auth", error);
+                let given = inner.required("url", 512).map_err(inside)?;
                 let url = address::quick_auth_url(&given, development).ok_or_else(|| {
                     fields.invalid(
                         "quick_auth",
@@ -405,14 +419,16 @@ impl Settings {
                 })?;
                 Some(QuickAuth {
                     url,
-                    token: inner.required("token", 128)?,
+                    token: inner.required("token", 128).map_err(inside)?,
                 })
             }
         };
         let mini_program = match fields.object("mini_program")? {
             None => None,
             Some(inner) => Some(MiniProgram {
-                appid: identifier(&inner, "appid")?.ok_or_else(|| inner.missing("appid"))?,
+                appid: identifier(&inner, "appid")
+                    .and_then(|appid| appid.ok_or_else(|| inner.missing("appid")))
+                    .map_err(|error| Fields::inside("mini_program", error))?,
             }),
         };
         let h5 = fields.flag("h5")?;
@@ -421,10 +437,13 @@ impl Settings {
         }
         let store = match fields.object("store")? {
             None => None,
-            Some(inner) => Some(Store {
-                name: inner.required("name", 256)?,
-                address: inner.required("address", 512)?,
-            }),
+            Some(inner) => {
+                let inside = |error| Fields::inside("store", error);
+                Some(Store {
+                    name: inner.required("name", 256).map_err(inside)?,
+                    address: inner.required("address", 512).map_err(inside)?,
+                })
+            }
         };
         if h5 && dialect.h5_needs_store() && store.is_none() {
             return Err(fields.missing("store"));

@@ -1,10 +1,14 @@
-//! `GET /openapi.json` matches the code: its paths, its codes, its required
-//! fields, and the members of its answers.
+//! `GET /openapi.json` is true to the code: its operations are the routes, its
+//! codes the codes, what it requires is required, what it promises is answered,
+//! and its examples work. Each answer of every test in memory is held against it
+//! as well: `tests/src/description.rs`.
 
 use gateway::http::error::Code;
-use gateway::route::ROUTES;
+use gateway::route::{Audience, ROUTES};
 use serde_json::{Map, Value, json};
-use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
+use std::collections::BTreeSet;
+use tests::description::{DOCUMENT, held_closed, held_open, inlined, operation, resolved};
+use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
 
 fn document(world: &Memory) -> Value {
     let request = http::Request::get(format!("{GATEWAY}/openapi.json"));
@@ -34,34 +38,298 @@ fn example(name: &str, schema: &Value) -> Value {
     if let Some(first) = schema["enum"].get(0) {
         return first.clone();
     }
-    match schema["oneOf"].get(0) {
-        Some(first) => first["minimum"].clone(),
-        None => json!("x"),
+    for forms in ["oneOf", "anyOf"] {
+        if let Some(first) = schema[forms].get(0) {
+            return example("", first);
+        }
     }
+    match schema["minimum"].as_i64() {
+        Some(minimum) if schema["type"] == "integer" => json!(minimum),
+        _ => json!("x"),
+    }
+}
+
+/// `CreateOrder` is `createOrder` in the document.
+fn operation_id(endpoint: gateway::route::Endpoint) -> String {
+    let name = format!("{endpoint:?}");
+    name[..1].to_lowercase() + &name[1..]
 }
 
 #[test]
 fn the_document_has_exactly_the_gateways_paths_and_methods() {
-    let world = Memory::default();
-    let shop = world.shop("demo");
-    let document = document(&world);
-    let methods = ["GET", "POST", "PUT", "DELETE", "PATCH"];
+    let document = document(&Memory::default());
+    let routes: Vec<(String, String)> = ROUTES
+        .iter()
+        .map(|route| (route.path.to_owned(), route.method.as_str().to_lowercase()))
+        .collect();
+    let mut described = BTreeSet::new();
+    let mut paths = Vec::new();
     for (path, operations) in object(&document["paths"]) {
-        for method in methods {
-            let described = operations.get(method.to_lowercase()).is_some();
-            let (status, answer) = shop.call(method, path, "");
-            let answered = answer["code"] != "METHOD_NOT_ALLOWED" && answer["code"] != "NOT_FOUND";
-            assert_eq!(answered, described, "{method} {path}: {status} {answer}");
+        paths.push(path.as_str());
+        for method in object(operations).keys() {
+            let route = (path.clone(), method.clone());
+            assert!(routes.contains(&route), "no route is {method} {path}");
+            described.insert(route);
         }
     }
-    // The document omits no path under /v1 of the table of routes.
-    for route in ROUTES.iter().filter(|route| route.path.starts_with("/v1/")) {
+    for route in &routes {
         assert!(
-            document["paths"].get(route.path).is_some(),
-            "{} is not described",
-            route.path
+            described.contains(route),
+            "{} {} is not described",
+            route.1,
+            route.0
         );
     }
+    // The document has the paths in the order of the table.
+    let mut in_table: Vec<&str> = Vec::new();
+    for route in ROUTES {
+        if !in_table.contains(&route.path) {
+            in_table.push(route.path);
+        }
+    }
+    assert_eq!(paths, in_table);
+}
+
+/// Each operation has the name of its endpoint, what it is for, a tag that the
+/// document explains, and the keys that its audience has.
+#[test]
+fn every_route_is_described_with_its_name_and_its_keys() {
+    let tags: Vec<&Value> = DOCUMENT["tags"].as_array().unwrap().iter().collect();
+    for route in ROUTES {
+        let name = format!("{} {}", route.method, route.path);
+        let operation = operation(&route.method, route.path).unwrap();
+        assert_eq!(
+            operation["operationId"],
+            operation_id(route.endpoint),
+            "{name}"
+        );
+        assert!(
+            operation["summary"]
+                .as_str()
+                .is_some_and(|text| text.len() > 5),
+            "{name}"
+        );
+        let tag = &operation["tags"][0];
+        assert!(
+            tags.iter().any(|known| known["name"] == *tag),
+            "{name}: {tag}"
+        );
+        let security = operation["security"].as_array().expect("security");
+        let asks_for = |scheme: &str| security.iter().any(|all| all.get(scheme).is_some());
+        let keys = match route.audience {
+            Audience::Merchant => asks_for("apiKey"),
+            Audience::Operator => asks_for("adminToken"),
+            Audience::Payer | Audience::WeChat | Audience::Public => security.is_empty(),
+        };
+        assert!(keys, "{name}: {security:?}");
+        let codes = codes_of(operation);
+        for (audience, code) in [
+            (Audience::Merchant, "API_KEY_UNKNOWN"),
+            (Audience::Operator, "ADMIN_TOKEN_WRONG"),
+        ] {
+            assert_eq!(
+                route.audience == audience,
+                codes.contains(code),
+                "{name}: {code}"
+            );
+        }
+        assert!(codes.contains("INTERNAL"), "{name}");
+        if let Some(scope) = route.scope {
+            let description = operation["description"].as_str().unwrap_or_default();
+            let said = format!("A named key needs the scope `{}`.", scope.name());
+            assert!(description.ends_with(&said), "{name}: {said}");
+            assert!(codes.contains("SCOPE_MISSING"), "{name}");
+        }
+    }
+}
+
+/// The codes that an operation's answers can have. Each stands under its own
+/// status, and the answer's description names it.
+fn codes_of(operation: &Value) -> BTreeSet<String> {
+    let mut codes = BTreeSet::new();
+    for (status, response) in object(&operation["responses"]) {
+        let response = resolved(response);
+        let schema = inlined(&response["content"]["application/json"]["schema"]);
+        let Some(listed) = schema["properties"]["code"]["enum"].as_array() else {
+            continue;
+        };
+        let mut names = Vec::new();
+        for name in listed {
+            let name = name.as_str().unwrap();
+            let code = Code::ALL.iter().find(|code| code.name() == name);
+            let code = code.unwrap_or_else(|| panic!("{name} is no code"));
+            assert!(
+                status == "default" || *status == code.status().to_string() || *status == "422",
+                "{name} under {status}"
+            );
+            names.push(name);
+            codes.insert(name.to_owned());
+        }
+        assert_eq!(response["description"], names.join(", "));
+    }
+    codes
+}
+
+/// An answer that every code can be found in: no code is in no operation, but
+/// for those that only a payer's page shows.
+#[test]
+fn every_code_is_an_operations() {
+    let mut codes = BTreeSet::new();
+    for route in ROUTES {
+        codes.extend(codes_of(operation(&route.method, route.path).unwrap()));
+    }
+    for code in Code::ALL {
+        assert!(
+            codes.contains(code.name()),
+            "no operation has {}",
+            code.name()
+        );
+    }
+}
+
+/// Every example is one of its schema. Each operation with a JSON body has one, and each
+/// with a JSON answer too, but for the page's own, which no other program reads.
+#[test]
+fn every_example_is_of_its_schema() {
+    let mut checked = 0;
+    let mut check = |held: Result<(), String>| {
+        held.unwrap();
+        checked += 1;
+    };
+    for route in ROUTES {
+        let name = format!("{} {}", route.method, route.path);
+        let operation = operation(&route.method, route.path).unwrap();
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if let Some(example) = parameter.get("example") {
+                let name = format!("{name} example of {}", parameter["name"]);
+                check(held_open(&name, &parameter["schema"], example));
+            }
+        }
+        let body = &operation["requestBody"]["content"]["application/json"];
+        if body.is_object() && route.audience != Audience::WeChat {
+            check(held_open(
+                &format!("{name} body"),
+                &body["schema"],
+                &body["example"],
+            ));
+        }
+        let answer = &operation["responses"]["200"]["content"]["application/json"];
+        let is_own = route.path.starts_with("/pay/") && route.path != "/pay/result";
+        if answer.is_object()
+            && !is_own
+            && route.path != "/openapi.json"
+            && route.audience != Audience::WeChat
+        {
+            let named = format!("{name} 200");
+            check(held_closed(&named, &answer["schema"], &answer["example"]));
+        }
+    }
+    for (name, hook) in object(&DOCUMENT["webhooks"]) {
+        let content = object(&hook["post"]["requestBody"]["content"]);
+        for media in content.values() {
+            let held = held_open(
+                &format!("webhook {name}"),
+                &media["schema"],
+                &media["example"],
+            );
+            check(held);
+        }
+    }
+    assert!(checked > 80, "{checked}");
+}
+
+/// Sends the example of an operation: its parameters, and its body.
+fn send_example(world: &Memory, shop: &Shop, method: &str, path: &str) -> Value {
+    let method: http::Method = method.parse().unwrap();
+    let operation = operation(&method, path).unwrap();
+    let mut address = path.to_owned();
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let name = parameter["name"].as_str().unwrap();
+        let Some(value) = parameter["example"].as_str() else {
+            continue;
+        };
+        match parameter["in"].as_str() {
+            Some("path") => address = address.replace(&format!("{{{name}}}"), value),
+            _ => {
+                query.append_pair(name, value);
+            }
+        }
+    }
+    let content = operation["requestBody"]["content"].as_object();
+    let body = match content.and_then(|content| content.values().next()) {
+        Some(media) => match &media["example"] {
+            Value::String(text) => text.clone(),
+            example => example.to_string(),
+        },
+        None => String::new(),
+    };
+    let request = http::Request::builder()
+        .method(method.clone())
+        .uri(format!("{GATEWAY}{address}?{}", query.finish()))
+        .header("api-key", &shop.api_key)
+        .header("api-secret", &shop.api_secret)
+        .header("authorization", format!("Bearer {ADMIN_TOKEN}"))
+        .body(body.into_bytes())
+        .unwrap();
+    let answer = world.send(request);
+    let text = String::from_utf8_lossy(answer.body()).into_owned();
+    assert_eq!(answer.status(), 200, "{method} {path}: {text}");
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
+}
+
+/// The examples work one after another, as a merchant would send them. That each answer
+/// has the described form is checked where it is sent.
+#[test]
+fn the_examples_work() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let send = |method: &str, path: &str| send_example(&world, &shop, method, path);
+    let made = send("POST", "/v1/order");
+    world.scan(&made["data"]["code_url"]);
+    world.advance(1);
+    let mut sent = BTreeSet::new();
+    let mut send = |method: &str, path: &str| {
+        sent.insert(format!("{method} {path}"));
+        send(method, path)
+    };
+    assert_eq!(send("GET", "/v1/order")["data"]["trade_state"], "SUCCESS");
+    send("POST", "/v1/delivery");
+    send("POST", "/v1/checksign");
+    send("POST", "/v1/refund");
+    send("GET", "/v1/refund");
+    send("POST", "/v1/checkout");
+    send("GET", "/v1/checkout");
+    send("POST", "/v1/link");
+    send("POST", "/v1/product");
+    send("GET", "/v1/product");
+    send("POST", "/v1/shorturl");
+    send("POST", "/v1/token");
+    let order = json!({"out_trade_no": "9900000002", "body": "Demo Order", "total_fee": 150,
+                       "trade_type": "NATIVE"});
+    shop.order(&order);
+    send("POST", "/v1/close");
+    send("POST", "/admin/merchants");
+    send("PATCH", "/admin/merchants/{id}");
+    let alarm = "INSERT INTO alarms VALUES('PAID_TWICE', '9900000000', 1, 1)";
+    world.sql("demo", alarm).unwrap();
+    send("POST", "/admin/merchants/{id}/alarms");
+    send("POST", "/admin/reseal");
+    send("POST", "/admin/merchants/{id}/suspend");
+    send("POST", "/admin/merchants/{id}/resume");
+    send("POST", "/v1/keys");
+    // What needs no example of its own.
+    for route in ROUTES {
+        let is_of_one = route.path.starts_with("/v1/") && route.path.contains("{id}");
+        let is_read = route.method == http::Method::GET && route.path != "/v1/statement";
+        let is_read = is_read && !is_of_one;
+        let of_programs = [Audience::Merchant, Audience::Operator].contains(&route.audience);
+        if is_read && of_programs {
+            send("GET", route.path);
+        }
+    }
+    send("POST", "/admin/merchants/{id}/rotate");
+    assert!(sent.len() > 40, "{sent:?}");
 }
 
 #[test]
@@ -76,9 +344,10 @@ fn the_document_has_exactly_the_gateways_codes() {
 fn exactly_the_required_fields_of_the_document_are_required() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    let document = document(&world);
     let mut checked = 0;
-    for (path, operations) in object(&document["paths"]) {
+    let mut wrong = Vec::new();
+    let of_merchants = |(path, _): &(&String, &Value)| path.starts_with("/v1/");
+    for (path, operations) in object(&DOCUMENT["paths"]).iter().filter(of_merchants) {
         for (method, operation) in object(operations) {
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
             let Some(properties) = schema["properties"].as_object() else {
@@ -86,7 +355,7 @@ fn exactly_the_required_fields_of_the_document_are_required() {
             };
             let body: Map<String, Value> = properties
                 .iter()
-                .map(|(name, schema)| (name.clone(), example(name, schema)))
+                .map(|(name, schema)| (name.clone(), example(name, &inlined(schema))))
                 .collect();
             for name in properties.keys() {
                 let mut without = body.clone();
@@ -97,46 +366,28 @@ fn exactly_the_required_fields_of_the_document_are_required() {
                 let required = schema["required"]
                     .as_array()
                     .is_some_and(|required| required.contains(&json!(name)));
-                assert_eq!(missed, required, "{method} {path} without {name}: {answer}");
+                if missed != required {
+                    wrong.push(format!("{method} {path} without {name}: {answer}"));
+                }
                 checked += 1;
             }
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(checked > 30, "{checked}");
 }
 
-/// Compares an answer's `data` with its schema: every required member is
-/// present, and every member is described.
-fn holds(shop: &Shop, document: &Value, method: &str, path: &str, body: &str) {
+/// A call whose answer must be good; that it has the described form is checked where
+/// it is sent.
+fn holds(shop: &Shop, method: &str, path: &str, body: &str) {
     let (status, answer) = shop.call(method, path, body);
     assert_eq!(status, 200, "{method} {path}: {answer}");
-    let plain = path.split('?').next().unwrap();
-    let operation = &document["paths"][plain][method.to_lowercase()];
-    let answer_schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
-    let mut schema = &answer_schema["properties"]["data"];
-    if let Some(reference) = schema["$ref"].as_str() {
-        schema = document.pointer(reference.trim_start_matches('#')).unwrap();
-    }
-    let data = object(&answer["data"]);
-    for name in schema["required"].as_array().unwrap() {
-        assert!(
-            data.contains_key(name.as_str().unwrap()),
-            "{method} {path} lacks {name}"
-        );
-    }
-    for name in data.keys() {
-        assert!(
-            schema["properties"].get(name).is_some(),
-            "{method} {path} has {name}"
-        );
-    }
 }
 
 #[test]
 fn answers_have_the_members_of_the_document() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    let document = document(&world);
     let order = json!({"out_trade_no": "1", "body": "Demo Order", "total_fee": 150,
                        "trade_type": "NATIVE", "notify_url": SHOP_NOTIFY});
     let code_url = shop.order(&order)["code_url"].clone();
@@ -180,19 +431,11 @@ fn answers_have_the_members_of_the_document() {
             "<xml><sign>00</sign></xml>".to_owned(),
         ),
     ] {
-        holds(&shop, &document, method, path, &body);
+        holds(&shop, method, path, &body);
     }
 }
 
-/// The schema that a reference points to.
-fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema["$ref"].as_str() {
-        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
-        None => schema,
-    }
-}
-
-/// The lists' objects have the described members, in the document's own
+/// The lists' objects have the members that are described, in the document's own
 /// examples and in answers; each parameter is accepted.
 #[test]
 fn lists_are_described_member_by_member() {
@@ -225,13 +468,11 @@ fn lists_are_described_member_by_member() {
         "alarms",
     ] {
         let path = format!("/v1/{list}");
-        holds(&shop, &document, "GET", &path, "");
+        holds(&shop, "GET", &path, "");
         let operation = &document["paths"][path.as_str()]["get"];
         let content = &operation["responses"]["200"]["content"]["application/json"];
         let items = &content["schema"]["properties"]["data"]["properties"][list]["items"];
-        let described: Vec<_> = object(&resolved(&document, items)["properties"])
-            .keys()
-            .collect();
+        let described: Vec<_> = object(&resolved(items)["properties"]).keys().collect();
         let answered = shop.call("GET", &path, "").1["data"][list][0].clone();
         let example = &content["example"]["data"][list][0];
         for member in [&answered, example] {
@@ -258,8 +499,8 @@ fn lists_are_described_member_by_member() {
         }
     }
     let totals = "/v1/totals?from=2026-01-01&to=2026-01-31";
-    holds(&shop, &document, "GET", totals, "");
-    holds(&shop, &document, "GET", "/v1/timeline?out_trade_no=1", "");
+    holds(&shop, "GET", totals, "");
+    holds(&shop, "GET", "/v1/timeline?out_trade_no=1", "");
     let schema = |path: &str, list: &str| {
         let operation = &document["paths"][path]["get"]["responses"]["200"];
         let data = &operation["content"]["application/json"]["schema"]["properties"]["data"];

@@ -341,7 +341,7 @@ fn a_failed_quick_pay_is_reversed_at_wechat() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let (status, answer) = micropay(&world, &shop, "1", "insufficient");
-    assert_eq!(status, 502, "{answer}");
+    assert_eq!(status, 422, "{answer}");
     assert_eq!(shop.status("1")["trade_state"], "PAYERROR");
     world.advance(60);
     assert_eq!(shop.status("1")["trade_state"], "PAYERROR");

@@ -119,7 +119,7 @@ fn q3_a_code_that_is_refused_takes_nothing() {
         let world = Memory::default();
         let shop = world.shop("demo");
         let (status, answer) = micropay(&shop, "1", &code(&world, "alice", behaviour));
-        assert_eq!(status, 502, "{behaviour}: {answer}");
+        assert_eq!(status, 422, "{behaviour}: {answer}");
         assert_eq!(answer["code"], "UPSTREAM_REFUSED", "{behaviour}");
         let got = answer["message"]["err_code"].as_str().unwrap();
         assert!(

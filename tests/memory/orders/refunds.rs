@@ -170,7 +170,7 @@ fn a_refund_that_wechat_refuses_permanently_is_answered_as_documented() {
     );
     let body = json!({"out_trade_no": "1", "refund_fee": 1500});
     let (status, answer) = refund(&shop, &body);
-    assert_eq!(status, 502);
+    assert_eq!(status, 422);
     assert_eq!(answer["Code"], "FAIL");
     assert_eq!(answer["message"]["err_code"], "USER_ACCOUNT_ABNORMAL");
     assert_eq!(answer["data"], json!(null));

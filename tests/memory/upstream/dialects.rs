@@ -236,7 +236,7 @@ fn a_payers_code_is_charged_and_reversed() {
         assert_eq!(shop.status("Q2")["trade_state"], "REVOKED", "{}", kind.id);
 
         let (status, answer) = micropay("Q3", &paycode("expired"));
-        assert_eq!(status, 502, "{}: {answer}", kind.id);
+        assert_eq!(status, 422, "{}: {answer}", kind.id);
         assert!(
             answer["message"]["err_code"].is_string(),
             "{}: {answer}",

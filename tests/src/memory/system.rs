@@ -2,6 +2,7 @@
 //! test's controls.
 
 use crate::certificates::certificate_of;
+use crate::description;
 use crate::time::{Pause, Sleepers, Wires, run};
 use crate::traffic::{Exchange, Received, Upstream};
 use futures_util::StreamExt;
@@ -287,8 +288,12 @@ impl Memory {
             }
         };
         keep_secrets(request.body());
+        let sent = request.clone();
         let answer = self.run(answered(gateway, request));
         keep_secrets(answer.body());
+        if let Err(why) = description::check(&sent, &answer) {
+            panic!("openapi.json: {why}");
+        }
         answer
     }
 

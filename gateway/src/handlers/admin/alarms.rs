@@ -6,7 +6,7 @@ use crate::auth::keys::admin;
 use crate::book::{Settled, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
-use crate::http::message::{query, success};
+use crate::http::message::success;
 use crate::reports::{BookStatus, ListAlarms};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
@@ -15,7 +15,8 @@ use serde_json::json;
 /// `GET /admin/alarms`: the open alarms of all merchants.
 pub async fn alarms<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<Response, ApiError> {
     admin(cx, request).await?;
-    let after = query(request).remove("after").unwrap_or_default();
+    let fields = Fields::of_query_string(request, &["after"])?;
+    let after = fields.text("after", 64)?.unwrap_or_default();
     let totals = totals(cx).await?;
     let page = cx.board(ListAlarms { after }).await?;
     let mut alarms = Vec::new();

@@ -5,7 +5,7 @@ use crate::auth::keys::admin;
 use crate::book::{Report, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
-use crate::http::message::{json_object, query_once, success};
+use crate::http::message::{json_object, success};
 use crate::merchants::credentials::{Credentials, Entered, OVERLAP_MS};
 use crate::merchants::merchant::{Merchant, NewMerchant, Settings, is_merchant_id};
 use crate::merchants::registry::KeyPair;
@@ -281,13 +281,7 @@ pub async fn get_merchants<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
-    let fields = Fields::of_query(query_once(request)?);
-    if let Some(name) = fields
-        .names()
-        .find(|name| !["after", "limit"].contains(name))
-    {
-        return Err(fields.invalid(name, "is not a parameter of this list"));
-    }
+    let fields = Fields::of_query_string(request, &["after", "limit"])?;
     let limit = fields.whole("limit", 1..=LISTED_AT_MOST)?.unwrap_or(LISTED);
     let after = fields.text("after", 32)?.unwrap_or_default();
     if !after.is_empty() && !is_merchant_id(&after) {
@@ -321,6 +315,7 @@ pub async fn get_merchant<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
+    Fields::of_query_string(request, &[])?;
     let merchant = merchant_now(cx, id).await?;
     Ok(success(merchant_data(cx, &merchant)))
 }
@@ -415,6 +410,7 @@ pub async fn merchant_report<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
+    Fields::of_query_string(request, &[])?;
     let report: Report = cx.book(id, command::Report).await?;
     serde_json::to_value(report)
         .map(success)

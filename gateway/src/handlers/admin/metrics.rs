@@ -6,7 +6,8 @@
 use super::totals;
 use crate::auth::keys::admin;
 use crate::http::error::ApiError;
-use crate::http::message::{answer, query, set};
+use crate::http::fields::Fields;
+use crate::http::message::{answer, set};
 use crate::observe::Counter;
 use crate::observe::labels::Rejection;
 use crate::reports::{ListNumbers, Page, Totals};
@@ -123,7 +124,8 @@ pub async fn metrics<R: Runtime>(
     for (name, n) in cx.counters.counts() {
         text.counter(None, &name, n);
     }
-    let after = query(request).remove("after").unwrap_or_default();
+    let fields = Fields::of_query_string(request, &["after"])?;
+    let after = fields.text("after", 64)?.unwrap_or_default();
     let page = page_of_merchants(cx, after).await?;
     let totals = totals(cx).await?;
     text.totals(&totals, page.merchants.len());

@@ -6,7 +6,7 @@ use super::day;
 use crate::auth::keys::{Access, caller};
 use crate::http::error::ApiError;
 use crate::http::fields::{CHOICE_BYTES, Fields};
-use crate::http::message::{query, success, texts};
+use crate::http::message::{success, texts};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use crate::upstream::{Settlements, wrong};
@@ -24,7 +24,7 @@ pub async fn exchange_rate<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
-    let fields = Fields::of_query(query(request));
+    let fields = Fields::of_query_string(request, &["fee_type", "date"])?;
     let fee_type = fields.currency()?.unwrap_or(context.merchant.currency);
     let date = match fields.text("date", CHOICE_BYTES)? {
         None => Date::of(cx.runtime.now_ms()),
@@ -56,7 +56,8 @@ pub async fn settlement<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
-    let fields = Fields::of_query(query(request));
+    let known = ["usetag", "date_start", "date_end", "offset", "limit"];
+    let fields = Fields::of_query_string(request, &known)?;
     let usetag = match fields.text("usetag", CHOICE_BYTES)? {
         None => UseTag::Settled,
         Some(number) => UseTag::parse(&number)

@@ -12,7 +12,7 @@ use crate::handlers::answers::{refund_data, status_data};
 use crate::http::address;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
-use crate::http::message::{query, success};
+use crate::http::message::success;
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::idempotency::IdempotencyKey;
 use crate::runtime::{Request, Response, Runtime};
@@ -112,7 +112,7 @@ pub async fn get_checkout<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
-    let number = Fields::of_query(query(request)).out_trade_no()?;
+    let number = Fields::of_query_string(request, &["out_trade_no"])?.out_trade_no()?;
     let call = command::FindCheckout(number);
     let found: FoundCheckout = cx.book(&context.merchant.id, call).await?;
     let CheckoutFacts {

@@ -3,8 +3,8 @@
 use crate::auth::keys::{Access, caller};
 use crate::book::{Delivery, command};
 use crate::http::error::{ApiError, Code};
-use crate::http::fields::Fields;
-use crate::http::message::{query, success};
+use crate::http::fields::{Fields, LARGEST};
+use crate::http::message::success;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use serde_json::json;
@@ -16,8 +16,9 @@ pub async fn get_deliveries<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
-    let number = match query(request).contains_key("out_trade_no") {
-        true => Some(Fields::of_query(query(request)).out_trade_no()?),
+    let fields = Fields::of_query_string(request, &["out_trade_no"])?;
+    let number = match fields.is_there("out_trade_no") {
+        true => Some(fields.out_trade_no()?),
         false => None,
     };
     let call = command::Deliveries(number);
@@ -36,7 +37,7 @@ pub async fn resend_delivery<R: Runtime>(
     let context = caller(cx, request, Access::Secret).await?;
     let fields = Fields::read(request.body())?;
     let id = fields
-        .whole("id", 1..=i64::MAX)?
+        .whole("id", 1..=LARGEST)?
         .ok_or_else(|| fields.missing("id"))?;
     let delivery: Delivery = cx.book(&context.merchant.id, command::Resend(id)).await?;
     serde_json::to_value(delivery)

@@ -3,7 +3,7 @@
 use crate::auth::keys::{Access, caller, lacks_scope, new_named_key};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
-use crate::http::message::{header_text, query_once, success};
+use crate::http::message::{header_text, success};
 use crate::merchants::registry::NamedKey;
 use crate::merchants::registry::command::{AddNamedKey, NamedKeys, NewKey, RevokeNamedKey};
 use crate::merchants::seal::{fingerprint, short};
@@ -77,6 +77,7 @@ pub async fn get_keys<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Keys).await?;
+    Fields::of_query_string(request, &[])?;
     let id = context.merchant.id.clone();
     let keys = ask(&cx.runtime, NamedKeys { id }).await?;
     let keys: Vec<Value> = keys.iter().map(key_data).collect();
@@ -90,7 +91,7 @@ pub async fn revoke_key<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Keys).await?;
-    let fields = Fields::of_query(query_once(request)?);
+    let fields = Fields::of_query_string(request, &["id"])?;
     let revoke = RevokeNamedKey {
         id: context.merchant.id.clone(),
         key: fields.required("id", 16)?,

@@ -7,7 +7,7 @@ use crate::book::{Link, LinkFacts, Price, command};
 use crate::http::address;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
-use crate::http::message::{json_object, query, success};
+use crate::http::message::{json_object, success};
 use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
@@ -119,7 +119,7 @@ pub async fn get_links<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Basic).await?;
-    let id = Fields::of_query(query(request)).text("id", 64)?;
+    let id = Fields::of_query_string(request, &["id"])?.text("id", 64)?;
     let links = links_of(cx, &context, id).await?;
     let shown = has_shown_secret(cx, request, &context).await?;
     let links = links.iter().map(|facts| link_data(cx, facts, shown));
@@ -244,8 +244,9 @@ fn settings(link: &Link) -> Value {
 /// Parses `total_fee` and `quantity`, or `min_fee` and `max_fee`.
 fn read_price(fields: &Fields, currency: Currency) -> Result<Price, ApiError> {
     let amounts = 1..=Money::MAX_MINOR;
-    let Some(max) = fields.whole("max_fee", amounts.clone())? else {
-        if fields.text("min_fee", 16)?.is_some() {
+    let least = fields.whole("min_fee", amounts.clone())?;
+    let Some(max) = fields.whole("max_fee", amounts)? else {
+        if least.is_some() {
             return Err(fields.missing("max_fee"));
         }
         let each = fields.money(currency)?;
@@ -256,7 +257,7 @@ fn read_price(fields: &Fields, currency: Currency) -> Result<Price, ApiError> {
         return Ok(Price::Fixed { each, max_quantity });
     };
     for name in ["total_fee", "quantity"] {
-        if fields.text(name, 16)?.is_some() {
+        if fields.is_there(name) {
             return Err(fields.invalid(
                 name,
                 "cannot stand beside max_fee: the payer enters the amount",

@@ -4,7 +4,7 @@
 use crate::auth::keys::{Access, caller};
 use crate::book::{Filter, List, Page, Position, Range, Search, command};
 use crate::http::error::{ApiError, Code};
-use crate::http::fields::Fields;
+use crate::http::fields::{Fields, LARGEST};
 use crate::http::message::{answer, query_once, set, success};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::fingerprint;
@@ -27,8 +27,6 @@ const MOST: i64 = 100;
 const LONGEST: usize = 128;
 /// The longest cursor.
 const LONGEST_CURSOR: usize = 512;
-/// The largest time and amount: integers cross into JavaScript as 53 bits.
-const LARGEST: i64 = (1 << 53) - 1;
 
 /// The properties of one list.
 struct Form {

@@ -9,7 +9,7 @@ use crate::http::address;
 use crate::http::client::client_ip;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
-use crate::http::message::{query, success};
+use crate::http::message::success;
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::merchant::Answers;
 use crate::runtime::{Request, Response, Runtime};
@@ -94,7 +94,7 @@ pub async fn get_order<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
-    let fields = Fields::of_query(query(request));
+    let fields = Fields::of_query_string(request, &["out_trade_no", "refresh"])?;
     let refresh = match fields.text("refresh", CHOICE_BYTES)?.as_deref() {
         None | Some("0") => false,
         Some("1") => true,
@@ -160,16 +160,17 @@ fn terms<R: Runtime>(
         }
     };
     // Only a JSAPI order is bound to its payer in advance (P2, J1).
-    let openid = match (trade_type, fields.signed_text("open_id", MAX_OPENID_BYTES)?) {
+    let openid = fields.signed_text("open_id", MAX_OPENID_BYTES)?;
+    if openid.as_ref().is_some_and(|openid| !is_openid(openid)) {
+        return Err(fields.invalid("open_id", "may hold only letters, digits, _ and -"));
+    }
+    let openid = match (trade_type, openid) {
         (TradeType::Jsapi, None) => {
             return Err(fields.error(
                 Code::OpenIdMissing,
                 "open_id",
                 "is required when trade_type is JSAPI",
             ));
-        }
-        (TradeType::Jsapi, Some(openid)) if !is_openid(&openid) => {
-            return Err(fields.invalid("open_id", "may hold only letters, digits, _ and -"));
         }
         (TradeType::Jsapi, openid) => openid,
         _ => None,

@@ -8,7 +8,7 @@ use crate::book::{Product, command};
 use crate::http::address;
 use crate::http::error::ApiError;
 use crate::http::fields::{CHOICE_BYTES, Fields};
-use crate::http::message::{answer, query, success};
+use crate::http::message::{answer, success};
 use crate::merchants::directory::MerchantContext;
 use crate::render::qr::{Picture, QrCodeEcc};
 use crate::runtime::{Request, Response, Runtime};
@@ -54,21 +54,25 @@ pub async fn get_product<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Basic).await?;
-    let fields = Fields::of_query(query(request));
+    let fields = Fields::of_query_string(request, &["product_id", "format"])?;
+    let internal = || ApiError::internal("a picture that cannot be drawn");
+    let format = fields.text("format", CHOICE_BYTES)?;
+    let format = format.as_deref().unwrap_or("json");
+    if !["json", "svg", "png"].contains(&format) {
+        return Err(fields.invalid("format", "must be json, svg or png"));
+    }
     let call = command::FindProduct(fields.required("product_id", 32)?);
     let product: Product = cx.book(&context.merchant.id, call).await?;
-    let internal = || ApiError::internal("a picture that cannot be drawn");
-    match fields.text("format", CHOICE_BYTES)?.as_deref() {
-        None | Some("json") => Ok(success(product_data(cx, &context, &product)?)),
-        Some("svg") => {
+    match format {
+        "svg" => {
             let picture = product_picture(cx, &context, &product)?.svg(None);
             Ok(answer(200, "image/svg+xml", picture.ok_or_else(internal)?))
         }
-        Some("png") => {
+        "png" => {
             let picture = product_picture(cx, &context, &product)?.png(None);
             Ok(answer(200, "image/png", picture.ok_or_else(internal)?))
         }
-        Some(_) => Err(fields.invalid("format", "must be json, svg or png")),
+        _ => Ok(success(product_data(cx, &context, &product)?)),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::book::{NewRefund, Refunded, command};
 use crate::handlers::answers::refund_data;
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
-use crate::http::message::{query, query_once, success};
+use crate::http::message::{query_once, success};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use order::Money;
@@ -65,7 +65,7 @@ pub async fn cancel_refund<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
-    let fields = Fields::of_query(query_once(request)?);
+    let fields = Fields::of_query_string(request, &["out_trade_no", "out_refund_no"])?;
     let call = command::CancelRefund {
         out_trade_no: fields.out_trade_no()?,
         out_refund_no: fields.required("out_refund_no", 64)?,
@@ -80,7 +80,7 @@ pub async fn get_refunds<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
-    let fields = Fields::of_query(query(request));
+    let fields = Fields::of_query_string(request, &["out_trade_no", "out_refund_no"])?;
     let number = fields.out_trade_no()?;
     let wanted = fields.text("out_refund_no", 64)?;
     let refunds: Vec<Refunded> = cx

@@ -5,7 +5,7 @@ use super::day;
 use crate::auth::keys::{Access, caller};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
-use crate::http::message::{answer, query, success, texts};
+use crate::http::message::{answer, success, texts};
 use crate::runtime::{Answer, Body, Request, Response, Runtime};
 use crate::services::Services;
 use crate::upstream::{Reason, Statement};
@@ -45,7 +45,8 @@ pub async fn statement<R: Runtime>(
     request: &Request,
 ) -> Result<Answer, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
-    let fields = Fields::of_query(query(request));
+    let known = ["bill_date", "bill_type", "offset", "limit", "format"];
+    let fields = Fields::of_query_string(request, &known)?;
     let bill_date = day(
         &fields,
         "bill_date",

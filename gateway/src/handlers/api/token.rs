@@ -63,6 +63,7 @@ pub async fn get_tokens<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Keys).await?;
+    Fields::of_query_string(request, &[])?;
     let list = Tokens {
         id: context.merchant.id.clone(),
     };

@@ -4,7 +4,7 @@ use crate::auth::keys::{Access, caller};
 use crate::book::{Total, command};
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
-use crate::http::message::{query_once, success};
+use crate::http::message::success;
 use crate::merchants::time_zone;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
@@ -35,15 +35,7 @@ pub async fn get_totals<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
-    let sent = query_once(request)?;
-    let unknown = sent
-        .keys()
-        .find(|name| !["from", "to", "by"].contains(&name.as_str()));
-    if let Some(name) = unknown {
-        let fields = Fields::of_query(BTreeMap::new());
-        return Err(fields.invalid(name, "is not known here: send from, to and by"));
-    }
-    let fields = Fields::of_query(sent);
+    let fields = Fields::of_query_string(request, &["from", "to", "by"])?;
     let (from, to) = (day(&fields, "from")?, day(&fields, "to")?);
     if to < from {
         return Err(fields.invalid("to", "must not be before from"));

@@ -1,0 +1,38 @@
+//! `/` and `/docs`: what answers at this address, and the API's reference.
+
+use crate::http::message::{answer, set};
+use crate::runtime::{Response, Runtime};
+use crate::services::Services;
+use http::header;
+
+/// The page at `/`, for a person who opens the gateway's address.
+const HOME: &str = include_str!("site/home.html");
+/// The page at `/docs`. Its viewer is the file `swagger-ui.js`, which the build
+/// takes from npm, and `docs.js` starts it.
+const DOCS: &str = include_str!("site/docs.html");
+
+/// `GET /`: what this is, and where things are. Without a script.
+pub fn home<R: Runtime>(cx: &Services<R>) -> Response {
+    let nonce = cx.random_text(22);
+    let page = HOME.replace("{nonce}", &nonce);
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    );
+    shown(page, &policy)
+}
+
+/// `GET /docs`: `openapi.json` as a page. The viewer sends no request to the API, so
+/// that nobody enters a key here.
+pub fn docs() -> Response {
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                  connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    shown(DOCS.to_owned(), policy)
+}
+
+fn shown(page: String, policy: &str) -> Response {
+    let mut response = answer(200, "text/html; charset=utf-8", page);
+    set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
+    set(&mut response, header::X_FRAME_OPTIONS, "DENY");
+    response
+}
