@@ -8,7 +8,7 @@
 //!   killed under load: [`crash`], over a network that misbehaves: [`faulty_proxy`].
 //! * `browser/`: the pages in a real Chromium.
 //! * `architecture/`: the rules of the architecture; the documents:
-//! [`documents`].
+//!   [`documents`].
 //!
 //! Every answer in memory is compared with `openapi.json`: [`description`].
 

@@ -33,7 +33,7 @@ impl From<upstream::Error> for ApiError {
         };
         answer.field = error.field;
         if let Some(message) = error.message {
-            answer.message = message;
+            answer.message = *message;
         }
         // WeChat's words do not say what to do.
         if error.kind == Kind::ClientCertificateRefused

@@ -66,7 +66,7 @@ pub struct Error {
     /// The field that is at fault.
     pub field: Option<String>,
     /// A sentence, or the upstream's answer; `None` where the kind says it all.
-    pub message: Option<Value>,
+    pub message: Option<Box<Value>>,
     /// What happened, for the log only: no secret, and no text of a caller.
     pub cause: Option<String>,
 }
@@ -84,7 +84,7 @@ impl Error {
     /// With a sentence, or the upstream's answer.
     pub(super) fn with_message(kind: Kind, message: impl Into<Value>) -> Self {
         Self {
-            message: Some(message.into()),
+            message: Some(Box::new(message.into())),
             ..Self::of(kind)
         }
     }

@@ -395,7 +395,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         let missing = |message: Option<String>| {
             context.note_problem(Alarm::CertificateUnusable, &context.merchant.account.mch_id);
             Error {
-                message: message.map(Value::String),
+                message: message.map(|message| Box::new(message.into())),
                 ..Error::of(Kind::ClientCertificateMissing).about("client_certificate")
             }
         };

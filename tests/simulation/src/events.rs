@@ -77,9 +77,9 @@ impl World {
                 id: format!("evt_{n}_{}", text(4)),
                 object: serde_json::from_str(&text(5)).expect("an object"),
             };
-            let of_subject = seen.events.values();
-            let before = of_subject.filter(|before| before.subject == event.subject);
-            let last = before.map(|before| before.seq).last().unwrap_or(0);
+            let mut newest_first = seen.events.values().rev();
+            let before = newest_first.find(|before| before.subject == event.subject);
+            let last = before.map_or(0, |before| before.seq);
             if event.seq != last + 1 {
                 let found = format!("event {} has seq {} after {last}", event.kind, event.seq);
                 self.broken("9", Some((name, &event.subject)), found);
