@@ -100,7 +100,7 @@ fn merge(whole: &mut Map<String, Value>, part: Value) {
 }
 
 /// The same, where an object has no members that are not described. Clients
-/// must accept new members; a test notices those that nobody described.
+/// must accept new members; a test notices those that are not described.
 fn closed(schema: Value) -> Value {
     match schema {
         Value::Object(mut map) => {

@@ -265,7 +265,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     if let Some(item) = item.as_object_mut() {
                         let terms = order.terms();
                         item.insert("attach".to_owned(), json!(terms.attach));
-                        let metadata = self.metadata_of(terms);
+                        let metadata = self.metadata_of(terms)?;
                         item.insert("metadata".to_owned(), json!(metadata));
                     }
                     self.write_event(kind, number, &item)?;

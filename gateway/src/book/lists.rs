@@ -168,19 +168,24 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn order_item(&self, order: &Order) -> Result<Json, StorageError> {
         let terms = order.terms();
         let link = self.link_in_index(List::Orders, terms.out_trade_no.as_str())?;
-        Ok(order_item(order, link, &self.metadata_of(terms)))
+        Ok(order_item(order, link, &self.metadata_of(terms)?))
     }
 
     /// An order's metadata; of an attempt, its checkout's.
-    pub(super) fn metadata_of(&self, terms: &Terms) -> BTreeMap<String, String> {
+    pub(super) fn metadata_of(
+        &self,
+        terms: &Terms,
+    ) -> Result<BTreeMap<String, String>, StorageError> {
         if !terms.metadata.is_empty() {
-            return terms.metadata.clone();
+            return Ok(terms.metadata.clone());
         }
-        match self.checkout_of_attempt(&terms.out_trade_no) {
-            Ok(Some(checkout)) => checkout.purchase.metadata,
-            // An unreadable checkout does not hide its order.
-            _ => BTreeMap::new(),
-        }
+        let number = terms.out_trade_no.as_str();
+        let Some(json) = store::checkouts::json_of_attempt(&self.storage, number)? else {
+            return Ok(BTreeMap::new());
+        };
+        // An unreadable checkout raises an alarm, and does not hide its order.
+        let checkout = self.read_row::<Checkout>("checkout", number, &json);
+        Ok(checkout.map_or_else(|_| BTreeMap::new(), |checkout| checkout.purchase.metadata))
     }
 
     fn indexed(&self, list: List, key: &str) -> Result<Option<Indexed>, StorageError> {

@@ -58,7 +58,7 @@ fn refuses_request(message: &Value) -> bool {
 
 /// Whether WeChat refuses with this code what was asked for: the request, the
 /// order or the payer is why, and the same request would be refused again. A
-/// refused signature is the merchant's to repair, whatever was asked for.
+/// refused signature is the merchant's to repair.
 pub fn is_request_refused(code: &str) -> bool {
     let (v2, v3) = (
         v2::ErrorCode::from_code(code),

@@ -23,7 +23,7 @@ pub fn home<R: Runtime>(cx: &Services<R>) -> Response {
 }
 
 /// `GET /docs`: `openapi.json` as a page. The viewer sends no request to the API, so
-/// that nobody enters a key here.
+/// that no key is entered here.
 pub fn docs() -> Response {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                   connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -137,6 +137,10 @@ impl Dialect {
     fn read(fields: &Fields) -> Result<Self, ApiError> {
         let dialect = fields.text("dialect", CHOICE_BYTES)?;
         let dialect = dialect.as_deref().unwrap_or("v2");
+        let unknown = || fields.invalid("dialect", "must be v2, v3 or ionline");
+        if !["v2", "v3", "ionline"].contains(&dialect) {
+            return Err(unknown());
+        }
         fields.flag("pay_url")?;
         // Ignored, it would look like a setting that works.
         for (name, of) in [
@@ -174,7 +178,7 @@ impl Dialect {
             "ionline" => Ok(Self::Ionline(Ionline {
                 raw: !fields.flag("pay_url")?,
             })),
-            _ => Err(fields.invalid("dialect", "must be v2, v3 or ionline")),
+            _ => Err(unknown()),
         }
     }
 }

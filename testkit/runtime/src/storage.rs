@@ -5,6 +5,7 @@
 //! leaves before that: this is the contract of [`Storage`].
 
 use gateway::runtime::{Row, Storage, StorageError, Value};
+use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, StatementStatus, params_from_iter};
 use std::cell::Cell;
@@ -29,6 +30,17 @@ pub trait Faults: Clone + 'static {
     /// An object has sent a message to its listeners.
     fn told(&self, tag: &str, text: &str);
 }
+
+/// What SQLite refuses in a Durable Object (Cloudflare's documents, "Durable Objects",
+/// "Limits", and `workerd`): a statement that is too large there fails here too.
+const LIMITS: [(Limit, i32); 6] = [
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
+    (Limit::SQLITE_LIMIT_COLUMN, 100),
+    (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 5),
+    (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
+    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+    (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 100),
+];
 
 /// A database, and the writes of the current poll.
 pub struct Disk {
@@ -57,9 +69,16 @@ impl fmt::Debug for Disk {
 }
 
 impl Disk {
-    /// An object's disk.
+    /// An object's disk, with the limits of SQLite in Durable Objects.
+    ///
+    /// # Panics
+    ///
+    /// If SQLite does not take a limit.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
+        for (limit, most) in LIMITS {
+            connection.set_limit(limit, most).expect("a limit");
+        }
         Self {
             connection,
             open: Cell::new(false),

@@ -206,7 +206,7 @@ fn stored(world: &Memory) -> String {
 }
 
 #[test]
-fn whatever_the_description_forbids_is_refused_by_name_and_stores_nothing() {
+fn what_the_description_forbids_is_refused_by_name_and_stores_nothing() {
     let world = Memory::default();
     let shop = world.shop("demo");
     let order = json!({"out_trade_no": "paid", "body": "Demo Order", "total_fee": 150,

@@ -145,6 +145,9 @@ fn a_merchant_of_an_earlier_version_may_send_to_http_and_has_no_domain_files() {
     world
         .sql(&registry_of("demo"), "DROP TABLE domain_files")
         .unwrap();
+    // The earlier version did not number its migrations.
+    let without_number = "DELETE FROM facts WHERE name = 'schema'";
+    world.sql(&registry_of("demo"), without_number).unwrap();
     let settings = settings(&world, "demo");
     assert_eq!(settings["http_notify_url"], true);
     assert_eq!(settings["domain_files"], json!({}));

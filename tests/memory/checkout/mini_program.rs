@@ -308,12 +308,12 @@ fn a_mini_programs_settings_are_entered_by_name() {
         (status, answer["code"].clone(), answer["field"].clone())
     };
     for (mini_program, secret, code, field) in [
-        (json!({}), json!("s"), "FIELD_MISSING", "appid"),
+        (json!({}), json!("s"), "FIELD_MISSING", "mini_program.appid"),
         (
             json!({"appid": "wx 1"}),
             json!("s"),
             "FIELD_INVALID",
-            "appid",
+            "mini_program.appid",
         ),
         (json!("wx1"), json!("s"), "FIELD_INVALID", "mini_program"),
         (json!(null), json!("s"), "FIELD_MISSING", "mini_program"),

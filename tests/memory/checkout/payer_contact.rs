@@ -107,7 +107,7 @@ fn a_browser_is_shown_a_page_where_a_program_is_answered_with_json() {
     // An unknown address; a page that is only for forms, opened again; a
     // merchant's mistake that a payer sees; an unregistered origin.
     for (method, path, status) in [
-        ("GET", "/", 404),
+        ("GET", "/nothing", 404),
         ("GET", "/nothing/here", 404),
         ("GET", "/pay", 404),
         ("GET", "/v1/nothing", 404),

@@ -660,7 +660,7 @@ fn refund_made_after_all() -> Called {
         .control("/sandbox/faults", &json!({ "fail_next": refuse }));
     let refund = json!({"out_trade_no": "N1", "refund_fee": 100, "out_refund_no": "R1"});
     let (status, answer) = fixture.shop.call("POST", "/v1/refund", refund.to_string());
-    assert_eq!(status, 502, "{answer}");
+    assert_eq!(status, 422, "{answer}");
     let path = format!("/sandbox/orders/{}/N1", fixture.kind.mch_id);
     let notify_url = format!("{GATEWAY}/notify/v2/demo/refund");
     let by_hand = json!({"by_hand": "refund", "refund_fee": 100, "out_refund_no": "R1",

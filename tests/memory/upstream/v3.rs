@@ -399,6 +399,11 @@ fn an_invalid_key_is_refused_when_it_is_entered() {
     ] {
         let mut body = body(&world, "demo-v3");
         body[field] = value.clone();
+        if value == "v2" {
+            // Of these, only the key is asked about here.
+            body["region"].take();
+            body["merchant_category_code"].take();
+        }
         let (_, answer) = world.admin("/merchants", &body);
         assert_eq!(
             (answer["code"].as_str(), answer["field"].as_str()),
