@@ -53,6 +53,7 @@ pub async fn get_delivery<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    Fields::of_query_string(request, &[])?;
     let number = id.parse().ok().filter(|number| *number > 0);
     let number = number.ok_or_else(|| ApiError::of(Code::DeliveryNotFound))?;
     let call = command::FindDelivery(number);

@@ -50,6 +50,7 @@ pub async fn get_endpoints<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    Fields::of_query_string(request, &[])?;
     let call = command::Endpoints(None);
     let endpoints: Vec<Value> = cx.book(&context.merchant.id, call).await?;
     Ok(success(json!({ "endpoints": endpoints })))
@@ -62,6 +63,7 @@ pub async fn get_endpoint<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    Fields::of_query_string(request, &[])?;
     let call = command::Endpoints(Some(id.to_owned()));
     let endpoints: Vec<Value> = cx.book(&context.merchant.id, call).await?;
     let endpoint = endpoints.into_iter().next();
@@ -108,6 +110,7 @@ pub async fn delete_endpoint<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    Fields::of_query_string(request, &[])?;
     let call = command::DeleteEndpoint(id.to_owned());
     cx.book(&context.merchant.id, call).await?;
     Ok(success(json!({})))

@@ -62,6 +62,7 @@ pub async fn get_event<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    Fields::of_query_string(request, &[])?;
     let call = command::FindEvent(id.to_owned());
     Ok(success(cx.book(&context.merchant.id, call).await?))
 }
