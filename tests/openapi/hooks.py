@@ -49,6 +49,9 @@ def is_sendable(value):
 
 @schemathesis.hook
 def filter_case(context, case):
+    # The merchant whose keys are used stays as it is.
+    if case.method != "GET" and case.path.startswith("/admin/merchants/{id}") and case.path_parameters.get("id") == "demo":
+        return False
     meta = case.meta
     is_good = meta is None or meta.generation.mode == schemathesis.GenerationMode.POSITIVE
     return not is_good or is_sendable(case.body)
