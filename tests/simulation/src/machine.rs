@@ -329,9 +329,7 @@ fn take_connection(name: &str) -> (Connection, u32) {
 }
 
 fn give_back(name: &str, (connection, uses): (Connection, u32)) {
-    // Not reused at present: with an emptied database of an earlier seed a seed does
-    // not end.
-    if uses == 0 || uses >= USES {
+    if uses >= USES {
         return;
     }
     if !connection.is_autocommit() {
@@ -345,15 +343,30 @@ fn give_back(name: &str, (connection, uses): (Connection, u32)) {
         .and_then(|mut tables| tables.query_map([], |row| row.get(0))?.collect())
         .expect("the tables' names");
     for table in tables {
-        // The tables stay, and so does the number of their last migration.
-        let kept = match table.as_str() {
-            "facts" => " WHERE name <> 'schema'",
-            _ => "",
+        // The tables stay, and with them what a migration has written: its number,
+        // and the number from which deliveries to endpoints are counted.
+        let emptied = match table.as_str() {
+            "facts" => "DELETE FROM facts WHERE name <> 'schema'".to_owned(),
+            "sqlite_sequence" => "UPDATE sqlite_sequence
+                SET seq = CASE name WHEN 'event_deliveries' THEN 1 << 40 ELSE 0 END"
+                .to_owned(),
+            table => format!("DELETE FROM {table}"),
         };
         connection
-            .prepare_cached(&format!("DELETE FROM {table}{kept}"))
+            .prepare_cached(&emptied)
             .and_then(|mut emptied| emptied.execute([]))
             .expect("it is emptied");
+    }
+    // What follows in the audit belongs to the next world.
+    if connection.table_exists(None, "audit").expect("SQLite") {
+        let last: i64 = connection
+            .query_row("SELECT coalesce(max(id), 0) FROM audit", [], |row| {
+                row.get(0)
+            })
+            .expect("the audit");
+        connection
+            .pragma_update(None, "user_version", last)
+            .expect("SQLite");
     }
     USED.with_borrow_mut(|used| {
         let of_name = used.entry(name.to_owned()).or_default();
