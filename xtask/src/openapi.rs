@@ -77,7 +77,8 @@ pub fn schemathesis() -> Result<()> {
     let headers = [
         format!("api-key: {}", key("/api-key")),
         format!("api-secret: {}", key("/api-secret")),
-        format!("authorization: Bearer {}", system.admin_token),
+        // Under the name that schemathesis leaves out when it tries a call without it.
+        format!("Authorization: Bearer {}", system.admin_token),
     ];
     let root = paths::root();
     // It remembers there what failed: each run begins without a memory.
