@@ -264,7 +264,7 @@ fn json(out: &mut String, page: &Page) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Lang, Method, PageError, State};
+    use crate::{Brand, Lang, Method, PageError, State};
     use order::{Currency, Money};
 
     const IMAGE: &str = "https://pay.example.com/share.png";
@@ -285,6 +285,11 @@ mod tests {
             cancel_url: None,
             attempted: false,
             problem: None,
+            brand: Brand::default(),
+            picture: None,
+            details: None,
+            about_cny: None,
+            payment: None,
         })
     }
 

@@ -2,7 +2,8 @@
 //!
 //! In scope: the payer's environment ([`Environment`]), the payment method
 //! there ([`plan`]), the messages between page and server ([`view`]), the
-//! formatting of amounts ([`format_amount`]), every text for the payer
+//! formatting of amounts ([`format_amount`]), a merchant's colour and shades of it
+//! that can be read ([`Colour`]), every text for the payer
 //! ([`texts`]), and the page's HTML template, which the server fills in
 //! ([`html`]).
 //!
@@ -11,6 +12,7 @@
 //! plain value, without floating-point numbers.
 
 mod amount;
+mod colour;
 mod environment;
 mod escape;
 pub mod html;
@@ -22,6 +24,7 @@ mod texts;
 pub mod view;
 
 pub use amount::format_amount;
+pub use colour::{Colour, Shades, monogram};
 pub use environment::{App, Device, Environment, Version};
 pub use escape::escape;
 pub use lang::Lang;
@@ -29,6 +32,6 @@ pub use lines::Line;
 pub use plan::{MINI_PROGRAM_PAGE, Method, Offers, Reason, plan};
 pub use texts::{Message, Texts, fill, texts};
 pub use view::{
-    Check, CheckoutStatus, ErrorAnswer, Hint, Jsapi, LOOK, Link, PING, PONG, Page, PageError,
-    Prepared, Problem, Qr, State, View,
+    Brand, Check, CheckoutStatus, ErrorAnswer, Hint, Jsapi, LOOK, Link, PING, PONG, Page,
+    PageError, Payment, Prepared, Problem, Qr, State, View,
 };

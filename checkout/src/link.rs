@@ -4,7 +4,7 @@
 //! the form creates the payer's own checkout; opening the page creates nothing.
 
 use crate::escape::escape;
-use crate::{Lang, format_amount, texts};
+use crate::{Brand, Lang, format_amount, texts};
 use order::{Currency, Money};
 
 /// The content of a link's page.
@@ -28,6 +28,15 @@ pub struct LinkPage<'a> {
     pub icon: &'a str,
     /// The absolute address of a picture for link previews.
     pub image: &'a str,
+    /// How the merchant presents itself.
+    pub brand: &'a Brand,
+    /// As in [`View::picture`](crate::View::picture).
+    pub picture: Option<&'a str>,
+    /// As in [`View::details`](crate::View::details).
+    pub details: Option<&'a str>,
+    /// About how much one piece costs in yuan, as in
+    /// [`View::about_cny`](crate::View::about_cny).
+    pub about_cny: Option<Money>,
 }
 
 /// The form of a link's page.
@@ -511,6 +520,10 @@ mod tests {
                     stylesheet: hostile,
                     icon: hostile,
                     image: hostile,
+                    brand: &Brand::default(),
+                    picture: None,
+                    details: None,
+                    about_cny: None,
                 });
                 assert!(!html.contains("<script"), "{html}");
                 assert!(!html.contains("\"><s"), "{html}");

@@ -15,7 +15,7 @@
 use order::Money;
 use serde::{Deserialize, Serialize};
 
-use crate::{Lang, Method};
+use crate::{Colour, Lang, Method};
 
 /// The content of `<script id="view">`, with which the page starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,71 @@ pub struct View {
     /// stable code, see [`Problem::from_code`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// How the merchant presents itself.
+    #[serde(default, skip_serializing_if = "Brand::is_empty")]
+    pub brand: Brand,
+    /// The absolute address of a picture of what is sold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    /// The longer description of what is sold: plain text with line breaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+    /// About how much the price is in yuan, by WeChat's rate; `None` where that
+    /// is unknown or means nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about_cny: Option<Money>,
+    /// The payment, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Payment>,
+}
+
+/// How a merchant presents itself to payers. Addresses are absolute.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brand {
+    /// The address of its logo: a PNG of at most 256 × 256 pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<String>,
+    /// The address of the merchant's copy of WeChat Pay's mark, as the logo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
+    /// Its colour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour: Option<Colour>,
+    /// The telephone number for payers' questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// The mail address for payers' questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<String>,
+    /// The WeChat id for payers' questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wechat: Option<String>,
+    /// The address of its terms. `http(s)` only; the server checks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms_url: Option<String>,
+    /// The address of its privacy policy. `http(s)` only; the server checks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy_url: Option<String>,
+}
+
+impl Brand {
+    /// Whether the merchant has set nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Brand::default()
+    }
+}
+
+/// What a payer may see of a payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// WeChat's number for it.
+    pub transaction_id: String,
+    /// What WeChat charged the payer, where its currency is not the price's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged: Option<Money>,
+    /// The receipt's address; `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_url: Option<String>,
 }
 
 /// The only message of the server on the page's WebSocket: the view may have
@@ -416,6 +481,11 @@ mod tests {
             cancel_url: Some(String::from("https://shop.example/")),
             attempted: false,
             problem: None,
+            brand: Brand::default(),
+            picture: None,
+            details: None,
+            about_cny: None,
+            payment: None,
         }
     }
 
@@ -431,6 +501,26 @@ mod tests {
         travels(
             &Page::View(view(State::Open, Method::Native)),
             r#"{"view":{"merchant":"Demo Tea House","description":"Oolong","money":{"amount_minor":15000,"currency":"HKD"},"out_trade_no":"T1","state":"open","method":"native","now_ms":1,"expires_at_ms":2,"lang":"en","success_url":null,"cancel_url":"https://shop.example/","attempted":false}}"#,
+        );
+        travels(
+            &View {
+                brand: Brand {
+                    logo: Some(String::from("https://pay.example.com/image/a.png")),
+                    colour: Colour::from_hex("#1a7f37"),
+                    phone: Some(String::from("+852 2345 6789")),
+                    ..Brand::default()
+                },
+                details: Some(String::from("Loose leaf")),
+                about_cny: Money::new(13_900, Currency::Cny).ok(),
+                payment: Some(Payment {
+                    transaction_id: String::from("4200"),
+                    charged: Money::new(13_912, Currency::Cny).ok(),
+                    receipt_url: None,
+                }),
+                cancel_url: None,
+                ..view(State::Open, Method::H5)
+            },
+            r##"{"merchant":"Demo Tea House","description":"Oolong","money":{"amount_minor":15000,"currency":"HKD"},"out_trade_no":"T1","state":"open","method":"h5","now_ms":1,"expires_at_ms":2,"lang":"en","success_url":null,"cancel_url":null,"attempted":false,"brand":{"logo":"https://pay.example.com/image/a.png","colour":"#1a7f37","phone":"+852 2345 6789"},"details":"Loose leaf","about_cny":{"amount_minor":13900,"currency":"CNY"},"payment":{"transaction_id":"4200","charged":{"amount_minor":13912,"currency":"CNY"}}}"##,
         );
         travels(
             &Page::Error(PageError {

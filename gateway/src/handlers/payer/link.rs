@@ -33,7 +33,7 @@ use crate::render::qr::{Picture, QrCodeEcc};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use checkout::link::{Asks, EntryProblem, LinkPage, Refused, page, read_amount, read_quantity};
-use checkout::{App, State, format_amount};
+use checkout::{App, Brand, State, format_amount};
 use http::header;
 use order::Money;
 use serde::{Deserialize, Serialize};
@@ -439,6 +439,10 @@ async fn drawn_link<R: Runtime>(
         stylesheet,
         icon,
         image: &share_image(cx),
+        brand: &Brand::default(),
+        picture: None,
+        details: None,
+        about_cny: None,
     });
     let mut response = answer(status, "text/html; charset=utf-8", html);
     // No form-action: the form's answer redirects to WeChat's sign-in, and

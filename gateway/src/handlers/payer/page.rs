@@ -24,7 +24,7 @@ use crate::http::message::{answer, header_text, json, json_object, set};
 use crate::render::qr::svg_path;
 use crate::runtime::{Listen, Request, Response, Runtime};
 use crate::services::Services;
-use checkout::{Jsapi, Link, Method, Page, Prepared, Qr, Reason, State, View, html};
+use checkout::{Brand, Jsapi, Link, Method, Page, Prepared, Qr, Reason, State, View, html};
 use http::header;
 use order::TradeType;
 use serde::Serialize;
@@ -231,6 +231,11 @@ fn view<R: Runtime>(cx: &Services<R>, visit: &Visit) -> View {
         cancel_url: purchase.cancel_url.clone(),
         attempted: !checkout.attempts.is_empty(),
         problem: None,
+        brand: Brand::default(),
+        picture: None,
+        details: None,
+        about_cny: None,
+        payment: None,
     }
 }
 
