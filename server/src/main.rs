@@ -35,6 +35,8 @@ enum Command {
     Restore(RestoreOptions),
     #[command(flatten)]
     Api(cli::ApiCommand),
+    /// Send a deployment's events to a program on this machine, in order.
+    Listen(cli::Listen),
     /// The deployments that the commands above call, and the keys for them.
     #[command(subcommand)]
     Profile(cli::ProfileCommand),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Trigger(options) => cli::trigger(options, json),
         Command::Clock(options) => cli::clock(options, json),
         Command::Api(command) => cli::call(command, &program.target),
+        Command::Listen(options) => cli::listen(options, &program.target),
         Command::Profile(command) => cli::profiles(command),
         Command::Sign(command) => cli::sign(command, &program.target),
         Command::Completions { shell } => {

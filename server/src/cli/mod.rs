@@ -10,6 +10,7 @@
 //! can see.
 
 mod api;
+mod listen;
 mod merchants;
 mod orders;
 mod profile;
@@ -20,6 +21,7 @@ mod terminal;
 
 use clap::{Args, Subcommand};
 
+pub use listen::{Listen, listen};
 pub use profile::ProfileCommand;
 pub use sandbox::{Clock, Trigger, clock, trigger};
 pub use sign::SignCommand;

@@ -204,6 +204,11 @@ fn path() -> Result<PathBuf, Failure> {
         })
 }
 
+/// The path of a file with this name, beside the profiles.
+pub fn beside(name: &str) -> Result<PathBuf, Failure> {
+    Ok(path()?.with_file_name(name))
+}
+
 /// The file's profiles; `None` where there is no file.
 fn read(path: &std::path::Path) -> Result<Option<Profiles>, Failure> {
     let wrong = |why: &dyn std::fmt::Display| {

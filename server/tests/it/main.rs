@@ -12,7 +12,9 @@
 mod backup;
 mod commands;
 mod dev;
+mod listen;
 mod payment;
 mod sandbox;
+mod shop;
 mod system;
 mod tls;
