@@ -11,6 +11,8 @@ fn the_reference_shows_an_operation_with_its_fields_and_codes() {
         reader.taps("The API\u{2019}s reference");
         reader.sees("Make an order");
         reader.opens(&format!("{}/docs#/Orders/createOrder", system.gateway()));
+        // The reference is open already, and a change of the fragment alone loads nothing.
+        reader.reloads();
         reader.sees("Idempotent: the same number with the same terms");
         reader.sees("AMOUNT_INVALID");
         // The viewer's own: each operation is a button beside another in one line, and
