@@ -14,6 +14,7 @@ use testkit::{Failure, Result, demo::wipe, paths};
 
 use crate::{
     build_cache::files_below,
+    lean::{without_classes, without_messages},
     part::{Part, target_directory},
     size, step,
     tools::{self, WASM},
@@ -86,8 +87,9 @@ fn set_names_aside(part: Part) -> Result<()> {
 /// Builds the checkout page.
 fn page() -> Result<()> {
     let root = paths::root();
+    let compiled = compile("app", &["--bin", "app"])?;
     let mut inputs = vec![
-        compile("app", &["--bin", "app"])?,
+        compiled.clone(),
         root.join("Trunk.toml"),
         // The version of the viewer of `/docs`.
         root.join("node_modules/swagger-ui-dist/package.json"),
@@ -113,10 +115,74 @@ fn page() -> Result<()> {
         tools::command(tools::TRUNK.path()?)?.args(["build", "--release", "--offline"]),
         "see trunk's message above",
     )?;
+    lean(&compiled)?;
     shorten_names()?;
     minify(&Part::Page.directory())?;
     viewer(&Part::Page.directory())?;
     Part::Page.stamp(&inputs)?.write()
+}
+
+/// Replaces trunk's module and script by ones without what no payer uses
+/// ([`lean`](crate::lean)): that must be gone before wasm-bindgen looks at the
+/// module, and trunk has no place for it.
+fn lean(compiled: &Path) -> Result<()> {
+    /// What the oldest supported browsers have.
+    const FEATURES: [&str; 6] = [
+        "--enable-bulk-memory",
+        "--enable-reference-types",
+        "--enable-sign-ext",
+        "--enable-mutable-globals",
+        "--enable-nontrapping-float-to-int",
+        "--enable-multivalue",
+    ];
+    let failed = |said: &dyn std::fmt::Display| {
+        Failure::new(
+            "leave out of the page what no payer uses",
+            said,
+            "see whether the compiler names functions in another way",
+        )
+    };
+    let (module, script) = module_and_script().ok_or_else(|| failed(&"there is no module"))?;
+    let directory = Part::Page.beside("lean")?;
+    let input = directory.join("app.wasm");
+    let whole = fs::read(compiled).map_err(|error| failed(&error))?;
+    let lean = without_messages(&whole).ok_or_else(|| failed(&"an unknown form"))?;
+    fs::create_dir_all(&directory)
+        .and_then(|()| fs::write(&input, lean))
+        .map_err(|error| failed(&error))?;
+    step::run(
+        "bind the page to its script",
+        tools::command(tools::WASM_BINDGEN.path()?)?
+            .args(["--target=web", "--no-typescript", "--out-name=app"])
+            .arg(format!("--out-dir={}", directory.display()))
+            .arg(&input),
+        "see wasm-bindgen's message above",
+    )?;
+    step::run(
+        "optimise the page",
+        tools::command(paths::npm_program("wasm-opt"))?
+            .args(FEATURES)
+            .args(["--low-memory-unused", "--strip-debug", "--strip-producers"])
+            .args(["--strip-target-features", "-Oz", "--flatten", "--rereloop"])
+            .args(["-Oz", "-Oz"])
+            .arg(directory.join("app_bg.wasm"))
+            .arg("-o")
+            .arg(&module),
+        "see wasm-opt's message above",
+    )?;
+    fs::read_to_string(directory.join("app.js"))
+        .and_then(|text| fs::write(&script, without_classes(&text)))
+        .map_err(|error| failed(&error))
+}
+
+/// The page's module and its script.
+fn module_and_script() -> Option<(PathBuf, PathBuf)> {
+    let files = Part::Page.files();
+    let module = files
+        .into_iter()
+        .find(|file| file.to_string_lossy().ends_with("_bg.wasm"))?;
+    let script = PathBuf::from(module.to_string_lossy().replace("_bg.wasm", ".js"));
+    Some((module, script))
 }
 
 /// Shortens, in place, the names that the page's module and its script use for
@@ -129,13 +195,8 @@ fn shorten_names() -> Result<()> {
             "see whether a new wasm-bindgen writes another form",
         )
     };
-    let files = Part::Page.files();
-    let ending = |end: &str| files.iter().find(|f| f.to_string_lossy().ends_with(end));
-    let Some(module) = ending("_bg.wasm") else {
-        return Err(failed(&"there is no module"));
-    };
-    let script = PathBuf::from(module.to_string_lossy().replace("_bg.wasm", ".js"));
-    let read = fs::read(module).and_then(|bytes| Ok((bytes, fs::read_to_string(&script)?)));
+    let (module, script) = module_and_script().ok_or_else(|| failed(&"there is no module"))?;
+    let read = fs::read(&module).and_then(|bytes| Ok((bytes, fs::read_to_string(&script)?)));
     let (bytes, text) = read.map_err(|error| failed(&error))?;
     let (bytes, text) =
         with_short_names(&bytes, &text).ok_or_else(|| failed(&"an unknown form"))?;

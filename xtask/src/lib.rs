@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`setup`] | installs the tools that are missing |
 //! | [`tools`] | the tools from crates.io: their versions and where they are installed |
-//! | [`build`], [`build_cache`], [`part`], [`size`], [`wasm`] | build the page and the Workers when an input has changed, and measure them |
+//! | [`build`], [`build_cache`], [`part`], [`size`], [`wasm`], [`lean`] | build the page and the Workers when an input has changed, and measure them |
 //! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`crash`], [`fuzz`], [`bench`], [`native`] | the commands |
 //! | [`openapi`] | lints `openapi.json`, makes types of it and sends requests that are generated from it |
 //! | [`step`] | shows the progress |
@@ -26,6 +26,7 @@ pub mod build_cache;
 pub mod crash;
 pub mod dev;
 pub mod fuzz;
+pub mod lean;
 pub mod native;
 pub mod openapi;
 pub mod part;

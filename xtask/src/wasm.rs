@@ -128,17 +128,17 @@ impl ShortNames {
 }
 
 /// A number of bytes, after their count.
-fn read_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn read_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = leb128(bytes)?;
     rest.split_at_checked(length)
 }
 
-fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     write_leb128(out, bytes.len());
     out.extend_from_slice(bytes);
 }
 
-fn write_leb128(out: &mut Vec<u8>, mut number: usize) {
+pub(crate) fn write_leb128(out: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
@@ -148,7 +148,7 @@ fn write_leb128(out: &mut Vec<u8>, mut number: usize) {
 
 /// An unsigned number as WebAssembly writes it (seven bits in each byte, the
 /// lowest first), and the bytes after it.
-fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+pub(crate) fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let end = bytes.iter().take(5).position(|byte| byte & 0x80 == 0)? + 1;
     let (number, rest) = bytes.split_at_checked(end)?;
     let value = number

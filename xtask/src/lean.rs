@@ -1,0 +1,243 @@
+//! Leaves out of the page's module what a payer's browser never uses: a quarter
+//! of what the linker keeps would be downloaded for nothing.
+//!
+//! - The messages of panics, with everything that formats them. The page installs
+//!   no hook that prints them, so a panic is a trap with or without its message.
+//! - The streams of `wasm-streams`, which every program with `leptos` exports
+//!   and only its server functions use.
+//!
+//! A function's body is replaced by `unreachable`; wasm-bindgen and `wasm-opt`
+//! then remove what only this body used. `{:?}` is among it: the page formats
+//! nothing in that way.
+
+use crate::wasm::{leb128, read_bytes, write_bytes, write_leb128};
+
+/// Parts of the mangled names of functions that only serve a panic's message.
+const MESSAGES: [&str; 13] = [
+    "4core9panicking",
+    "3std9panicking",
+    "slice_error_fail",
+    "slice_index_fail",
+    "13unwrap_failed",
+    "13expect_failed",
+    "13assert_failed",
+    "17capacity_overflow",
+    "18handle_alloc_error",
+    "panic_access_error",
+    "panic_already_",
+    "5Debug3fmt",
+    "core..fmt..Debug$GT$3fmt",
+];
+
+/// How the exports of `wasm-streams` begin.
+const STREAMS: &str = "intounderlying";
+
+/// No locals, `unreachable`, `end`.
+const TRAP: &[u8] = b"\0\0\x0b";
+
+/// The module in which these functions trap, and without the paths of source
+/// files, which only their messages name. `None` if it is not a module with
+/// names.
+#[must_use]
+pub fn without_messages(module: &[u8]) -> Option<Vec<u8>> {
+    const IMPORTS: u8 = 2;
+    const CODE: u8 = 10;
+    const DATA: u8 = 11;
+    let sections = sections(module)?;
+    let content = |wanted| sections.iter().find(|(kind, _)| *kind == wanted);
+    let imported = imported_functions(content(IMPORTS)?.1)?;
+    let traps =
+        |name: &str| name.starts_with(STREAMS) || MESSAGES.iter().any(|part| name.contains(part));
+    let trapping = functions_with(names(&sections)?, traps)?;
+    let mut lean = module.get(..8)?.to_vec();
+    for (kind, content) in sections {
+        lean.push(kind);
+        match kind {
+            CODE => write_bytes(&mut lean, &trapped(content, imported, &trapping)?),
+            DATA => write_bytes(&mut lean, &without_paths(content)),
+            _ => write_bytes(&mut lean, content),
+        }
+    }
+    Some(lean)
+}
+
+/// The script of wasm-bindgen without its classes. They have the exports of
+/// `wasm-streams`; the page itself exports nothing.
+#[must_use]
+pub fn without_classes(script: &str) -> String {
+    let mut kept = String::with_capacity(script.len());
+    let mut lines = script.lines();
+    while let Some(line) = lines.next() {
+        if line.starts_with("export class ") {
+            lines.by_ref().find(|line| *line == "}");
+        } else if line.starts_with("const IntoUnderlying") {
+            lines.by_ref().find(|line| line.ends_with(';'));
+        } else if !line.starts_with("if (Symbol.dispose) ") {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+/// The kind and the content of each section.
+fn sections(module: &[u8]) -> Option<Vec<(u8, &[u8])>> {
+    let (header, mut rest) = module.split_at_checked(8)?;
+    let mut sections = Vec::new();
+    while let Some((kind, after)) = rest.split_first() {
+        let (content, next) = read_bytes(after)?;
+        sections.push((*kind, content));
+        rest = next;
+    }
+    header.starts_with(b"\0asm").then_some(sections)
+}
+
+/// How many functions are imported: they are numbered before the module's own.
+/// wasm-bindgen imports functions only.
+fn imported_functions(section: &[u8]) -> Option<usize> {
+    let (count, mut rest) = leb128(section)?;
+    for _ in 0..count {
+        let (_, after) = read_bytes(rest)?;
+        let (_, after) = read_bytes(after)?;
+        let (_, next) = leb128(after.strip_prefix(b"\0")?)?;
+        rest = next;
+    }
+    Some(count)
+}
+
+/// The names of functions, in the section `name`: subsection 1.
+fn names<'a>(sections: &[(u8, &'a [u8])]) -> Option<&'a [u8]> {
+    let mut named = sections
+        .iter()
+        .filter(|(kind, _)| *kind == 0)
+        .filter_map(|(_, content)| content.strip_prefix(b"\x04name"));
+    let mut rest = named.next()?;
+    while let Some((kind, after)) = rest.split_first() {
+        let (content, next) = read_bytes(after)?;
+        if *kind == 1 {
+            return Some(content);
+        }
+        rest = next;
+    }
+    None
+}
+
+/// The numbers of the functions whose names are wanted, ascending.
+fn functions_with(names: &[u8], wanted: impl Fn(&str) -> bool) -> Option<Vec<usize>> {
+    let (count, mut rest) = leb128(names)?;
+    let mut found = Vec::new();
+    for _ in 0..count {
+        let (function, after) = leb128(rest)?;
+        let (name, next) = read_bytes(after)?;
+        if wanted(str::from_utf8(name).ok()?) {
+            found.push(function);
+        }
+        rest = next;
+    }
+    Some(found)
+}
+
+/// The section of code in which these functions trap.
+fn trapped(section: &[u8], imported: usize, trapping: &[usize]) -> Option<Vec<u8>> {
+    let (count, mut rest) = leb128(section)?;
+    let mut code = Vec::with_capacity(section.len());
+    write_leb128(&mut code, count);
+    for own in 0..count {
+        let (body, next) = read_bytes(rest)?;
+        let traps = trapping.binary_search(&(imported + own)).is_ok();
+        write_bytes(&mut code, if traps { TRAP } else { body });
+        rest = next;
+    }
+    Some(code)
+}
+
+/// The data in which the paths of source files are zeros: the places of all
+/// other data stay.
+fn without_paths(data: &[u8]) -> Vec<u8> {
+    const ROOTS: [&[u8]; 3] = [b"/rustc/", b"/root/", b"/home/"];
+    let mut data = data.to_vec();
+    let mut from = 0;
+    while let Some(rest) = data.get(from..) {
+        let found = (0..rest.len()).find(|at| {
+            let here = rest.get(*at..).unwrap_or_default();
+            ROOTS.iter().any(|root| here.starts_with(root))
+        });
+        let Some(at) = found else { break };
+        let start = from + at;
+        let text = data.get(start..).unwrap_or_default();
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+        let text = text.get(..text.iter().take_while(|byte| is_part(byte)).count());
+        let end = text.and_then(|text| text.windows(3).position(|end| end == b".rs"));
+        from = start + 1;
+        if let Some(path) = end.and_then(|end| data.get_mut(start..start + end + 3)) {
+            path.fill(0);
+            from = start + path.len();
+        }
+    }
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(kind: u8, content: &[u8]) -> Vec<u8> {
+        let mut section = vec![kind];
+        write_bytes(&mut section, content);
+        section
+    }
+
+    /// A module with one imported function and two of its own.
+    fn module(first: &[u8], data: &[u8]) -> Vec<u8> {
+        let mut functions = vec![3];
+        for (number, name) in ["imported", "_ZN4core9panicking9panic_fmt", "main"]
+            .into_iter()
+            .enumerate()
+        {
+            functions.push(number as u8);
+            write_bytes(&mut functions, name.as_bytes());
+        }
+        let mut names = b"\x04name".to_vec();
+        names.extend(section(1, &functions));
+        let mut code = vec![2];
+        write_bytes(&mut code, first);
+        write_bytes(&mut code, b"\0\x01\x0b");
+        [
+            b"\0asm\x01\0\0\0".to_vec(),
+            section(2, b"\x01\x01m\x01f\0\0"),
+            section(10, &code),
+            section(11, data),
+            section(0, &names),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn a_function_for_messages_traps_and_paths_are_zeros() {
+        let lean = without_messages(&module(
+            b"\0\x01\x01\x01\x0b",
+            b"ok/root/a-1/src/lib.rsno /root/ no",
+        ));
+        let zeros = [&b"ok"[..], &[0; 20], b"no /root/ no"].concat();
+        assert_eq!(lean, Some(module(TRAP, &zeros)));
+    }
+
+    #[test]
+    fn the_classes_of_a_script_are_removed() {
+        let script = "export class A {\n    f() {\n    }\n}\n\
+                      if (Symbol.dispose) A.prototype[Symbol.dispose] = 1;\n\
+                      function kept() {\n}\n\
+                      const IntoUnderlyingSinkFinalization = (x)\n    ? 1\n    : f(2);\n\
+                      const B = 1;\n";
+        assert_eq!(
+            without_classes(script),
+            "function kept() {\n}\nconst B = 1;\n"
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_module_are_refused() {
+        assert_eq!(without_messages(b"<!doctype html>"), None);
+        assert_eq!(without_messages(b"\0asm\x01\0\0\0"), None);
+    }
+}
