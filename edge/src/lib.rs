@@ -17,8 +17,7 @@ mod storage;
 
 use gateway::Gateway;
 use gateway::config::Config;
-use gateway::http::error::ApiError;
-use gateway::runtime::{Body, Listen};
+use gateway::runtime::Listen;
 use listeners::Listeners;
 use runtime::WorkersRuntime;
 use std::cell::{OnceCell, RefCell};
@@ -43,6 +42,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         Ok(gateway) => gateway,
         // The message names the variable, never its value.
         Err(problem) => {
+            worker::console_error!("the gateway cannot start: {problem}");
             return Response::error(format!("The gateway cannot start: {problem}.\n"), 500);
         }
     };
@@ -54,7 +54,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     }
     let response = match message::read_request(request).await {
         Ok(request) => gateway.handle(request).await,
-        Err(code) => ApiError::of(code).response().map(Body::Whole),
+        Err((code, cause)) => gateway.refuse(code, &cause),
     };
     match response.extensions().get::<Listen>() {
         Some(listen) => listeners::connect(&env, listen).await,

@@ -23,14 +23,14 @@ const CHUNKS: usize = 1024;
 /// connection is open.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An external request, or the error in its transfer.
+/// An external request, or the error in its transfer with its cause.
 pub async fn read_request(
     request: Request,
-) -> std::result::Result<gateway::runtime::Request, Code> {
+) -> std::result::Result<gateway::runtime::Request, (Code, String)> {
     match select(pin!(read_all(request)), pin!(Delay::from(PATIENCE))).await {
         // It was interrupted, or was not HTTP.
-        Either::Left((read, _)) => read.map_err(|_| Code::BodyBroken),
-        Either::Right(_) => Err(Code::BodyTooSlow),
+        Either::Left((read, _)) => read.map_err(|error| (Code::BodyBroken, error.to_string())),
+        Either::Right(_) => Err((Code::BodyTooSlow, "the time limit is over".to_owned())),
     }
 }
 

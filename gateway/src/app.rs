@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::handlers::{admin, api, assets, audit, doctor, notify, payer, site};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{MAX_BODY_BYTES, answer, query, set};
-use crate::observe::{Log, REQUEST_ID, RequestContext};
+use crate::observe::{Log, REQUEST_ID, RequestContext, without_addresses};
 use crate::reports;
 use crate::route::{self, Audience, Endpoint, Found, Logged, Route};
 use crate::runtime::{Answer, Body, Request, Response, Runtime};
@@ -50,6 +50,28 @@ impl<R: Runtime + 'static> Gateway<R> {
             self.answer_and_log(&request, &found).await
         };
         request_context.within(answered).await
+    }
+
+    /// Answers a request that could not be read whole: under an id of its own,
+    /// with the cause in the log.
+    pub fn refuse(&self, code: Code, cause: &str) -> Answer {
+        let runtime = &self.services.runtime;
+        let request_context = RequestContext {
+            request_id: self.services.random_text(22),
+            who: Audience::Public.actor().to_owned(),
+            ..RequestContext::default()
+        };
+        let mut response = whole(ApiError::of(code).response());
+        set(&mut response, REQUEST_ID, &request_context.request_id);
+        request_context.within_now(|| {
+            let facts = [
+                ("code", code.name().into()),
+                ("status", code.status().into()),
+            ];
+            let cause = without_addresses(cause);
+            runtime.log_with(&facts, format_args!("not read: {cause}"));
+        });
+        response
     }
 
     /// Wakes the board, which then finds books whose timers did not run: at a

@@ -10,7 +10,7 @@ use futures_util::stream::{LocalBoxStream, StreamExt, TryStreamExt};
 use gateway::Gateway;
 use gateway::http::error::{ApiError, Code};
 use gateway::http::message::MAX_BODY_BYTES;
-use gateway::runtime::{Body, FetchError, Listen};
+use gateway::runtime::{FetchError, Listen};
 use http::header::{self, HeaderName, HeaderValue};
 use http_body_util::{BodyExt, Either, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
@@ -131,7 +131,7 @@ async fn answer(
     let client = server.proxies.client(peer.ip(), request.headers());
     let response = match read(request, client).await {
         Ok(request) => server.gateway.handle(request).await,
-        Err(code) => ApiError::of(code).response().map(Body::Whole),
+        Err((code, cause)) => server.gateway.refuse(code, &cause),
     };
     let listen = response.extensions().get::<Listen>().cloned();
     let (Some(listen), Some(accept)) = (listen, accept) else {
@@ -168,11 +168,11 @@ fn sent(body: Encoded) -> Sent {
     }
 }
 
-/// The whole request, or the error in its transfer.
+/// The whole request, or the error in its transfer with its cause.
 async fn read(
     request: http::Request<Incoming>,
     client: IpAddr,
-) -> Result<gateway::runtime::Request, Code> {
+) -> Result<gateway::runtime::Request, (Code, String)> {
     let (mut parts, body) = request.into_parts();
     for name in OF_PROXIES {
         parts.headers.remove(name);
@@ -181,7 +181,7 @@ async fn read(
         parts.headers.insert(CLIENT_ADDRESS, address);
     }
     let body = match tokio::time::timeout(PATIENCE, whole(body)).await {
-        Err(_) => return Err(Code::BodyTooSlow),
+        Err(error) => return Err((Code::BodyTooSlow, error.to_string())),
         Ok(body) => body?,
     };
     Ok(http::Request::from_parts(parts, body))
@@ -189,13 +189,14 @@ async fn read(
 
 /// The whole body. Of one that is too long, the rest is read and discarded up to
 /// a limit: a client that still sends does not read the refusal.
-async fn whole(mut body: Incoming) -> Result<Vec<u8>, Code> {
+async fn whole(mut body: Incoming) -> Result<Vec<u8>, (Code, String)> {
     let mut read = Vec::new();
     let mut length = 0;
     while length <= MAX_DISCARDED_BYTES
         && let Some(frame) = body.frame().await
     {
-        let Ok(data) = frame.map_err(|_| Code::BodyBroken)?.into_data() else {
+        let frame = frame.map_err(|error| (Code::BodyBroken, error.to_string()))?;
+        let Ok(data) = frame.into_data() else {
             continue;
         };
         length += data.len();
@@ -205,6 +206,9 @@ async fn whole(mut body: Incoming) -> Result<Vec<u8>, Code> {
     }
     match length <= MAX_BODY_BYTES {
         true => Ok(read),
-        false => Err(Code::BodyTooLarge),
+        false => Err((
+            Code::BodyTooLarge,
+            format!("more than {MAX_BODY_BYTES} bytes"),
+        )),
     }
 }

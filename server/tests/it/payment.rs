@@ -4,6 +4,9 @@ use crate::system::{
     ADMIN_TOKEN, ask, demo_merchant, directory, free_port, gateway, sandbox, wait_for,
 };
 use serde_json::json;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 #[test]
 fn a_payment_is_taken_delivered_and_kept_when_the_program_is_killed() {
@@ -59,5 +62,17 @@ fn a_payment_is_taken_delivered_and_kept_when_the_program_is_killed() {
     let long = "x".repeat(100_000);
     let refused = ask("POST", &at("/v1/order"), &keys, &long).unwrap();
     assert_eq!(refused["code"], "BODY_TOO_LARGE");
+    // A request that could not be read has an id that the log names too.
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let broken = "POST /v1/order HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n";
+    stream.write_all(broken.as_bytes()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.contains("BODY_BROKEN"), "{answer}");
+    assert!(answer.contains("x-request-id: "), "{answer}");
     let _ = std::fs::remove_dir_all(&directory);
 }
