@@ -4,7 +4,7 @@
 //! of its public half.
 
 use crate::runtime::WorkersRuntime;
-use gateway::observe::{Log, without_addresses};
+use gateway::observe::without_addresses;
 use gateway::runtime::{PrivateKey, PublicKey, Rsa, RsaError};
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use std::cell::RefCell;
@@ -55,11 +55,11 @@ impl Rsa for WorkersRuntime {
     async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
         let key = imported(Use::Sign, key.id(), || key.pkcs8_der())
             .await
-            .map_err(|error| self.rsa_failed(&error))?;
+            .map_err(|error| failed(&error))?;
         let signature = sign(ALGORITHM, &key, &Uint8Array::from(message)).await;
         signature
             .map(|bytes| Uint8Array::new(&bytes).to_vec())
-            .map_err(|error| self.rsa_failed(&error))
+            .map_err(|error| failed(&error))
     }
 
     async fn rsa_verify(
@@ -70,23 +70,19 @@ impl Rsa for WorkersRuntime {
     ) -> Result<bool, RsaError> {
         let key = imported(Use::Verify, key.id(), || key.spki_der())
             .await
-            .map_err(|error| self.rsa_failed(&error))?;
+            .map_err(|error| failed(&error))?;
         let (signature, message) = (Uint8Array::from(signature), Uint8Array::from(message));
         let holds = verify(ALGORITHM, &key, &signature, &message).await;
         holds
             .map(|holds| holds.is_truthy())
-            .map_err(|error| self.rsa_failed(&error))
+            .map_err(|error| failed(&error))
     }
 }
 
-impl WorkersRuntime {
-    /// The log gets the exception of `WebCrypto`, which names the kind of fault
-    /// and no key.
-    fn rsa_failed(&self, error: &JsValue) -> RsaError {
-        let cause = worker::Error::from(error.clone()).to_string();
-        self.log(format_args!("RSA failed: {}", without_addresses(&cause)));
-        RsaError
-    }
+/// The exception of `WebCrypto` names the kind of fault and no key.
+fn failed(error: &JsValue) -> RsaError {
+    let cause = worker::Error::from(error.clone()).to_string();
+    RsaError::of(without_addresses(&cause))
 }
 
 async fn imported<'k>(

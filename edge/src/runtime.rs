@@ -120,7 +120,7 @@ impl WorkersRuntime {
             None => Vec::new(),
             Some(stream) if route.cuts_answer() => read_beginning(stream, max)
                 .await
-                .map_err(|_| FetchError::Unreachable)?,
+                .map_err(|error| self.unreachable(&host, error))?,
             Some(stream) => read_body(stream, max)
                 .await
                 .map_err(|error| self.unreachable(&host, error))?,

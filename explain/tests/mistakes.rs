@@ -43,7 +43,7 @@ impl Rsa for Native {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, RsaError> {
-        let key = RsaPublicKey::from_public_key_der(key.spki_der()).map_err(|_| RsaError)?;
+        let key = RsaPublicKey::from_public_key_der(key.spki_der()).map_err(RsaError::of)?;
         let digest = Sha256::digest(message);
         Ok(key
             .verify(Pkcs1v15Sign::new::<Sha256>(), &digest, signature)

@@ -74,7 +74,9 @@ impl DurableObject for SandboxWorld {
             // Rows of another version cannot be read. No money is involved, so
             // the sandbox starts empty.
             worker::console_error!("the sandbox begins anew: {error}");
-            let _ = sql.exec("DELETE FROM rows", None);
+            if let Err(error) = sql.exec("DELETE FROM rows", None) {
+                worker::console_error!("the sandbox's rows were not deleted: {error}");
+            }
             Sandbox::new(settings)
         });
         let world = World {

@@ -8,13 +8,15 @@
 use crate::listeners::Listeners;
 use crate::object_name::ObjectName;
 use crate::runtime::{NativeRuntime, Thread, now_ms};
-use crate::storage::{Committed, SqliteStorage};
+use crate::storage::{Report, SqliteStorage};
 use gateway::board::Board;
 use gateway::book::Book;
 use gateway::merchants::registry::Registry;
+use gateway::observe::Log;
 use gateway::runtime::{CallError, StorageError};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -128,7 +130,7 @@ impl Objects {
                 .and_then(|storage| storage.alarm_ms(true))
             {
                 Ok(at_ms) => self.alarms.set(&name, at_ms),
-                Err(error) => eprintln!("{name:?} cannot be opened: {error}"),
+                Err(error) => self.log(format_args!("{name:?} cannot be opened: {error}")),
             }
         }
         let objects = self.clone();
@@ -153,9 +155,18 @@ impl Objects {
 
     fn names(&self) -> Vec<ObjectName> {
         let entries = fs::read_dir(self.directory.join("books"));
-        let books = entries.into_iter().flatten().flatten();
-        books
-            .filter_map(|entry| ObjectName::of_file(&entry.path()))
+        let entries = entries.map_or_else(|error| vec![Err(error)], Iterator::collect);
+        entries
+            .into_iter()
+            .filter_map(|entry| match entry {
+                Ok(entry) => ObjectName::of_file(&entry.path()),
+                Err(error) => {
+                    self.log(format_args!(
+                        "the directory of the books was not read, so timers may be late: {error}"
+                    ));
+                    None
+                }
+            })
             .chain([ObjectName::Board])
             .collect()
     }
@@ -163,14 +174,23 @@ impl Objects {
     fn storage(&self, name: &ObjectName) -> Result<SqliteStorage, StorageError> {
         let (alarms, listeners, object) =
             (self.alarms.clone(), self.listeners.clone(), name.clone());
-        SqliteStorage::open(&name.file(&self.directory), move |committed: Committed| {
-            alarms.set(&object, committed.alarm_ms);
-            if let Some(listeners) = listeners.borrow_mut().get_mut(&object) {
-                for (tag, text) in &committed.messages {
-                    listeners.tell(tag, text);
+        let runtime = NativeRuntime::new(self.thread.clone(), None);
+        let report = move |report| match report {
+            Report::Failed(what) => runtime.log(format_args!("{object:?}: {what}")),
+            Report::Committed(committed) => {
+                alarms.set(&object, committed.alarm_ms);
+                if let Some(listeners) = listeners.borrow_mut().get_mut(&object) {
+                    for (tag, text) in &committed.messages {
+                        listeners.tell(tag, text);
+                    }
                 }
             }
-        })
+        };
+        SqliteStorage::open(&name.file(&self.directory), report)
+    }
+
+    fn log(&self, says: fmt::Arguments<'_>) {
+        NativeRuntime::new(self.thread.clone(), None).log(says);
     }
 
     fn open(&self, name: &ObjectName) -> Result<Rc<Opened>, StorageError> {
@@ -204,7 +224,7 @@ impl Objects {
     /// was written for it is on disk.
     pub async fn call(&self, name: ObjectName, body: &[u8]) -> Result<Vec<u8>, CallError> {
         let opened = self.open(&name).map_err(|error| {
-            eprintln!("{name:?} cannot be opened: {error}");
+            self.log(format_args!("{name:?} cannot be opened: {error}"));
             CallError
         })?;
         let answer = match &opened.kind {
@@ -243,7 +263,9 @@ impl Objects {
         let rung = rung.await;
         self.ringing.borrow_mut().remove(name);
         if let Err(error) = rung {
-            eprintln!("the alarm of {name:?} failed and is repeated: {error}");
+            self.log(format_args!(
+                "the alarm of {name:?} failed and is repeated: {error}"
+            ));
             let set = self.alarms.by_name.borrow().get(name).copied();
             let again = now_ms() + RETRY_MS;
             self.alarms

@@ -43,7 +43,7 @@ impl Rsa for Ring {
         let pair = match known {
             Some(pair) => pair,
             None => {
-                let read = RsaKeyPair::from_pkcs8(key.pkcs8_der()).map_err(|_| RsaError)?;
+                let read = RsaKeyPair::from_pkcs8(key.pkcs8_der()).map_err(RsaError::of)?;
                 let pair = Rc::new(read);
                 KEYS.with_borrow_mut(|keys| {
                     if keys.len() >= MOST_KEYS {
@@ -61,7 +61,7 @@ impl Rsa for Ring {
             message,
             &mut signature,
         )
-        .map_err(|_| RsaError)?;
+        .map_err(RsaError::of)?;
         Ok(signature)
     }
 

@@ -27,8 +27,17 @@ struct Inner {
     messages: RefCell<Vec<(String, String)>>,
     /// Whether a commit is scheduled.
     scheduled: Cell<bool>,
-    /// Called after each commit with the alarm and the messages.
-    committed: Box<dyn Fn(Committed)>,
+    /// Called after each commit, and when the database fails.
+    report: Box<dyn Fn(Report)>,
+}
+
+/// What happened to a database.
+#[derive(Debug)]
+pub enum Report {
+    /// A commit succeeded.
+    Committed(Committed),
+    /// Something failed that no caller receives: what and why, for the log.
+    Failed(String),
 }
 
 /// The results of a commit.
@@ -47,15 +56,13 @@ impl fmt::Debug for SqliteStorage {
 }
 
 impl SqliteStorage {
-    /// Opens or creates the file. `committed` is called after every commit.
+    /// Opens or creates the file. `report` is called after every commit, and when
+    /// the database fails.
     ///
     /// # Errors
     ///
     /// The file cannot be opened, is not a database, or is damaged.
-    pub fn open(
-        path: &Path,
-        committed: impl Fn(Committed) + 'static,
-    ) -> Result<Self, StorageError> {
+    pub fn open(path: &Path, report: impl Fn(Report) + 'static) -> Result<Self, StorageError> {
         let database = Connection::open(path).map_err(refused)?;
         // FULL: a commit is on disk when it returns, also after a power cut.
         database
@@ -72,7 +79,7 @@ impl SqliteStorage {
             gate: Gate::default(),
             messages: RefCell::default(),
             scheduled: Cell::new(false),
-            committed: Box::new(committed),
+            report: Box::new(report),
         })))
     }
 
@@ -149,11 +156,13 @@ impl SqliteStorage {
             (Ok(alarm_ms), Ok(())) => {
                 self.0.gate.open();
                 let messages = self.0.messages.take();
-                (self.0.committed)(Committed { alarm_ms, messages });
+                (self.0.report)(Report::Committed(Committed { alarm_ms, messages }));
             }
             (alarm_ms, committed) => {
-                eprintln!("a commit failed: {alarm_ms:?} {committed:?}");
-                let _ = self.run("ROLLBACK");
+                self.failed(format_args!("a commit failed: {alarm_ms:?} {committed:?}"));
+                if let Err(error) = self.run("ROLLBACK") {
+                    self.failed(format_args!("the failed commit was not undone: {error}"));
+                }
                 self.0.messages.take();
                 self.0.gate.fail();
             }
@@ -167,6 +176,10 @@ impl SqliteStorage {
             self.0.messages.take();
             self.0.gate.fail();
         }
+    }
+
+    fn failed(&self, what: fmt::Arguments<'_>) {
+        (self.0.report)(Report::Failed(what.to_string()));
     }
 
     fn run(&self, sql: &str) -> Result<(), StorageError> {
@@ -204,7 +217,10 @@ impl Storage for SqliteStorage {
     fn size_bytes(&self) -> i64 {
         let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
         let size = self.0.database.query_row(sql, [], |row| row.get(0));
-        size.unwrap_or_default()
+        size.unwrap_or_else(|error| {
+            self.failed(format_args!("the size was not read: {error}"));
+            0
+        })
     }
 
     fn set_alarm(&self, at_ms: i64) {
@@ -216,7 +232,7 @@ impl Storage for SqliteStorage {
         if let Err(error) = set {
             // Without its alarm an order could wait for ever, so nothing of
             // this transaction may leave.
-            eprintln!("the alarm was not set: {error}");
+            self.failed(format_args!("the alarm was not set: {error}"));
             self.0.gate.fail();
         }
     }
@@ -224,8 +240,11 @@ impl Storage for SqliteStorage {
     fn tell(&self, tag: &str, text: &str) {
         let message = (tag.to_owned(), text.to_owned());
         self.0.messages.borrow_mut().push(message);
-        // The message follows earlier writes of the same transaction.
-        let _ = self.begin();
+        // The message follows earlier writes of the same transaction. Without a
+        // commit it is not sent, and the page polls.
+        if let Err(error) = self.begin() {
+            self.failed(format_args!("a page was not told of a change: {error}"));
+        }
     }
 }
 
@@ -300,7 +319,11 @@ mod tests {
     fn counting(file: &Path) -> (SqliteStorage, Rc<RefCell<Vec<Committed>>>) {
         let commits = Rc::new(RefCell::new(Vec::new()));
         let seen = commits.clone();
-        let storage = SqliteStorage::open(file, move |committed| seen.borrow_mut().push(committed));
+        let storage = SqliteStorage::open(file, move |report| {
+            if let Report::Committed(committed) = report {
+                seen.borrow_mut().push(committed);
+            }
+        });
         (storage.unwrap(), commits)
     }
 

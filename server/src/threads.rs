@@ -110,12 +110,15 @@ fn run(
     let executor = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let (Ok(executor), Ok(config)) = (executor, read_config(deployment)) else {
-        eprintln!("thread {index} cannot start");
-        return;
-    };
-    let client = match Client::new(deployment.upstreams.clone(), config.development) {
-        Ok(client) => client,
+    let started = executor
+        .map_err(|error| error.to_string())
+        .and_then(|executor| {
+            let config = read_config(deployment)?;
+            let client = Client::new(deployment.upstreams.clone(), config.development)?;
+            Ok((executor, config, client))
+        });
+    let (executor, config, client) = match started {
+        Ok(started) => started,
         Err(why) => {
             eprintln!("thread {index} cannot start: {why}");
             return;

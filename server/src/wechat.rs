@@ -121,9 +121,12 @@ fn run(server: SandboxServer, sandbox: Sandbox, database: Option<Connection>) {
     let executor = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let Ok(executor) = executor else {
-        eprintln!("the sandbox cannot start");
-        return;
+    let executor = match executor {
+        Ok(executor) => executor,
+        Err(error) => {
+            eprintln!("the sandbox cannot start: {error}");
+            return;
+        }
     };
     LocalSet::new().block_on(&executor, async move {
         let runtime = Rc::new(Runtime {

@@ -54,10 +54,17 @@ pub trait Rsa {
     ) -> Result<bool, RsaError>;
 }
 
-/// The runtime could not use the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the runtime cannot use this RSA key")]
-pub struct RsaError;
+/// The runtime could not use the key; the text is its error, without the key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the runtime cannot use this RSA key: {0}")]
+pub struct RsaError(String);
+
+impl RsaError {
+    /// With the runtime's own error, which must not contain the key.
+    pub fn of(cause: impl std::fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+}
 
 /// Why a text is not the requested key or certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

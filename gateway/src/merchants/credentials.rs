@@ -101,22 +101,22 @@ impl Credentials {
                 .and_then(|v3| v3.public_key.as_ref())
                 .map(|(id, key)| (id.clone(), key.to_pem())),
         };
-        let json = serde_json::to_string(&plain).map_err(|_| SealError)?;
+        let json = serde_json::to_string(&plain).map_err(unreadable_json)?;
         key.seal(id, &json, nonce)
     }
 
     /// Opens the sealed form.
     pub fn open(merchant: &Merchant, key: &MasterKey) -> Result<Self, SealError> {
         let json = key.open(&merchant.id, &merchant.sealed)?;
-        let plain: Sealed = serde_json::from_slice(json.as_bytes()).map_err(|_| SealError)?;
+        let plain: Sealed = serde_json::from_slice(json.as_bytes()).map_err(unreadable_json)?;
         let v3 = match (plain.serial_no, plain.private_key) {
             (Some(serial_no), Some(pem)) => Some(V3Keys {
                 serial_no,
                 not_after_ms: plain.not_after_ms,
-                private_key: PrivateKey::from_pem(&pem).map_err(|_| SealError)?,
+                private_key: PrivateKey::from_pem(&pem).map_err(unreadable_key)?,
                 public_key: match plain.public_key {
                     Some((id, pem)) => {
-                        Some((id, PublicKey::from_pem(&pem).map_err(|_| SealError)?))
+                        Some((id, PublicKey::from_pem(&pem).map_err(unreadable_key)?))
                     }
                     None => None,
                 },
@@ -172,6 +172,18 @@ impl Credentials {
         let previous = previous.filter(|(_, until_ms)| now_ms < *until_ms);
         std::iter::once(&self.delivery_secret).chain(previous.map(|(secret, _)| secret))
     }
+}
+
+/// `serde_json`'s own text may repeat a value.
+#[expect(clippy::needless_pass_by_value, reason = "an argument of `map_err`")]
+fn unreadable_json(error: serde_json::Error) -> SealError {
+    let (kind, column) = (error.classify(), error.column());
+    SealError::Unreadable(format!("{kind:?} error of JSON in column {column}"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "an argument of `map_err`")]
+fn unreadable_key(error: KeyError) -> SealError {
+    SealError::Unreadable(error.to_string())
 }
 
 /// The text of a secret, to be sealed.

@@ -33,10 +33,17 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// A sealed text could not be opened: another master key, or changed bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sealed credentials do not open with this MASTER_KEY")]
-pub struct SealError;
+/// Why credentials cannot be sealed or opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// Another master key, or changed bytes.
+    #[error("the sealed credentials do not open with this MASTER_KEY")]
+    NotOpened,
+    /// They open, and this part of them cannot be read; the text repeats none of
+    /// it.
+    #[error("the credentials open with this MASTER_KEY, but cannot be read: {0}")]
+    Unreadable(String),
+}
 
 impl MasterKey {
     /// Parses 64 hexadecimal digits.
@@ -87,14 +94,16 @@ impl MasterKey {
         };
         let sealed = cipher(&self.current)?
             .encrypt(&nonce.into(), payload)
-            .map_err(|_| SealError)?;
+            .map_err(|_| SealError::NotOpened)?;
         Ok(BASE64.encode([&nonce[..], &sealed].concat()))
     }
 
     /// Opens what [`MasterKey::seal`] sealed for the same `name`.
     pub fn open(&self, name: &str, sealed: &str) -> Result<String, SealError> {
-        let bytes = BASE64.decode(sealed).map_err(|_| SealError)?;
-        let (nonce, sealed) = bytes.split_first_chunk::<12>().ok_or(SealError)?;
+        let bytes = BASE64.decode(sealed).map_err(|_| SealError::NotOpened)?;
+        let (nonce, sealed) = bytes
+            .split_first_chunk::<12>()
+            .ok_or(SealError::NotOpened)?;
         let open = |key| {
             let payload = Payload {
                 msg: sealed,
@@ -102,8 +111,8 @@ impl MasterKey {
             };
             cipher(key).ok()?.decrypt(&(*nonce).into(), payload).ok()
         };
-        let text = self.keys().find_map(open).ok_or(SealError)?;
-        String::from_utf8(text).map_err(|_| SealError)
+        let text = self.keys().find_map(open).ok_or(SealError::NotOpened)?;
+        String::from_utf8(text).map_err(|_| SealError::NotOpened)
     }
 
     /// A token with the contents `value`, for one purpose.
@@ -127,7 +136,7 @@ impl MasterKey {
 }
 
 fn cipher(key: &[u8; 32]) -> Result<Aes256Gcm, SealError> {
-    Aes256Gcm::new_from_slice(&mac_of(key, "seal", b"")).map_err(|_| SealError)
+    Aes256Gcm::new_from_slice(&mac_of(key, "seal", b"")).map_err(|_| SealError::NotOpened)
 }
 
 fn mac_of(key: &[u8; 32], purpose: &str, bytes: &[u8]) -> [u8; 32] {
@@ -182,10 +191,13 @@ mod tests {
     fn sealed_texts_open_only_for_their_name_and_key() {
         let sealed = key('1').seal("demo", "密钥", [7; 12]).unwrap();
         assert_eq!(key('1').open("demo", &sealed).unwrap(), "密钥");
-        assert_eq!(key('1').open("other", &sealed), Err(SealError));
-        assert_eq!(key('2').open("demo", &sealed), Err(SealError));
-        assert_eq!(key('1').open("demo", ""), Err(SealError));
-        assert_eq!(key('1').open("demo", &sealed[..8]), Err(SealError));
+        assert_eq!(key('1').open("other", &sealed), Err(SealError::NotOpened));
+        assert_eq!(key('2').open("demo", &sealed), Err(SealError::NotOpened));
+        assert_eq!(key('1').open("demo", ""), Err(SealError::NotOpened));
+        assert_eq!(
+            key('1').open("demo", &sealed[..8]),
+            Err(SealError::NotOpened)
+        );
     }
 
     #[test]
@@ -193,13 +205,16 @@ mod tests {
         let changing = || key('2').after(&key('1'));
         let sealed = key('1').seal("demo", "密钥", [7; 12]).unwrap();
         assert_eq!(changing().open("demo", &sealed).unwrap(), "密钥");
-        assert_eq!(changing().alone().open("demo", &sealed), Err(SealError));
+        assert_eq!(
+            changing().alone().open("demo", &sealed),
+            Err(SealError::NotOpened)
+        );
         let token = key('1').token("payer", &"openid");
         let read = |key: &MasterKey| key.read_token::<String>("payer", &token);
         assert_eq!(read(&changing()).unwrap(), "openid");
         assert_eq!(read(&changing().alone()), None);
         let sealed = changing().seal("demo", "密钥", [7; 12]).unwrap();
-        assert_eq!(key('1').open("demo", &sealed), Err(SealError));
+        assert_eq!(key('1').open("demo", &sealed), Err(SealError::NotOpened));
         assert_eq!(key('2').open("demo", &sealed).unwrap(), "密钥");
     }
 

@@ -186,9 +186,11 @@ impl Ask for Change {
         let saved = in_shard(runtime, shard, Some(not_after_ms), &self).await?;
         if matches!(saved, Saved::Done) {
             for pointer in left {
-                // One that stays leads nowhere, and gives way to the next claim.
+                // A pointer that stays has no target, and the next claim replaces it.
                 let shard = pointer.shard();
-                let _ = in_shard(runtime, shard, None, &Unpoint(pointer)).await;
+                if let Err(error) = in_shard(runtime, shard, None, &Unpoint(pointer)).await {
+                    error.log_as(runtime, "a pointer was not removed");
+                }
             }
         }
         Ok(saved)

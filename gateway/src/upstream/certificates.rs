@@ -94,8 +94,10 @@ impl<R: Runtime> Upstream<'_, R> {
             self.asked();
         }
         let id = self.context.merchant.id.clone();
-        // If this fails, they are downloaded again.
-        let _ = ask(self.runtime, KeepCertificates { id, pems }).await;
+        // If they are not stored, they are downloaded again.
+        if let Err(error) = ask(self.runtime, KeepCertificates { id, pems }).await {
+            error.log_as(self.runtime, "platform certificates were not stored");
+        }
     }
 
     fn asked(&self) {

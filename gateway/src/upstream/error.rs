@@ -99,9 +99,14 @@ impl Error {
 
     /// A fault of the gateway.
     pub(super) fn internal(cause: impl fmt::Display) -> Self {
+        Self::of(Kind::Internal).because(cause)
+    }
+
+    /// With a cause for the log.
+    pub(super) fn because(self, cause: impl fmt::Display) -> Self {
         Self {
             cause: Some(cause.to_string()),
-            ..Self::of(Kind::Internal)
+            ..self
         }
     }
 

@@ -340,11 +340,11 @@ mod tests {
 
     impl Rsa for Network {
         async fn rsa_sign(&self, _: &PrivateKey, _: &[u8]) -> Result<Vec<u8>, RsaError> {
-            Err(RsaError)
+            Err(RsaError::of("no key"))
         }
 
         async fn rsa_verify(&self, _: &PublicKey, _: &[u8], _: &[u8]) -> Result<bool, RsaError> {
-            Err(RsaError)
+            Err(RsaError::of("no key"))
         }
     }
 

@@ -11,7 +11,7 @@ use crate::merchants::credentials::V3Keys;
 use crate::merchants::merchant::{Dialect, V3 as Settings};
 use crate::observe::Log;
 use crate::observe::alarm::Alarm;
-use crate::runtime::{Chunks, Response, Route, Runtime};
+use crate::runtime::{Chunks, Response, Route, RsaError, Runtime};
 use futures_util::{StreamExt, stream};
 use order::{Account, Order, OutTradeNo, Prepayment, Refund, RefundState, TradeState, TradeType};
 use serde_json::{Map, Value, json};
@@ -88,7 +88,7 @@ impl<'a, R: Runtime> V3<'a, R> {
             self.0.runtime,
         )
         .await
-        .map_err(|_| Error::of(Kind::KeyUnusable))
+        .map_err(key_unusable)
     }
 
     pub(super) async fn app(&self, prepay_id: &str) -> Result<App, Error> {
@@ -103,7 +103,7 @@ impl<'a, R: Runtime> V3<'a, R> {
             self.0.runtime,
         )
         .await
-        .map_err(|_| Error::of(Kind::KeyUnusable))
+        .map_err(key_unusable)
     }
 
     pub(super) async fn query(
@@ -426,11 +426,11 @@ impl<'a, R: Runtime> V3<'a, R> {
             self.0.runtime,
         )
         .await
-        .map_err(|_| {
+        .map_err(|error| {
             Failure::Refused(Box::new(Refused {
                 reason: Reason::NotSent,
                 err_code: Kind::KeyUnusable.name().to_owned(),
-                told: Error::of(Kind::KeyUnusable),
+                told: key_unusable(error),
             }))
         })
     }
@@ -788,4 +788,8 @@ fn reason(code: &ErrorCode) -> Reason {
 fn unsendable(error: FieldError) -> Failure {
     let told = Error::with_message(Kind::FieldInvalid, format!("The {error}."));
     Failure::NotBelieved(told.about(&error.field))
+}
+
+fn key_unusable(error: RsaError) -> Error {
+    Error::of(Kind::KeyUnusable).because(error)
 }

@@ -229,6 +229,7 @@ pub fn accept(
         let listener = listener.map_err(|error| error.to_string())?;
         let mut end = std::pin::pin!(end);
         let mut next: usize = 0;
+        let mut refuses = false;
         let mut renewal = tokio::time::interval(RENEWAL);
         loop {
             tokio::select! {
@@ -242,6 +243,7 @@ pub fn accept(
                 },
                 accepted = listener.accept() => match accepted {
                     Ok((connection, peer)) => {
+                        refuses = false;
                         let _ = connection.set_nodelay(true);
                         if let Ok(connection) = connection.into_std() {
                             threads.serve(connection, peer, next);
@@ -249,7 +251,12 @@ pub fn accept(
                         }
                     }
                     // Too many open files: wait until some are closed.
-                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                    Err(error) => {
+                        if !std::mem::replace(&mut refuses, true) {
+                            eprintln!("connections are not accepted for a while: {error}");
+                        }
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
                 },
             }
         }

@@ -5,7 +5,7 @@
 //! other both occur, so a merchant may hold both.
 
 use super::sign::{Signature, answer_message, is_stale};
-use crate::rsa::{Certificate, PublicKey, Rsa};
+use crate::rsa::{Certificate, PublicKey, Rsa, RsaError};
 use thiserror::Error;
 
 /// WeChat's keys, as one merchant has them.
@@ -37,8 +37,8 @@ pub enum VerifyError {
     #[error("the signature does not match")]
     BadSignature,
     /// The runtime cannot use the key.
-    #[error("the key that the signature names cannot be used")]
-    Key,
+    #[error("the key that the signature names cannot be used: {0}")]
+    Key(RsaError),
 }
 
 impl Keyring {
@@ -92,6 +92,6 @@ pub async fn verify<'a>(
     match rsa.rsa_verify(key, &message, &signature.signature).await {
         Ok(true) => Ok(Verified(body)),
         Ok(false) => Err(VerifyError::BadSignature),
-        Err(_) => Err(VerifyError::Key),
+        Err(error) => Err(VerifyError::Key(error)),
     }
 }

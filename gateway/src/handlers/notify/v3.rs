@@ -12,6 +12,7 @@ use crate::http::message::{answer, header_text};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::registry::command::BySubMerchant;
 use crate::merchants::shards::ask;
+use crate::observe::Log;
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::Rejection;
 use crate::runtime::{Request, Response, Runtime};
@@ -71,7 +72,14 @@ async fn verified_content<R: Runtime>(
     let now_ms = cx.runtime.now_ms();
     let verified = verify(signature, request.body(), &keyring, now_ms, &cx.runtime)
         .await
-        .map_err(|error| rejection_of_verify(&error))?;
+        .map_err(|error| {
+            // The counter's name does not say that WeChat's key failed here.
+            if let VerifyError::Key(cause) = &error {
+                cx.runtime
+                    .log(format_args!("a notice was not verified: {cause}"));
+            }
+            rejection_of_verify(&error)
+        })?;
     let wrong = |error: NoticeError| rejection_of(&error);
     let envelope = Envelope::read(verified).map_err(wrong)?;
     if envelope.event == Event::TransactionSuccess {
@@ -182,7 +190,9 @@ async fn merchant_named<R: Runtime>(
     };
     // If it cannot be looked up now, WeChat repeats the notice.
     match ask(&cx.runtime, named).await? {
-        Some(found) => addressee(cx, &found.merchant.id, "v3").await.map(Some),
+        Some(found) => addressee(cx, &found.merchant.id, "v3")
+            .await
+            .map(Some),
         None => Ok(None),
     }
 }
@@ -293,7 +303,7 @@ const fn rejection_of_verify(error: &VerifyError) -> Rejection {
         VerifyError::CertificateExpired | VerifyError::CertificateNotYetValid => {
             Rejection::ExpiredCertificate
         }
-        VerifyError::BadSignature | VerifyError::Key => Rejection::BadSignature,
+        VerifyError::BadSignature | VerifyError::Key(_) => Rejection::BadSignature,
     }
 }
 

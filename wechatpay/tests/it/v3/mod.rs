@@ -29,9 +29,9 @@ struct Native;
 
 impl Rsa for Native {
     async fn rsa_sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, RsaError> {
-        let key = RsaPrivateKey::from_pkcs8_der(key.pkcs8_der()).map_err(|_| RsaError)?;
+        let key = RsaPrivateKey::from_pkcs8_der(key.pkcs8_der()).map_err(RsaError::of)?;
         key.sign(scheme(), &Sha256::digest(message))
-            .map_err(|_| RsaError)
+            .map_err(RsaError::of)
     }
 
     async fn rsa_verify(
@@ -40,7 +40,7 @@ impl Rsa for Native {
         message: &[u8],
         signature: &[u8],
     ) -> Result<bool, RsaError> {
-        let key = RsaPublicKey::from_public_key_der(key.spki_der()).map_err(|_| RsaError)?;
+        let key = RsaPublicKey::from_public_key_der(key.spki_der()).map_err(RsaError::of)?;
         let digest = Sha256::digest(message);
         Ok(key.verify(scheme(), &digest, signature).is_ok())
     }

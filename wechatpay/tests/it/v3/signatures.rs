@@ -217,10 +217,10 @@ struct Unable;
 
 impl Rsa for Unable {
     async fn rsa_sign(&self, _: &PrivateKey, _: &[u8]) -> Result<Vec<u8>, RsaError> {
-        Err(RsaError)
+        Err(RsaError::of("no key"))
     }
     async fn rsa_verify(&self, _: &PublicKey, _: &[u8], _: &[u8]) -> Result<bool, RsaError> {
-        Err(RsaError)
+        Err(RsaError::of("no key"))
     }
 }
 
@@ -228,7 +228,10 @@ impl Rsa for Unable {
 fn a_runtime_that_cannot_verify_accepts_no_signature() {
     let (signature, keyring) = (signature(b""), keyring());
     let verified = verify(&signature, b"", &keyring, NOW_MS, &Unable);
-    assert_eq!(block_on(verified), Err(VerifyError::Key));
+    assert_eq!(
+        block_on(verified),
+        Err(VerifyError::Key(RsaError::of("no key")))
+    );
 }
 
 #[test]
