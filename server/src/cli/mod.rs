@@ -17,38 +17,17 @@ mod profile;
 mod sandbox;
 mod sign;
 mod table;
+mod target;
 mod terminal;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 pub use listen::{Listen, listen};
 pub use profile::ProfileCommand;
 pub use sandbox::{Clock, Trigger, clock, trigger};
 pub use sign::SignCommand;
+pub use target::Target;
 pub use terminal::{EXIT_CODES, Failure, print};
-
-/// Options of every command that calls a deployment.
-#[derive(Args, Clone, Debug)]
-pub struct Target {
-    /// The profile to use, of those that `weceive profile set` stored.
-    #[arg(
-        long,
-        global = true,
-        env = "WECEIVE_PROFILE",
-        default_value = "default"
-    )]
-    profile: String,
-    /// Print the answer as JSON.
-    #[arg(long, global = true)]
-    json: bool,
-}
-
-impl Target {
-    /// Whether to print JSON.
-    pub fn json(&self) -> bool {
-        self.json
-    }
-}
 
 /// The commands that call a deployment.
 #[derive(Debug, Subcommand)]
