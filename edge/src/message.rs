@@ -78,14 +78,14 @@ pub async fn read_body(
         let chunk = chunk?;
         length += chunk.len();
         chunks += 1;
-        let crumbs = chunks > CHUNKS + length / 1024;
-        if length <= max && !crumbs {
+        let is_fragmented = chunks > CHUNKS + length / 1024;
+        if length <= max && !is_fragmented {
             body.extend_from_slice(&chunk);
         } else {
             // A client that is still sending does not read an answer: the rest
             // is read, within a limit, and discarded.
             body.resize(max + 1, 0);
-            if crumbs || length > max + DISCARD_AT_MOST {
+            if is_fragmented || length > max + DISCARD_AT_MOST {
                 break;
             }
         }

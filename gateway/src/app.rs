@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::handlers::{admin, api, assets, audit, doctor, notify, payer, site};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{MAX_BODY_BYTES, answer, query, set};
-use crate::observe::{Log, REQUEST_ID, RequestContext, without_addresses};
+use crate::observe::{Actor, Log, REQUEST_ID, RequestContext, without_addresses};
 use crate::reports;
 use crate::route::{self, Audience, Endpoint, Found, Logged, Route};
 use crate::runtime::{Answer, Body, Request, Response, Runtime};
@@ -26,6 +26,15 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 #[derive(Debug)]
 pub struct Gateway<R> {
     services: Rc<Services<R>>,
+}
+
+/// The actor of a call until its caller is authenticated.
+const fn first_actor(audience: Audience) -> Actor {
+    match audience {
+        Audience::Payer => Actor::Payer,
+        Audience::WeChat => Actor::WeChat,
+        Audience::Merchant | Audience::Operator | Audience::Public => Actor::Unauthenticated,
+    }
 }
 
 impl<R: Runtime + 'static> Gateway<R> {
@@ -44,7 +53,8 @@ impl<R: Runtime + 'static> Gateway<R> {
         let audience = found
             .route()
             .map_or(Audience::Public, |route| route.audience);
-        let request_context = RequestContext::of(&request, audience.actor(), || cx.random_text(22));
+        let request_context =
+            RequestContext::of(&request, first_actor(audience), || cx.random_text(22));
         let answered = async {
             notify::report_waiting_refusals(cx).await;
             self.answer_and_log(&request, &found).await
@@ -58,7 +68,7 @@ impl<R: Runtime + 'static> Gateway<R> {
         let runtime = &self.services.runtime;
         let request_context = RequestContext {
             request_id: self.services.random_text(22),
-            who: Audience::Public.actor().to_owned(),
+            who: first_actor(Audience::Public),
             ..RequestContext::default()
         };
         let mut response = whole(ApiError::of(code).response());

@@ -38,18 +38,6 @@ pub enum Audience {
     Public,
 }
 
-impl Audience {
-    /// The name of a caller that is not authenticated. Stored in audit rows, so
-    /// these names do not change.
-    pub const fn actor(self) -> &'static str {
-        match self {
-            Self::Payer => "payer",
-            Self::WeChat => "wechat",
-            Self::Merchant | Self::Operator | Self::Public => "nobody",
-        }
-    }
-}
-
 /// Which limit applies to a call before it is answered. See `http/rate_limit.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateClass {

@@ -19,7 +19,7 @@ static LIVE: LazyLock<Live> = LazyLock::new(|| Live::start("dialects"));
 
 /// What WeChat signs with in the sandbox, and what it does not.
 const PLATFORM_KEY: &str = include_str!("../../sandbox/src/keys/platform_1.key.pem");
-const STRANGERS_KEY: &str = include_str!("../../sandbox/src/keys/platform_3.key.pem");
+const UNRELATED_KEY: &str = include_str!("../../sandbox/src/keys/platform_3.key.pem");
 
 fn kind(id: &str) -> Kind {
     *MERCHANTS.iter().find(|kind| kind.id == id).unwrap()
@@ -108,7 +108,7 @@ fn each_payment_without_a_notice_is_found_by_a_query() {
 
 #[test]
 fn a_key_of_another_serial_number_is_named_when_it_is_used() {
-    let change = json!({ "id": "wrong-key", "private_key": STRANGERS_KEY });
+    let change = json!({ "id": "wrong-key", "private_key": UNRELATED_KEY });
     let (shop, _) = LIVE.shop_of(kind("demo-v3"), &change);
     let order = json!({"out_trade_no": "WRONG-KEY", "body": "Demo Order", "total_fee": "150",
                        "trade_type": "NATIVE"});
@@ -377,7 +377,7 @@ fn forged_notices_change_nothing() {
         "notice_bad_signature",
         401,
         Forgery {
-            key: STRANGERS_KEY,
+            key: UNRELATED_KEY,
             ..true_one()
         },
     );

@@ -127,8 +127,8 @@ fn bytes_that_are_not_ascii_hide_no_header() {
         .concat();
         let cookies = [b"city=", model, b"; ", payer.as_bytes(), b"; other=", model].concat();
         let agent = ("user-agent", agent.as_slice());
-        let stranger = Head::of(&request("GET", &page, &[agent], ""));
-        assert_eq!(stranger.status, 302, "{model:?}: not in WeChat");
+        let outside = Head::of(&request("GET", &page, &[agent], ""));
+        assert_eq!(outside.status, 302, "{model:?}: not in WeChat");
         let known = [agent, ("cookie", cookies.as_slice())];
         let known = Head::of(&request("GET", &page, &known, ""));
         assert_eq!(known.status, 200, "{model:?}: not recognised");

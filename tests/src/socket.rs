@@ -112,7 +112,7 @@ impl WebSocket {
     }
 
     /// The next text within this time; `None` when none is received.
-    pub fn hears(&mut self, within: Duration) -> Option<String> {
+    pub fn receives(&mut self, within: Duration) -> Option<String> {
         match self.frame(Instant::now() + within)? {
             Frame::Text(text) => Some(text),
             Frame::Close(_) => None,

@@ -17,7 +17,7 @@ use crate::http::rate_limit::{FLOOD, Rate, WRONG_KEYS};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::{fingerprint, short};
 use crate::observe::labels::Limit;
-use crate::observe::{self, Counter};
+use crate::observe::{self, Actor, Counter};
 use crate::route::{self, Scope};
 use crate::runtime::{Request, Runtime};
 use crate::services::Services;
@@ -270,7 +270,8 @@ fn record_caller<R: Runtime>(
     fingerprint: &str,
     limited: &str,
 ) -> Result<(), ApiError> {
-    observe::set_actor(format!("{kind} {}", short(fingerprint)));
+    let credential = format!("{kind} {}", short(fingerprint));
+    observe::set_actor(Actor::Credential(credential));
     let rate = Rate::of_key(cx.config.api_calls_per_second);
     cx.limit(Limit::Key, limited, rate)
 }
@@ -348,7 +349,7 @@ fn is_admin<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<(), ApiEr
         (given.as_ref() == Some(token)) | holds
     });
     if holds {
-        observe::set_actor("admin".to_owned());
+        observe::set_actor(Actor::Operator);
         Ok(())
     } else {
         Err(ApiError::of(Code::AdminTokenWrong))

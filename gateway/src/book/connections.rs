@@ -21,7 +21,7 @@
 //! time-out is over, and a waiting request that is woken and does not run is
 //! skipped.
 
-use crate::observe::RequestContext;
+use crate::observe::{Actor, RequestContext};
 use crate::runtime::{
     CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa, RsaError,
     Runtime,
@@ -62,8 +62,10 @@ impl Priority {
         match route {
             Route::Merchant | Route::Webhook => Self::Delivery,
             _ if request_context.urgent => Self::QuickPay,
-            _ if request_context.who == "timer" || request_context.who.is_empty() => Self::Timer,
-            _ => Self::Caller,
+            _ => match request_context.who {
+                Actor::Timer | Actor::None => Self::Timer,
+                _ => Self::Caller,
+            },
         }
     }
 }

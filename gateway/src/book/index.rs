@@ -22,7 +22,8 @@
 use super::deliveries::DeliveryState;
 use super::store::index::Entry;
 use super::{Book, Checkout, Link, Price, store};
-use crate::observe::labels::RefundLabel;
+use crate::observe::alarm::Alarm;
+use crate::observe::labels::{RefundLabel, labels};
 use crate::observe::{Log, audit};
 use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Order, Refund, RefundStatus};
@@ -44,6 +45,76 @@ pub enum List {
     Deliveries = 5,
     /// `GET /v1/alarms`.
     Alarms = 6,
+}
+
+labels! {
+    /// The state of a row. The names are stored, and are the values of the lists'
+    /// filter `state`; one name can occur in several lists.
+    RowState {
+        // Orders: the `trade_state`.
+        NotPay = "NOTPAY",
+        UserPaying = "USERPAYING",
+        Success = "SUCCESS",
+        Refund = "REFUND",
+        Closed = "CLOSED",
+        Revoked = "REVOKED",
+        PayError = "PAYERROR",
+        // Refunds.
+        Asked = "ASKED",
+        Processing = "PROCESSING",
+        Abnormal = "ABNORMAL",
+        // Checkouts. `unpaid` is stored; whether it is open or has expired
+        // depends on the time.
+        CheckoutUnpaid = "unpaid",
+        CheckoutOpen = "open",
+        CheckoutExpired = "expired",
+        CheckoutPaid = "paid",
+        CheckoutClosed = "closed",
+        // Links.
+        LinkOn = "on",
+        LinkOff = "off",
+        // Deliveries.
+        Waiting = "waiting",
+        Acknowledged = "acknowledged",
+        GivenUp = "given_up",
+    }
+}
+
+/// Which rows of a list: those in a state; of the alarms, those with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum StateFilter {
+    /// Rows in this state.
+    State(RowState),
+    /// Alarms with this name.
+    Alarm(Alarm),
+}
+
+impl StateFilter {
+    /// The stored name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::State(state) => state.name(),
+            Self::Alarm(alarm) => alarm.name(),
+        }
+    }
+}
+
+impl From<StateFilter> for String {
+    fn from(filter: StateFilter) -> Self {
+        filter.name().to_owned()
+    }
+}
+
+impl TryFrom<String> for StateFilter {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        RowState::named(&name)
+            .map(Self::State)
+            .or_else(|| Alarm::named(&name).map(Self::Alarm))
+            .ok_or("no state and no alarm has this name")
+    }
 }
 
 /// How long a bucket of `sums` is. Every time zone is whole quarters of an hour
@@ -131,7 +202,7 @@ impl Entry {
             List::Checkouts,
             checkout.id.as_str(),
             at_ms,
-            checkout_state(checkout),
+            checkout_state(checkout).name(),
         );
         entry.money = Some(checkout.purchase.money);
         entry.link = link;
@@ -142,8 +213,11 @@ impl Entry {
 
     /// A payment link.
     pub(super) fn of_link(link: &Link, at_ms: i64) -> Self {
-        let state = if link.active { "on" } else { "off" };
-        let mut entry = Self::new(List::Links, link.id.as_str(), at_ms, state);
+        let state = match link.active {
+            true => RowState::LinkOn,
+            false => RowState::LinkOff,
+        };
+        let mut entry = Self::new(List::Links, link.id.as_str(), at_ms, state.name());
         entry.money = Some(match link.price {
             Price::Fixed { each, .. } => each,
             Price::Entered { max, .. } => max,
@@ -156,8 +230,11 @@ impl Entry {
 
 /// The stored state of a checkout that is not paid. Whether it is open or has
 /// expired depends on the time, and is not stored.
-fn checkout_state(checkout: &Checkout) -> &'static str {
-    if checkout.closed { "closed" } else { "unpaid" }
+const fn checkout_state(checkout: &Checkout) -> RowState {
+    match checkout.closed {
+        true => RowState::CheckoutClosed,
+        false => RowState::CheckoutUnpaid,
+    }
 }
 
 fn numbers_of_checkout(checkout: &Checkout) -> Vec<String> {
@@ -217,7 +294,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// checkout's transaction.
     pub(super) fn index_checkout(&self, checkout: &Checkout) -> Result<(), StorageError> {
         let state = checkout_state(checkout);
-        let n = store::index::set_checkout_state(&self.storage, &checkout.id, state)?;
+        let n = store::index::set_checkout_state(&self.storage, &checkout.id, state.name())?;
         // Not indexed yet while an earlier version's rows are being indexed.
         let (Some(n), Some(last)) = (n, numbers_of_checkout(checkout).pop()) else {
             return Ok(());
@@ -373,7 +450,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let kept = order.filter(|order| order.duplicate_of().is_none());
             if let Some(paid_ms) = kept.as_ref().and_then(paid_at_ms) {
                 entry.moved_at_ms = Some(paid_ms);
-                entry.state = "paid";
+                entry.state = RowState::CheckoutPaid.name();
                 break;
             }
         }
@@ -446,4 +523,21 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 /// Splits the key of an alarm's row into name and subject.
 pub(super) fn alarm_key(key: &str) -> (&str, &str) {
     key.split_once(' ').unwrap_or((key, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The isolates of one version ask the book of another.
+    #[test]
+    fn a_state_filter_is_sent_as_its_name() {
+        let states = RowState::ALL.iter().copied().map(StateFilter::State);
+        let alarms = Alarm::ALL.iter().copied().map(StateFilter::Alarm);
+        for filter in states.chain(alarms) {
+            let json = serde_json::to_value(filter).unwrap();
+            assert_eq!(json, filter.name());
+            assert_eq!(serde_json::from_value::<StateFilter>(json).unwrap(), filter);
+        }
+    }
 }

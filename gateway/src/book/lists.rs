@@ -7,7 +7,7 @@
 //! most [`EXAMINED`] rows are read. A page that has found too few rows by then
 //! is short, and its `after` continues from there.
 
-use super::index::{List, alarm_key, paid_at_ms};
+use super::index::{List, RowState, StateFilter, alarm_key, paid_at_ms};
 use super::store::event_deliveries::IDS_ABOVE;
 use super::store::index::{Entry, Indexed, OrdersAlarm, Sum};
 use super::store::search::Found;
@@ -37,8 +37,8 @@ pub struct Search {
 /// The filter of a list. A range includes its beginning and not its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
-    /// The name of the state.
-    pub state: Option<String>,
+    /// The state; of alarms, the name.
+    pub state: Option<StateFilter>,
     /// The time of creation, Unix milliseconds.
     pub created_ms: Range,
     /// The time of payment, Unix milliseconds. The list is then sorted by it.
@@ -217,10 +217,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Ok(None);
         };
         let checkout: Checkout = self.read_row("checkout", id, &json)?;
-        let state = match indexed.state.as_str() {
-            "unpaid" if self.runtime.now_ms() < checkout.expires_at_ms => "open",
-            "unpaid" => "expired",
-            state => state,
+        let is_over = checkout.expires_at_ms <= self.runtime.now_ms();
+        let state = match RowState::named(&indexed.state) {
+            Some(RowState::CheckoutUnpaid) if is_over => RowState::CheckoutExpired.name(),
+            Some(RowState::CheckoutUnpaid) => RowState::CheckoutOpen.name(),
+            Some(state) => state.name(),
+            // Stored by a later version.
+            None => indexed.state.as_str(),
         };
         let purchase = &checkout.purchase;
         Ok(Some(json!({

@@ -74,7 +74,7 @@ pub use deliveries::Delivery;
 pub use endpoints::{EndpointChange, MOST_ENDPOINTS, NewEndpoint, NewSecret, Resent};
 pub use event_deliveries::SECRET_PREFIX;
 pub use events::{EventPage, EventSearch, EventType};
-pub use index::List;
+pub use index::{List, RowState, StateFilter};
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
 pub use lists::{Filter, Page, Position, Range, Search, Total};
 pub use orders::{NewOrder, Prepaid, Unmatched, UnmatchedRefund, Verdict};

@@ -10,7 +10,7 @@ use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::{NoticeLabel, Rejection};
-use crate::observe::{Counter, Log, RequestContext};
+use crate::observe::{Actor, Counter, Log, RequestContext};
 use crate::runtime::{Object, Runtime, Storage, StorageError};
 use crate::upstream::{Prepay, Reason};
 use futures_util::future::{Either, LocalBoxFuture, select};
@@ -565,7 +565,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let is_payment = payment_of(&event).is_some();
             let outcome = self.transition(context, number.as_str(), event, None)?;
             if let Some(more) = outcome.effects() {
-                if is_payment && RequestContext::current().who == "timer" {
+                if is_payment && RequestContext::current().who == Actor::Timer {
                     self.record_source(false)?;
                 }
                 effects.extend(more);

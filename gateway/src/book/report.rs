@@ -4,8 +4,8 @@ use super::store::alarms::StoredAlarm;
 use super::store::facts::Fact;
 use super::{Book, Report, store};
 use crate::http::error::ApiError;
-use crate::observe::Log;
 use crate::observe::alarm::Alarm;
+use crate::observe::{Log, with_earlier_names};
 use crate::reports::{self, AGAIN_MS, APART_MS, Command as _, Numbers, PATIENCE_MS, Raised};
 use crate::runtime::{Object, Runtime, Storage, StorageError};
 use futures_util::future::{Either, select};
@@ -222,7 +222,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn counters(&self) -> Result<BTreeMap<String, i64>, StorageError> {
         let counts = self.counters.take(self.runtime.now_ms());
         store::counters::add(&self.storage, &counts)?;
-        store::counters::read(&self.storage)
+        store::counters::read(&self.storage).map(with_earlier_names)
     }
 
     /// The latest hundred open alarms.

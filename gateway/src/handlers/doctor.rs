@@ -178,7 +178,7 @@ async fn check_keys<R: Runtime>(
         ),
         Ok(_) => fine(NAME, "WeChat answered, and its signature holds."),
         Err(Failure::NoAnswer) => wrong(NAME, "WeChat Pay does not answer at all."),
-        Err(Failure::NotBelieved(told)) if told.kind == Kind::Unverified => wrong(
+        Err(Failure::Inconclusive(error)) if error.kind == Kind::Unverified => wrong(
             NAME,
             "WeChat's answer could not be verified: check the API key, and for APIv3 the \
              APIv3 key and WeChat Pay's public key.",
@@ -276,11 +276,11 @@ async fn check_client_certificate<R: Runtime>(
             NAME,
             format!("WeChat takes the client certificate for {mch_id}."),
         ),
-        Err(Failure::NotBelieved(told)) if told.kind == Kind::ClientCertificateRefused => wrong(
+        Err(Failure::Inconclusive(error)) if error.kind == Kind::ClientCertificateRefused => wrong(
             NAME,
             format!(
                 "WeChat refuses the client certificate for {mch_id}: {} {}",
-                words(told),
+                words(error),
                 Code::ClientCertificateRefused.advice()
             ),
         ),
@@ -421,11 +421,11 @@ async fn check_app_secret<R: Runtime>(cx: &Services<R>, context: &MerchantContex
 
 /// Warns where another merchant has the same account at WeChat.
 async fn check_account<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> Option<Check> {
-    let twins = same_account(&cx.runtime, &context.merchant).await;
-    let twins = twins
+    let others = same_account(&cx.runtime, &context.merchant).await;
+    let others = others
         .inspect_err(|error| error.log_cause(&cx.runtime))
         .ok()?;
-    account_warning(&twins).map(|says| unknown("account", says))
+    account_warning(&others).map(|says| unknown("account", says))
 }
 
 /// Checks the notice URL: WeChat calls public HTTPS addresses without a query

@@ -129,6 +129,21 @@ impl Dialect {
         }
     }
 
+    /// Whether it is WeChat Pay v2.
+    pub const fn is_v2(&self) -> bool {
+        matches!(self, Self::V2)
+    }
+
+    /// Whether it is WeChat Pay `APIv3`.
+    pub const fn is_v3(&self) -> bool {
+        matches!(self, Self::V3(_))
+    }
+
+    /// Whether it is iOnline Pay.
+    pub const fn is_ionline(&self) -> bool {
+        matches!(self, Self::Ionline(_))
+    }
+
     /// Whether an H5 payment must name the shop.
     const fn h5_needs_store(&self) -> bool {
         matches!(self, Self::V3(settings) if matches!(settings.region, Region::Global))

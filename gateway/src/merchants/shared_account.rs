@@ -24,12 +24,12 @@ pub async fn same_account(
 
 /// The warning about several merchants of one account. WeChat has one order
 /// under a number, regardless of which of them made it.
-pub(crate) fn account_warning(twins: &[String]) -> Option<String> {
-    (!twins.is_empty()).then(|| {
+pub(crate) fn account_warning(others: &[String]) -> Option<String> {
+    (!others.is_empty()).then(|| {
         format!(
             "The same mch_id and appid are entered for {}: their numbers of orders and refunds \
              must differ, and WeChat's notices of one cannot be told from the other's.",
-            twins.join(", ")
+            others.join(", ")
         )
     })
 }

@@ -83,7 +83,7 @@ pub fn add_with_text(
         subject: subject.to_owned(),
         what: format!("{what}{text}"),
         evidence: evidence.to_owned(),
-        who,
+        who: who.to_string(),
         call,
         request_id,
     };

@@ -23,14 +23,70 @@ use std::pin::pin;
 /// delivery has it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Who acts. The log, the audit and messages between objects contain the text
+/// that `Display` writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Actor {
+    /// No request and no timer: a report to the board.
+    #[default]
+    None,
+    /// A caller before authentication.
+    Unauthenticated,
+    /// A payer's browser or Mini Program.
+    Payer,
+    /// WeChat or iOnline, with a notice.
+    WeChat,
+    /// The operator.
+    Operator,
+    /// A timer of a book.
+    Timer,
+    /// A merchant's key or token: `key …` or `token …` with the beginning of its
+    /// fingerprint.
+    Credential(String),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "",
+            Self::Unauthenticated => "nobody",
+            Self::Payer => "payer",
+            Self::WeChat => "wechat",
+            Self::Operator => "admin",
+            Self::Timer => "timer",
+            Self::Credential(text) => text,
+        })
+    }
+}
+
+impl From<String> for Actor {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "" => Self::None,
+            "nobody" => Self::Unauthenticated,
+            "payer" => Self::Payer,
+            "wechat" => Self::WeChat,
+            "admin" => Self::Operator,
+            "timer" => Self::Timer,
+            _ => Self::Credential(text),
+        }
+    }
+}
+
+impl From<Actor> for String {
+    fn from(actor: Actor) -> Self {
+        actor.to_string()
+    }
+}
+
 /// The caller, its call and the request's id.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestContext {
     /// The request's id. A timer's is that of the request that made the order.
     pub request_id: String,
-    /// `key …` or `token …` with the beginning of its fingerprint, `admin`,
-    /// `payer`, `wechat`, `timer`; or `nobody`, before authentication.
-    pub who: String,
+    /// Who acts.
+    pub who: Actor,
     /// Method and path; or the subject of a timer.
     pub call: String,
     /// Whether a payer waits at a till: such a request's calls to WeChat are
@@ -46,7 +102,7 @@ thread_local! {
 impl RequestContext {
     /// The context of a request. The id is Cloudflare's or a proxy's, where that
     /// is well-formed, and `fresh` otherwise.
-    pub fn of(request: &Request, actor: &str, fresh: impl FnOnce() -> String) -> Self {
+    pub fn of(request: &Request, who: Actor, fresh: impl FnOnce() -> String) -> Self {
         let id = ["cf-ray", REQUEST_ID.as_str()]
             .iter()
             .filter_map(|name| request.headers().get(*name)?.to_str().ok())
@@ -54,7 +110,7 @@ impl RequestContext {
         let path: String = request.uri().path().chars().take(96).collect();
         Self {
             request_id: id.map_or_else(fresh, str::to_owned),
-            who: actor.to_owned(),
+            who,
             call: format!("{} {path}", request.method()),
             urgent: false,
         }
@@ -64,7 +120,7 @@ impl RequestContext {
     pub fn timer(about: &str, request_id: String) -> Self {
         Self {
             request_id,
-            who: "timer".to_owned(),
+            who: Actor::Timer,
             call: format!("timer {about}"),
             urgent: false,
         }
@@ -93,7 +149,7 @@ impl RequestContext {
 }
 
 /// Records the authenticated caller.
-pub fn set_actor(who: String) {
+pub fn set_actor(who: Actor) {
     CURRENT.with_borrow_mut(|request_context| request_context.who = who);
 }
 
@@ -119,7 +175,7 @@ fn line(facts: &[(&str, Value)], says: fmt::Arguments<'_>) -> String {
     let mut line = Map::new();
     for (name, text) in [
         ("request", request_context.request_id),
-        ("who", request_context.who),
+        ("who", request_context.who.to_string()),
         ("call", request_context.call),
     ] {
         if !text.is_empty() {
@@ -208,7 +264,7 @@ mod tests {
             ("x-request-id", &"a".repeat(65), false),
         ] {
             let request_context =
-                RequestContext::of(&request(header, id), "payer", || "fresh".to_owned());
+                RequestContext::of(&request(header, id), Actor::Payer, || "fresh".to_owned());
             assert_eq!(request_context.request_id == id, taken, "{id}");
             assert_eq!(
                 request_context.call, "GET /v1/order",
@@ -230,7 +286,7 @@ mod tests {
         let one = |name: &str| {
             let name = name.to_owned();
             RequestContext::timer(&name, name.clone()).within(async move {
-                set_actor(format!("key {name}"));
+                set_actor(Actor::Credential(format!("key {name}")));
                 wait().await;
                 let request_context = RequestContext::current();
                 (request_context.request_id, request_context.who)
@@ -240,9 +296,28 @@ mod tests {
         assert!((&mut both).now_or_never().is_none());
         assert_eq!(RequestContext::current(), RequestContext::default());
         let (a, b) = both.now_or_never().unwrap();
-        assert_eq!(a, ("a".to_owned(), "key a".to_owned()));
-        assert_eq!(b, ("b".to_owned(), "key b".to_owned()));
+        assert_eq!(a, ("a".to_owned(), Actor::Credential("key a".to_owned())));
+        assert_eq!(b, ("b".to_owned(), Actor::Credential("key b".to_owned())));
         assert_eq!(RequestContext::current(), RequestContext::default());
+    }
+
+    /// Contexts travel between objects of two versions, and the audit stores the
+    /// texts.
+    #[test]
+    fn an_actor_is_written_and_read_as_its_text() {
+        for (actor, text) in [
+            (Actor::None, ""),
+            (Actor::Unauthenticated, "nobody"),
+            (Actor::Payer, "payer"),
+            (Actor::WeChat, "wechat"),
+            (Actor::Operator, "admin"),
+            (Actor::Timer, "timer"),
+            (Actor::Credential("key 3Kd9ahB1".to_owned()), "key 3Kd9ahB1"),
+        ] {
+            let json = serde_json::to_value(&actor).unwrap();
+            assert_eq!(json, text);
+            assert_eq!(serde_json::from_value::<Actor>(json).unwrap(), actor);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! notice. `handlers/admin/metrics.rs` has the name of each in `/metrics`.
 
 use super::labels::{
-    CallFailure, DeliveryLabel, Host, Limit, Limited, NoticeLabel, OrderLabel, Queried,
+    CallFailure, DeliveryLabel, Host, Limit, Limited, NoticeLabel, OrderLabel, Queried, RENAMED,
     RefundLabel, Rejection,
 };
 use std::cell::{Cell, RefCell};
@@ -154,6 +154,21 @@ impl Counters {
     }
 }
 
+/// The counters with those that were renamed under both names, each with the sum
+/// of what was counted under either.
+pub fn with_earlier_names(mut counts: BTreeMap<String, i64>) -> BTreeMap<String, i64> {
+    for (earlier, present) in RENAMED {
+        let n = [earlier, present].map(|name| counts.get(name).copied());
+        if n.iter().any(Option::is_some) {
+            let sum = n.into_iter().flatten().sum();
+            for name in [earlier, present] {
+                counts.insert(name.to_owned(), sum);
+            }
+        }
+    }
+    counts
+}
+
 fn by_name(counts: &BTreeMap<Counter, i64>) -> BTreeMap<String, i64> {
     counts
         .iter()
@@ -185,6 +200,27 @@ mod tests {
         all.extend(each(NoticeLabel::ALL, Counter::Notice));
         all.extend(each(Rejection::ALL, Counter::Rejected));
         all
+    }
+
+    #[test]
+    fn a_renamed_counter_is_shown_under_both_names_with_one_sum() {
+        let counted = |counts: &[(&str, i64)]| -> BTreeMap<String, i64> {
+            let counts = counts.iter().map(|(name, n)| ((*name).to_owned(), *n));
+            counts.collect()
+        };
+        let [(earlier, present), _] = RENAMED;
+        for (stored, shown) in [
+            (vec![(earlier, 2), (present, 3)], 5),
+            (vec![(earlier, 2)], 2),
+            (vec![(present, 3)], 3),
+        ] {
+            let shown = counted(&[(earlier, shown), (present, shown), ("query:order", 1)]);
+            let stored = [stored, vec![("query:order", 1)]].concat();
+            assert_eq!(with_earlier_names(counted(&stored)), shown);
+        }
+        for (_, present) in RENAMED {
+            assert!(Rejection::named(present).is_some(), "{present}");
+        }
     }
 
     #[test]

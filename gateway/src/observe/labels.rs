@@ -1,5 +1,6 @@
 //! What a counter can be about, each a closed list. A label's name is stored and
-//! is shown in `/metrics`: names are never changed.
+//! is shown in `/metrics`: names are never changed. The lists' states are closed
+//! lists of the same form.
 
 use order::{Order, RefundStatus, Refusal, Status};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -35,6 +36,8 @@ macro_rules! labels {
         }
     };
 }
+
+pub(crate) use labels;
 
 labels! {
     /// A state that an order reaches.
@@ -165,11 +168,11 @@ labels! {
         Ambiguous = "notice_ambiguous",
         WithoutPayment = "notice_without_payment",
         PaymentFailed = "notice_payment_failed",
-        RefundNotBelieved = "refund_notice_not_believed",
+        RefundUnverified = "refund_notice_unverified",
         RefundNotXml = "refund_notice_not_xml",
         RefundWithoutRefund = "refund_notice_without_refund",
         RefundBadField = "refund_notice_bad_field",
-        ProductNotBelieved = "product_callback_not_believed",
+        ProductUnverified = "product_callback_unverified",
         ProductNotXml = "product_callback_not_xml",
         ProductBadField = "product_callback_bad_field",
         // It is not about an order here, or WeChat does not confirm it.
@@ -191,6 +194,22 @@ labels! {
         OtherTransaction = "notice_other_transaction",
         NotAccepted = "notice_not_accepted",
     }
+}
+
+/// Labels of version 0.1.0 that have another name now. Both are shown for one
+/// version.
+pub const RENAMED: [(&str, &str); 2] = [
+    ("refund_notice_not_believed", "refund_notice_unverified"),
+    (
+        "product_callback_not_believed",
+        "product_callback_unverified",
+    ),
+];
+
+/// The present name of a label.
+fn present_name(name: &str) -> &str {
+    let renamed = RENAMED.iter().find(|(earlier, _)| *earlier == name);
+    renamed.map_or(name, |(_, present)| present)
 }
 
 impl From<&Order> for OrderLabel {
@@ -275,6 +294,6 @@ impl<'de> Deserialize<'de> for Rejection {
     /// to be accepted.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Ok(Self::named(&name).unwrap_or(Self::NotAccepted))
+        Ok(Self::named(present_name(&name)).unwrap_or(Self::NotAccepted))
     }
 }

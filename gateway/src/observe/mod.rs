@@ -9,5 +9,5 @@ pub mod labels;
 pub(crate) mod refused_notices;
 
 pub(crate) use self::context::answer_bytes;
-pub use self::context::{Log, REQUEST_ID, RequestContext, set_actor, without_addresses};
-pub use self::counters::{Counter, Counters};
+pub use self::context::{Actor, Log, REQUEST_ID, RequestContext, set_actor, without_addresses};
+pub use self::counters::{Counter, Counters, with_earlier_names};

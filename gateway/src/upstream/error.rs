@@ -120,8 +120,8 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::NoAnswer => Self::of(Kind::NoAnswer),
-            Failure::NotBelieved(told) => told,
-            Failure::Refused(refused) => refused.told,
+            Failure::Inconclusive(error) => error,
+            Failure::Refused(refused) => refused.error,
         }
     }
 }

@@ -232,18 +232,18 @@ impl<R: Runtime> Ionline<'_, R> {
                 Failure::Refused(Box::new(Refused {
                     reason: v2::reason(&code),
                     err_code: code.code().to_owned(),
-                    told: v2::refused(v2::object(&fields)),
+                    error: v2::refused(v2::object(&fields)),
                 }))
             }
             // Unsigned by design: returned to the caller, not trusted, and not
             // logged.
             AnswerError::Communication { status, message } => {
                 runtime.log(format_args!("iOnline, {what}: a status that is not 0"));
-                let told = json!({"status": status, "message": message});
-                Failure::NotBelieved(v2::refused(told))
+                let error = json!({"status": status, "message": message});
+                Failure::Inconclusive(v2::refused(error))
             }
-            AnswerError::Malformed(_) => self.0.not_believed(what, "no flat JSON object"),
-            error => self.0.not_believed(what, error),
+            AnswerError::Malformed(_) => self.0.unverified(what, "no flat JSON object"),
+            error => self.0.unverified(what, error),
         }
     }
 }
@@ -252,7 +252,7 @@ fn not_yet() -> Failure {
     Failure::Refused(Box::new(Refused {
         reason: Reason::Retryable,
         err_code: ErrorCode::TradeStateError.code().to_owned(),
-        told: Error::of(Kind::AttemptPending),
+        error: Error::of(Kind::AttemptPending),
     }))
 }
 
@@ -261,5 +261,5 @@ fn text<const N: usize>(field: &'static str, value: &str) -> Result<Text<N>, Fai
 }
 
 fn unsendable(error: FieldError) -> Failure {
-    Failure::NotBelieved(wrong(error))
+    Failure::Inconclusive(wrong(error))
 }

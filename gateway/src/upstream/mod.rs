@@ -35,7 +35,7 @@ use crate::merchants::directory::MerchantContext;
 use crate::merchants::merchant::Dialect;
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::{Limited, Queried};
-use crate::observe::{Counter, Log, RequestContext};
+use crate::observe::{Actor, Counter, Log, RequestContext};
 use crate::runtime::Runtime;
 use backoff::Followed;
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -73,8 +73,9 @@ pub struct Upstream<'a, R> {
 pub enum Failure {
     /// No answer was received.
     NoAnswer,
-    /// An answer was received, but could not be verified.
-    NotBelieved(Error),
+    /// The answer could not be verified, or the call could not be made; the error
+    /// says which.
+    Inconclusive(Error),
     /// WeChat refused.
     Refused(Box<Refused>),
 }
@@ -87,7 +88,7 @@ pub struct Refused {
     /// WeChat's code for it.
     pub err_code: String,
     /// The error for the merchant.
-    pub told: Error,
+    pub error: Error,
 }
 
 /// WeChat's reasons, as far as the gateway distinguishes them.
@@ -135,8 +136,8 @@ impl Failure {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::NoAnswer => "no answer",
-            Self::NotBelieved(told) => told.kind.name(),
-            Self::Refused(refused) => refused.told.kind.name(),
+            Self::Inconclusive(error) => error.kind.name(),
+            Self::Refused(refused) => refused.error.kind.name(),
         }
     }
 
@@ -155,10 +156,11 @@ impl Failure {
         const WORDS: &str = "频率限制";
         match self {
             Self::Refused(refused) => CODES.contains(&refused.err_code.as_str()),
-            Self::NotBelieved(told) => {
-                told.said("err_code")
+            Self::Inconclusive(error) => {
+                error
+                    .said("err_code")
                     .is_some_and(|code| CODES.contains(&code))
-                    || told
+                    || error
                         .said("return_msg")
                         .is_some_and(|said| said.contains(WORDS) || CODES.contains(&said))
             }
@@ -172,20 +174,20 @@ impl Failure {
         Self::Refused(Box::new(Refused {
             reason: Reason::Retryable,
             err_code: "FREQUENCY_LIMITED".to_owned(),
-            told: Error::of(Kind::TooOften),
+            error: Error::of(Kind::TooOften),
         }))
     }
 
     /// An answer with the status 429 that is not a document of WeChat Pay.
     fn too_many_requests() -> Self {
-        let told = Error::with_message(
+        let error = Error::with_message(
             Kind::Unverified,
             serde_json::json!({
                 "err_code": "RATE_LIMITED",
                 "err_code_des": "HTTP status 429 without a document",
             }),
         );
-        Self::NotBelieved(told)
+        Self::Inconclusive(error)
     }
 
     /// Whether it is unknown what WeChat did.
@@ -197,7 +199,7 @@ impl Failure {
                     Reason::OutcomeUnknown | Reason::Malformed | Reason::Unlisted
                 )
             }
-            Self::NoAnswer | Self::NotBelieved(_) => true,
+            Self::NoAnswer | Self::Inconclusive(_) => true,
         }
     }
 
@@ -217,11 +219,11 @@ impl Failure {
     pub fn waits_for_repair(&self) -> Option<&str> {
         const SIGN_ERROR: &str = "SIGN_ERROR";
         match self {
-            Self::NotBelieved(told) => match told.kind {
+            Self::Inconclusive(error) => match error.kind {
                 Kind::ClientCertificateMissing
                 | Kind::ClientCertificateRefused
-                | Kind::CertificateExpired => Some(told.kind.name()),
-                _ => (told.said("err_code")? == SIGN_ERROR).then_some(SIGN_ERROR),
+                | Kind::CertificateExpired => Some(error.kind.name()),
+                _ => (error.said("err_code")? == SIGN_ERROR).then_some(SIGN_ERROR),
             },
             Self::Refused(refused) => (refused.err_code == SIGN_ERROR).then_some(SIGN_ERROR),
             Self::NoAnswer => None,
@@ -232,7 +234,7 @@ impl Failure {
     pub const fn reason(&self) -> Option<Reason> {
         match self {
             Self::Refused(refused) => Some(refused.reason),
-            Self::NoAnswer | Self::NotBelieved(_) => None,
+            Self::NoAnswer | Self::Inconclusive(_) => None,
         }
     }
 }
@@ -347,7 +349,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
             Dialect::V3(settings) => V3(self, settings).quick_pay(new),
             Dialect::Ionline(_) => Err(not_offered()),
         }?;
-        let asking = async { self.heard(Limited::QuickPay, asking.await) };
+        let asking = async { self.note_too_often(Limited::QuickPay, asking.await) };
         Ok(asking.boxed_local())
     }
 
@@ -367,7 +369,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
             match self.dialect() {
                 Dialect::V2 => V2(self).reverse(number).await,
                 Dialect::V3(settings) => V3(self, settings).reverse(number).await,
-                Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
+                Dialect::Ionline(_) => Err(Failure::Inconclusive(not_offered())),
             }
         })
         .await
@@ -407,7 +409,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
             match self.dialect() {
                 Dialect::V2 => V2(self).statement(day, bill_type).await,
                 Dialect::V3(settings) => V3(self, settings).statement(day, bill_type).await,
-                Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
+                Dialect::Ionline(_) => Err(Failure::Inconclusive(not_offered())),
             }
         })
         .await
@@ -436,7 +438,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
                     broken => broken.to_string(),
                 };
                 self.runtime.log(format_args!("statement: {why}"));
-                Failure::NotBelieved(Error::with_message(
+                Failure::Inconclusive(Error::with_message(
                     Kind::StatementUnreadable,
                     format!("The statement cannot be read: {why}."),
                 ))
@@ -449,7 +451,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         match self.dialect() {
             Dialect::V2 => V2(self).settlements(asked).await,
             Dialect::V3(settings) => V3(self, settings).settlements(asked).await,
-            Dialect::Ionline(_) => Err(Failure::NotBelieved(not_offered())),
+            Dialect::Ionline(_) => Err(Failure::Inconclusive(not_offered())),
         }
     }
 
@@ -468,7 +470,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         fee_type: Currency,
         date: Date,
     ) -> Result<exchange::Answer, Failure> {
-        let v2 = self.v2().map_err(Failure::NotBelieved)?;
+        let v2 = self.v2().map_err(Failure::Inconclusive)?;
         v2.exchange_rate(fee_type, date).await
     }
 
@@ -616,12 +618,13 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     ) -> Result<T, Failure> {
         let request_context = RequestContext::current();
         let is_query = matches!(call, Limited::Query | Limited::QueryRefund);
-        let is_awaited = is_query && (request_context.who != "timer" || request_context.urgent);
+        let is_awaited =
+            is_query && (request_context.who != Actor::Timer || request_context.urgent);
         if self.is_paused(call) && !is_awaited {
             return Err(Failure::too_often());
         }
         let answer = asking.await;
-        self.heard(call, answer)
+        self.note_too_often(call, answer)
     }
 
     fn is_paused(&self, call: Limited) -> bool {
@@ -631,7 +634,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     }
 
     /// Records whether WeChat says that the call is made too often.
-    fn heard<T>(&self, call: Limited, answer: Result<T, Failure>) -> Result<T, Failure> {
+    fn note_too_often<T>(&self, call: Limited, answer: Result<T, Failure>) -> Result<T, Failure> {
         let is_too_often = match &answer {
             Ok(_) => false,
             // No answer says nothing about how often the call is made.
@@ -672,9 +675,9 @@ impl<'a, R: Runtime> Upstream<'a, R> {
     }
 
     /// `error` must contain no text of an unverified answer.
-    fn not_believed(&self, what: &str, error: impl std::fmt::Display) -> Failure {
+    fn unverified(&self, what: &str, error: impl std::fmt::Display) -> Failure {
         self.runtime.log(format_args!("{what}: {error}"));
-        Failure::NotBelieved(Error::of(Kind::Unverified))
+        Failure::Inconclusive(Error::of(Kind::Unverified))
     }
 }
 

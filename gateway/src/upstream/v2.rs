@@ -181,7 +181,7 @@ impl<'a, R: Runtime> V2<'a, R> {
     ) -> Result<RefundState, Failure> {
         let request = self
             .refund_request(order, refund)
-            .map_err(|error| Failure::NotBelieved(wrong(error)))?;
+            .map_err(|error| Failure::Inconclusive(wrong(error)))?;
         let bytes = self.ask(refund::PATH, &request.to_xml(self.key())).await?;
         match refund::Answer::read(&bytes, &request, self.key()) {
             Ok(answer) => Ok(answer.state()),
@@ -194,7 +194,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         out_refund_no: &str,
     ) -> Result<Option<FoundRefund>, Failure> {
         let number =
-            OutRefundNo::new(out_refund_no).map_err(|error| Failure::NotBelieved(wrong(error)))?;
+            OutRefundNo::new(out_refund_no).map_err(|error| Failure::Inconclusive(wrong(error)))?;
         let request = refundquery::Request {
             account: self.0.context.merchant.account.clone(),
             by: refundquery::Lookup::OutRefundNo(number),
@@ -247,7 +247,7 @@ impl<'a, R: Runtime> V2<'a, R> {
                 Err(Failure::Refused(Box::new(Refused {
                     reason: reason(&code),
                     err_code: code.code().to_owned(),
-                    told: communication(&return_msg),
+                    error: communication(&return_msg),
                 })))
             }
             Err(broken) => Err(self.0.not_a_statement(broken)),
@@ -384,7 +384,7 @@ impl<'a, R: Runtime> V2<'a, R> {
 
     fn nonce(&self) -> Result<Text<32>, Failure> {
         Text::new("nonce_str", &self.0.nonce())
-            .map_err(|error| Failure::NotBelieved(Error::internal(error)))
+            .map_err(|error| Failure::Inconclusive(Error::internal(error)))
     }
 
     /// The name of the binding that holds the merchant's client certificate.
@@ -418,12 +418,12 @@ impl<'a, R: Runtime> V2<'a, R> {
         let context = self.0.context;
         context.note_problem(Alarm::CertificateUnusable, &context.merchant.account.mch_id);
         let said = json!({"return_code": "FAIL", "return_msg": said});
-        Failure::NotBelieved(Error::with_message(Kind::ClientCertificateRefused, said))
+        Failure::Inconclusive(Error::with_message(Kind::ClientCertificateRefused, said))
     }
 
     pub(super) async fn try_client_certificate(&self, number: &OutTradeNo) -> Result<(), Failure> {
         let request = self.certificate_test(number);
-        let request = request.map_err(|error| Failure::NotBelieved(wrong(error)))?;
+        let request = request.map_err(|error| Failure::Inconclusive(wrong(error)))?;
         let bytes = self.ask(refund::PATH, &request.to_xml(self.key())).await?;
         match refund::Answer::read(&bytes, &request, self.key()) {
             // A valid signature, with any content, proves that WeChat answered
@@ -455,7 +455,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         let message = hosts::Message {
             route: match path {
                 _ if path.starts_with("/secapi/") => {
-                    let certificate = self.client_certificate().map_err(Failure::NotBelieved)?;
+                    let certificate = self.client_certificate().map_err(Failure::Inconclusive)?;
                     Route::WeChatPayMtls(certificate)
                 }
                 _ => Route::WeChatPay,
@@ -604,7 +604,7 @@ impl<'a, R: Runtime> V2<'a, R> {
                 Failure::Refused(Box::new(Refused {
                     reason: reason(&code),
                     err_code: code.code().to_owned(),
-                    told: refused(object(&fields)),
+                    error: refused(object(&fields)),
                 }))
             }
             // Unsigned by design (WeChat Pay v2 manual, section 4.3.1): WeChat
@@ -621,10 +621,10 @@ impl<'a, R: Runtime> V2<'a, R> {
             }
             AnswerError::Communication { return_msg } => {
                 self.0.runtime.log(format_args!("{what}: FAIL"));
-                Failure::NotBelieved(communication(&return_msg))
+                Failure::Inconclusive(communication(&return_msg))
             }
-            AnswerError::Malformed(_) => self.0.not_believed(what, "no v2 document"),
-            error => self.0.not_believed(what, error),
+            AnswerError::Malformed(_) => self.0.unverified(what, "no v2 document"),
+            error => self.0.unverified(what, error),
         }
     }
 }

@@ -199,7 +199,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     ) -> Result<Statement, Failure> {
         // Of v2's statements, v3 has only that of the whole day.
         if bill_type != BillType::All {
-            return Err(Failure::NotBelieved(
+            return Err(Failure::Inconclusive(
                 Error::with_message(
                     Kind::FieldInvalid,
                     "The field bill_type must be ALL for this merchant.",
@@ -243,13 +243,13 @@ impl<'a, R: Runtime> V3<'a, R> {
         );
         verified.await.map_err(|error| match error {
             StatementError::Answer(error) => self.failure(asked, error),
-            error => self.0.not_believed("statement", error),
+            error => self.0.unverified("statement", error),
         })
     }
 
     pub(super) async fn settlements(&self, wanted: Settlements) -> Result<Vec<Record>, Failure> {
         if self.region() == Region::Mainland {
-            return Err(Failure::NotBelieved(super::not_offered()));
+            return Err(Failure::Inconclusive(super::not_offered()));
         }
         let request = settlement::Request {
             merchant: self.merchant(),
@@ -266,7 +266,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     pub(super) async fn echo(&self) -> (Result<(), Failure>, Option<i64>) {
         let message = match Text::new("echo_message", &self.0.nonce()) {
             Ok(message) => message,
-            Err(error) => return (Err(Failure::NotBelieved(wrong(error))), None),
+            Err(error) => return (Err(Failure::Inconclusive(wrong(error))), None),
         };
         let request = echo::Request {
             echo_message: message,
@@ -415,7 +415,7 @@ impl<'a, R: Runtime> V3<'a, R> {
     }
 
     async fn sign(&self, outgoing: &Outgoing) -> Result<Authorization, Failure> {
-        let keys = self.keys().map_err(Failure::NotBelieved)?;
+        let keys = self.keys().map_err(Failure::Inconclusive)?;
         Authorization::sign(
             &self.account().mch_id,
             &keys.serial_no,
@@ -430,7 +430,7 @@ impl<'a, R: Runtime> V3<'a, R> {
             Failure::Refused(Box::new(Refused {
                 reason: Reason::NotSent,
                 err_code: Kind::KeyUnusable.name().to_owned(),
-                told: key_unusable(error),
+                error: key_unusable(error),
             }))
         })
     }
@@ -447,7 +447,7 @@ impl<'a, R: Runtime> V3<'a, R> {
             ("user-agent", "WeCeive/1".to_owned()),
         ];
         // In public-key mode every request names the key for the answer.
-        let keys = self.keys().map_err(Failure::NotBelieved)?;
+        let keys = self.keys().map_err(Failure::Inconclusive)?;
         if let Some((id, _)) = &keys.public_key {
             headers.push(("wechatpay-serial", id.clone()));
         }
@@ -627,7 +627,7 @@ impl<'a, R: Runtime> V3<'a, R> {
                 Failure::Refused(Box::new(Refused {
                     reason: reason(&refusal.code),
                     err_code: code,
-                    told: v2::refused(asked.told(&refusal)),
+                    error: v2::refused(asked.to_json(&refusal)),
                 }))
             }
             // A refusal of the request's signature may be unsigned. It is shown
@@ -636,13 +636,13 @@ impl<'a, R: Runtime> V3<'a, R> {
                 self.0
                     .runtime
                     .log(format_args!("{what}: refused, and {unverified}"));
-                Failure::NotBelieved(v2::refused(asked.told(&refusal)))
+                Failure::Inconclusive(v2::refused(asked.to_json(&refusal)))
             }
             _ if asked.answer.status() == http::StatusCode::TOO_MANY_REQUESTS => {
                 self.0.runtime.log(format_args!("{what}: status 429"));
                 Failure::too_many_requests()
             }
-            error => self.0.not_believed(what, error),
+            error => self.0.unverified(what, error),
         }
     }
 }
@@ -656,21 +656,21 @@ impl Asked {
 
     /// The refusal in the form for the merchant: WeChat's own text, and for a
     /// signature that WeChat did not accept, where the two sides differ.
-    fn told(&self, refusal: &Refusal) -> Value {
-        let mut told = Map::new();
-        told.insert("code".to_owned(), json!(refusal.code.code()));
-        told.insert("message".to_owned(), json!(refusal.message));
+    fn to_json(&self, refusal: &Refusal) -> Value {
+        let mut object = Map::new();
+        object.insert("code".to_owned(), json!(refusal.code.code()));
+        object.insert("message".to_owned(), json!(refusal.message));
         // The merchant's programs read v2's names.
-        told.insert("err_code".to_owned(), json!(refusal.code.code()));
-        told.insert("err_code_des".to_owned(), json!(refusal.message));
+        object.insert("err_code".to_owned(), json!(refusal.code.code()));
+        object.insert("err_code_des".to_owned(), json!(refusal.message));
         if !refusal.detail.is_null() {
-            told.insert("detail".to_owned(), refusal.detail.clone());
+            object.insert("detail".to_owned(), refusal.detail.clone());
         }
         if let Some(information) = refusal.sign_information() {
             let difference = self.difference(&information);
-            told.insert("difference".to_owned(), json!(difference));
+            object.insert("difference".to_owned(), json!(difference));
         }
-        Value::Object(told)
+        Value::Object(object)
     }
 
     /// Whether WeChat twice did not accept the signature although it received
@@ -786,8 +786,8 @@ fn reason(code: &ErrorCode) -> Reason {
 }
 
 fn unsendable(error: FieldError) -> Failure {
-    let told = Error::with_message(Kind::FieldInvalid, format!("The {error}."));
-    Failure::NotBelieved(told.about(&error.field))
+    let refused = Error::with_message(Kind::FieldInvalid, format!("The {error}."));
+    Failure::Inconclusive(refused.about(&error.field))
 }
 
 fn key_unusable(error: RsaError) -> Error {

@@ -329,9 +329,9 @@ fn the_sandboxs_clock_is_moved_and_reset() {
     assert_eq!(dev.refused(&["clock", "2h"]).0, 2);
     let (code, said) = dev.refused(&["clock", "+400d"]);
     assert_eq!((code, said.contains("31622400")), (3, true), "{said}");
-    let nobody = format!("http://127.0.0.1:{}", free_pair());
+    let unused = format!("http://127.0.0.1:{}", free_pair());
     let output = weceive()
-        .args(["clock", "--sandbox", &nobody])
+        .args(["clock", "--sandbox", &unused])
         .stderr(Stdio::piped())
         .output()
         .unwrap();

@@ -218,17 +218,17 @@ fn each_scan_of_a_products_code_makes_an_order() {
         xml.replace("</xml>", "<attach>x</attach></xml>"),
     ];
     // A field that is there twice makes it no document of v2.
-    let (mut not_xml, mut not_believed) = (0, 0);
+    let (mut not_xml, mut unverified) = (0, 0);
     for xml in forged {
         match xml.matches("<product_id>").count() {
-            1 => not_believed += 1,
+            1 => unverified += 1,
             _ => not_xml += 1,
         }
         assert_eq!(send(xml.clone()).status(), 400, "{xml}");
         let counters = shop.report()["counters"].clone();
         let counted = |name: &str| counters[name].as_i64().unwrap_or_default();
-        let counted = ["product_callback_not_xml", "product_callback_not_believed"].map(counted);
-        assert_eq!(counted, [not_xml, not_believed], "{xml} {counters}");
+        let counted = ["product_callback_not_xml", "product_callback_unverified"].map(counted);
+        assert_eq!(counted, [not_xml, unverified], "{xml} {counters}");
     }
     let mut without_payer = bare.clone();
     without_payer.remove("openid");
@@ -358,7 +358,7 @@ fn each_reason_to_refuse_a_v2_refund_notice_is_counted_under_its_name() {
     for (name, n, notice) in [
         ("refund_notice_not_xml", 1, "no XML".to_owned()),
         ("refund_notice_without_refund", 1, fail),
-        ("refund_notice_not_believed", 1, unopened.to_owned()),
+        ("refund_notice_unverified", 1, unopened.to_owned()),
         ("refund_notice_bad_field", 1, sealed(&refund)),
         ("refund_notice_bad_field", 2, sealed(&without_amount)),
     ] {

@@ -734,22 +734,22 @@ fn only_registered_origins_read_the_result() {
     let paid = json!({"state": "paid", "out_trade_no": number});
     assert_eq!(result(registered, once).2, paid);
 
-    for stranger in [
+    for unregistered in [
         "https://evil.example",
         "null",
         "",
         GATEWAY,
         "https://shop.example.com.evil.example",
     ] {
-        let (status, allowed, refused) = result(stranger, once);
+        let (status, allowed, refused) = result(unregistered, once);
         // The page may read the reason, and the answer is the same for every
         // purchase.
         assert_eq!(
             (status, allowed.as_deref()),
             (403, Some("*")),
-            "{stranger}: {refused}"
+            "{unregistered}: {refused}"
         );
-        let (_, _, of_none) = result(stranger, "another-one-of-them");
+        let (_, _, of_none) = result(unregistered, "another-one-of-them");
         assert_eq!(refused, of_none);
         assert_eq!(refused["code"], "ORIGIN_UNKNOWN");
     }
@@ -765,8 +765,8 @@ fn old_link(world: &Memory, shop: &Shop, body: &str, attach: &str) -> Value {
                "attach": attach.replace('&', "%")}),
     );
     let id = text(&made, "id");
-    let spoil = format!("UPDATE links SET json = replace(json, '%', '&') WHERE id = '{id}'");
-    world.sql(&shop.id, &spoil).unwrap();
+    let corrupt = format!("UPDATE links SET json = replace(json, '%', '&') WHERE id = '{id}'");
+    world.sql(&shop.id, &corrupt).unwrap();
     made
 }
 
@@ -810,11 +810,11 @@ fn a_link_is_switched_off_with_any_other_values() {
     let made = old_link(&world, &shop, "Tea & cake", "x&y");
     let id = text(&made, "id");
     // Addresses that are refused now, too.
-    let spoil = format!(
+    let corrupt = format!(
         "UPDATE links SET json = json_set(json, '$.success_url', 'ftp://shop.example.com/',
              '$.notify_url', 'http://10.0.0.1/') WHERE id = '{id}'"
     );
-    world.sql(&shop.id, &spoil).unwrap();
+    world.sql(&shop.id, &corrupt).unwrap();
     let (status, answer) = change(&shop, &made, json!({"active": false}));
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["data"]["active"], false);
@@ -894,8 +894,8 @@ fn an_unreadable_row_does_not_stop_a_links_other_sales() {
     let page = buy(&world, &made, "");
     let (status, answer) = Browser::new(&world, DESKTOP).post(&call(&page, "order"));
     assert_eq!(status, 200, "{answer}");
-    let spoil = "UPDATE orders SET json = replace(json, 'NOTPAY', 'A_LATER_VARIANT')";
-    world.sql("demo", spoil).unwrap();
+    let corrupt = "UPDATE orders SET json = replace(json, 'NOTPAY', 'A_LATER_VARIANT')";
+    world.sql("demo", corrupt).unwrap();
     world.advance(3600);
     let left = now(&shop, &made);
     // Its piece may have been paid, so it is held.

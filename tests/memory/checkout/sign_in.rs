@@ -207,8 +207,8 @@ fn a_failed_sign_in_is_shown_once_and_can_be_repeated() {
     let mut payer = Browser::new(&world, WECHAT);
     let (_, authorize, _) = payer.get(&page);
     let (_, callback, _) = payer.get(&authorize);
-    let spoilt = callback.replace("code=", "code=x");
-    let (status, back, _) = payer.get(&spoilt);
+    let altered = callback.replace("code=", "code=x");
+    let (status, back, _) = payer.get(&altered);
     assert_eq!(status, 302);
     let (status, _, html) = payer.get(&back);
     assert_eq!(status, 401);

@@ -499,8 +499,8 @@ fn one_payment_is_one_orders_among_all_merchants_of_an_account() {
     for id in ["demo", "harbour", "night-ionline"] {
         let fixture = fixture(id);
         let world = &fixture.world;
-        let twin = world.shop_with("twin", &fixtures::body_as(world, id, "twin"));
-        order(&twin, "N2");
+        let sibling = world.shop_with("sibling", &fixtures::body_as(world, id, "sibling"));
+        order(&sibling, "N2");
         assert!(fixture.send_it(), "{id}");
         assert!(fixture.is_paid(), "{id}");
         let answer = |transaction_id: &str| {
@@ -515,11 +515,11 @@ fn one_payment_is_one_orders_among_all_merchants_of_an_account() {
             world.answer_with(answer.into_bytes());
         };
         answer(fixture.fields().get("transaction_id").unwrap());
-        assert_eq!(twin.status("N2")["trade_state"], "NOTPAY", "{id}");
-        let alarms = twin.report()["alarms"].clone();
+        assert_eq!(sibling.status("N2")["trade_state"], "NOTPAY", "{id}");
+        let alarms = sibling.report()["alarms"].clone();
         assert_eq!(alarms[0]["name"], "OTHER_TRANSACTION", "{id}: {alarms}");
         // A payment of its own is accepted.
         answer("4200000000000000000000000077");
-        assert_eq!(twin.status("N2")["trade_state"], "SUCCESS", "{id}");
+        assert_eq!(sibling.status("N2")["trade_state"], "SUCCESS", "{id}");
     }
 }

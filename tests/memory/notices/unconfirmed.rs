@@ -83,14 +83,17 @@ fn merchants_of_one_account_do_not_reverse_each_others_quick_pay() {
         for path in paths {
             let world = Memory::default();
             let first = fixtures::shop(&world, id);
-            let twin = world.shop_with("twin", &fixtures::body_as(&world, id, "twin"));
+            let sibling = world.shop_with("sibling", &fixtures::body_as(&world, id, "sibling"));
             world.advance(31);
-            let (late, early) = (quick(&world, &first, "alice"), quick(&world, &twin, "bob"));
+            let (late, early) = (
+                quick(&world, &first, "alice"),
+                quick(&world, &sibling, "bob"),
+            );
             world.during_next(path, late);
             let answer = world.send(early);
             assert_eq!(answer.status(), 200, "{id}");
             world.advance(300);
-            assert_eq!(twin.status("Q1")["trade_state"], "SUCCESS", "{id}");
+            assert_eq!(sibling.status("Q1")["trade_state"], "SUCCESS", "{id}");
             let (status, _) = first.call("GET", "/v1/order?out_trade_no=Q1", "");
             assert_eq!(status, 404, "{id}: refused, and not written");
             let again = world.send(quick(&world, &first, "alice"));

@@ -329,7 +329,7 @@ fn waiting_close(id: &str) -> Called {
 fn unanswered_claim() -> Called {
     let world = Memory::default();
     let shop = fixtures::shop(&world, "demo");
-    world.shop_with("twin", &fixtures::body_as(&world, "demo", "twin"));
+    world.shop_with("sibling", &fixtures::body_as(&world, "demo", "sibling"));
     world.advance(31);
     let shards: Vec<String> = (0..100).map(|n| format!("1900000109/{n:02}")).collect();
     let shards: Vec<&str> = shards.iter().map(String::as_str).collect();
@@ -362,8 +362,8 @@ fn unusable_link() -> Called {
     let link = json!({"body": "Oolong", "total_fee": 100, "attach": "x%y"});
     let (status, answer) = shop.call("POST", "/v1/link", link.to_string());
     assert_eq!(status, 200, "{answer}");
-    let spoil = "UPDATE links SET json = replace(json, 'x%y', 'x&y')";
-    world.sql("demo", spoil).unwrap();
+    let corrupt = "UPDATE links SET json = replace(json, 'x%y', 'x&y')";
+    world.sql("demo", corrupt).unwrap();
     let url = answer["data"]["url"].as_str().unwrap();
     world.send(http::Request::get(url).body(Vec::new()).unwrap());
     let id = answer["data"]["id"].as_str().unwrap().to_owned();
@@ -384,8 +384,8 @@ fn unreadable_row() -> Called {
     let world = Memory::default();
     let shop = world.shop("demo");
     order(&shop, "N1");
-    let spoil = "UPDATE orders SET json = replace(json, 'NOTPAY', 'A_LATER_VARIANT')";
-    world.sql("demo", spoil).unwrap();
+    let corrupt = "UPDATE orders SET json = replace(json, 'NOTPAY', 'A_LATER_VARIANT')";
+    world.sql("demo", corrupt).unwrap();
     world.advance(31);
     called(world, &shop, "N1")
 }
@@ -683,11 +683,11 @@ fn other_refund() -> Called {
         let about = json!({"out_trade_no": number, "refund_fee": fee, "out_refund_no": "R1"});
         shop.call("POST", "/v1/refund", about.to_string())
     };
-    let twin = world.shop_with("twin", &fixtures::body_as(&world, "demo", "twin"));
-    fixtures::pay(&world, &twin, "X1");
+    let sibling = world.shop_with("sibling", &fixtures::body_as(&world, "demo", "sibling"));
+    fixtures::pay(&world, &sibling, "X1");
     fixtures::pay(&world, &shop, "N1");
     world.advance(1);
-    assert_eq!(refund(&twin, "X1", 100).0, 200);
+    assert_eq!(refund(&sibling, "X1", 100).0, 200);
     refund(&shop, "N1", 50);
     world.advance(600);
     called(world, &shop, "R1")

@@ -271,13 +271,13 @@ fn what_was_entered_wrongly_is_corrected_and_orders_keep_their_terms() {
     let (status, refunded) = shop.call("POST", "/v1/refund", refund);
     assert_eq!(status, 200, "{refunded}");
     // The account is found under its new appid.
-    let twin = Memory::merchant_body("twin", &json!({"appid": "wx0000000000000002"}));
-    let (_, twin) = world.admin("/merchants", &twin);
+    let sibling = Memory::merchant_body("sibling", &json!({"appid": "wx0000000000000002"}));
+    let (_, sibling) = world.admin("/merchants", &sibling);
     assert!(
-        twin["data"]["warnings"][0]
+        sibling["data"]["warnings"][0]
             .as_str()
             .unwrap()
             .contains("demo"),
-        "{twin}"
+        "{sibling}"
     );
 }

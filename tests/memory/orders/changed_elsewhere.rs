@@ -109,16 +109,16 @@ fn an_order_closed_elsewhere_is_shown_closed() {
 fn a_quick_pay_is_not_success_on_another_systems_payment_of_the_same_amount() {
     let world = Memory::default();
     let shop = fixtures::shop(&world, "demo");
-    let twin = world.shop_with("twin", &fixtures::body_as(&world, "demo", "twin"));
+    let sibling = world.shop_with("sibling", &fixtures::body_as(&world, "demo", "sibling"));
     for (number, made) in [("1", "paid"), ("2", "open"), ("3", "by Quick Pay")] {
         match made {
             "by Quick Pay" => {
-                assert_eq!(micropay(&world, &twin, number, "pays").0, 200);
+                assert_eq!(micropay(&world, &sibling, number, "pays").0, 200);
             }
             _ => {
                 let order = json!({"out_trade_no": number, "body": "One cup", "total_fee": 1200,
                                    "trade_type": "NATIVE"});
-                let made_there = twin.order(&order);
+                let made_there = sibling.order(&order);
                 if made == "paid" {
                     world.scan_as("bob", &made_there["code_url"]);
                 }
@@ -136,7 +136,10 @@ fn a_quick_pay_is_not_success_on_another_systems_payment_of_the_same_amount() {
         let calls = world.upstream_calls();
         assert!(!calls.contains(&"/secapi/pay/reverse".to_owned()), "{made}");
         let sales = world.received().len() - before;
-        assert!(sales <= 1, "{made}: only the twin's own sale is delivered");
+        assert!(
+            sales <= 1,
+            "{made}: only the sibling's own sale is delivered"
+        );
         assert_eq!(
             shop.call("GET", &format!("/v1/order?out_trade_no={number}"), "")
                 .0,

@@ -320,26 +320,26 @@ fn another_orders_payment_cannot_be_accepted_and_is_rejected() {
 #[test]
 fn another_merchants_payment_cannot_be_accepted_and_is_rejected() {
     let fixture = fixture("demo");
-    let twin = fixtures::body_as(&fixture.world, "demo", "twin");
-    let twin = fixture.world.shop_with("twin", &twin);
+    let sibling = fixtures::body_as(&fixture.world, "demo", "sibling");
+    let sibling = fixture.world.shop_with("sibling", &sibling);
     fixture.world.advance(31);
     assert!(fixture.send_it());
-    order(&twin, "N2");
+    order(&sibling, "N2");
     // WeChat returns the payment of the other merchant's order.
     fixture.answer_queries_with("out_trade_no", &json!("N2"));
-    assert_eq!(twin.status("N2")["trade_state"], "NOTPAY");
-    assert_eq!(twin.alarm_names(), ["OTHER_TRANSACTION"]);
-    let (status, answer) = decide(&fixture.world, &twin, "N2", "accept");
+    assert_eq!(sibling.status("N2")["trade_state"], "NOTPAY");
+    assert_eq!(sibling.alarm_names(), ["OTHER_TRANSACTION"]);
+    let (status, answer) = decide(&fixture.world, &sibling, "N2", "accept");
     assert_eq!(
         (status, &answer["code"]),
         (409, &json!("PAYMENT_IS_ANOTHERS"))
     );
-    let (status, answer) = decide(&fixture.world, &twin, "N2", "reject");
+    let (status, answer) = decide(&fixture.world, &sibling, "N2", "reject");
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["data"]["trade_state"], "CLOSED");
     fixture.world.advance(3600);
-    twin.refresh("N2");
-    assert_eq!(twin.alarm_names(), [""; 0]);
+    sibling.refresh("N2");
+    assert_eq!(sibling.alarm_names(), [""; 0]);
 }
 
 fn micropay(world: &Memory, shop: &Shop, number: &str) {

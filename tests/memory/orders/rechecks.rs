@@ -81,7 +81,7 @@ fn a_payment_whose_claim_is_not_answered_raises_an_alarm_and_is_learned_later() 
             body["confirm_notices_from"] = json!(1_000_000);
         }
         let shop = world.shop_with("demo", &body);
-        world.shop_with("twin", &fixtures::body_as(&world, "demo", "twin"));
+        world.shop_with("sibling", &fixtures::body_as(&world, "demo", "sibling"));
         world.advance(31);
         let shards: Vec<String> = (0..100)
             .map(|shard| format!("1900000109/{shard:02}"))
@@ -108,7 +108,7 @@ fn a_payment_whose_claim_is_not_answered_raises_an_alarm_and_is_learned_later() 
 fn a_claim_of_a_closed_orders_payment_is_repeated_too() {
     let world = Memory::default();
     let shop = fixtures::shop(&world, "demo");
-    world.shop_with("twin", &fixtures::body_as(&world, "demo", "twin"));
+    world.shop_with("sibling", &fixtures::body_as(&world, "demo", "sibling"));
     world.advance(31);
     world.lose_notices(true);
     fixtures::pay(&world, &shop, "1");

@@ -433,8 +433,8 @@ fn a_non_ascii_byte_does_not_hide_the_rest_of_a_header() {
         .concat();
         let cookie = [b"city=", model, b"; ", payer.as_bytes(), b"; x=", model].concat();
         let agent = ("user-agent", agent);
-        let stranger = get(std::slice::from_ref(&agent));
-        assert_eq!(stranger.status(), 302, "it is WeChat's browser");
+        let outside = get(std::slice::from_ref(&agent));
+        assert_eq!(outside.status(), 302, "it is WeChat's browser");
         assert_eq!(get(&[agent, ("cookie", cookie)]).status(), 200);
         let lang = ("accept-language", [b"zh-Hant, ", model].concat());
         let html = String::from_utf8(get(&[lang]).into_body()).unwrap();

@@ -372,10 +372,10 @@ fn a_delivery_and_a_scan_survive_a_new_api_key() {
     // previous one.
     let scan = json!({"code_url": made["data"]["code_url"], "payer": "alice", "action": "pay"});
     world.try_control("/sandbox/scan", &scan);
-    let heard = r#""call":"POST /notify/v2/demo/native","status":200"#;
-    assert!(world.log_text().contains(heard), "{}", world.log_text());
+    let logged = r#""call":"POST /notify/v2/demo/native","status":200"#;
+    assert!(world.log_text().contains(logged), "{}", world.log_text());
     let counters = shop.report()["counters"].clone();
-    assert_eq!(counters["product_callback_not_believed"], Value::Null);
+    assert_eq!(counters["product_callback_unverified"], Value::Null);
 }
 
 /// The last attempt of a schedule is in flight when a caller has the delivery

@@ -94,8 +94,8 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 #[test]
 fn a_reencoded_notice_is_the_same_or_refused() {
     let as_it_is = |text: &str| text.as_bytes().to_vec();
-    type Dress = Box<dyn Fn(&str) -> Vec<u8>>;
-    let between = |a: &str, b: &str| -> Dress {
+    type Wrap = Box<dyn Fn(&str) -> Vec<u8>>;
+    let between = |a: &str, b: &str| -> Wrap {
         let (a, b) = (a.to_owned(), b.to_owned());
         Box::new(move |xml| {
             assert!(xml.contains(&a), "{a}: {xml}");
@@ -103,7 +103,7 @@ fn a_reencoded_notice_is_the_same_or_refused() {
         })
     };
     let number = "<out_trade_no><![CDATA[N1]]></out_trade_no>";
-    let table: Vec<(&str, bool, Dress)> = vec![
+    let table: Vec<(&str, bool, Wrap)> = vec![
         (
             "a reference",
             true,
@@ -212,17 +212,17 @@ fn a_reencoded_notice_is_the_same_or_refused() {
         ),
     ];
     for id in ["demo", "night-ionline"] {
-        for (name, same, dress) in &table {
+        for (name, same, wrap) in &table {
             let fixture = fixture(id);
-            let dressed = dress(&fixture.notice.body);
-            let status = fixture.send(&dressed);
+            let wrapped = wrap(&fixture.notice.body);
+            let status = fixture.send(&wrapped);
             assert_eq!(
                 (status == 200, fixture.is_paid()),
                 (*same, *same),
                 "{id}: {name}: {status}"
             );
             if *same {
-                let parsed = Fields::parse(&dressed).unwrap();
+                let parsed = Fields::parse(&wrapped).unwrap();
                 assert_eq!(parsed, fixture.fields(), "{id}: {name}");
             } else {
                 fixture.ends_well();

@@ -159,9 +159,9 @@ fn wrong_keys_are_limited_by_address() {
     }
     // A flood from one address is refused; without a client address the limit
     // would be shared by all.
-    for (from, heard, status) in [(vec![from], 20, 429), (vec![], 700, 200)] {
+    for (from, passed, status) in [(vec![from], 20, 429), (vec![], 700, 200)] {
         let wrong = [&from[..], &[key, ("api-secret", "guessed")]].concat();
-        assert_eq!(isolate.passed(700, "GET", "/v1/delivery", &wrong), heard);
+        assert_eq!(isolate.passed(700, "GET", "/v1/delivery", &wrong), passed);
         let right = [&from[..], &keys(&shop)].concat();
         assert_eq!(isolate.ask("GET", "/v1/delivery", &right, "").0, status);
         assert_eq!(

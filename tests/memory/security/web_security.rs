@@ -706,13 +706,13 @@ fn another_merchants_data_is_answered_like_missing_data() {
         "/pay/sheet?l=",
         "/mini/status?s=",
     ] {
-        let of_nobody = body_of(&format!("{path}nobody.AAAAAAAAAAAAAAAAAAAAAA"));
+        let of_unknown = body_of(&format!("{path}nobody.AAAAAAAAAAAAAAAAAAAAAA"));
         assert_eq!(
             body_of(&format!("{path}other.AAAAAAAAAAAAAAAAAAAAAA")),
-            of_nobody,
+            of_unknown,
             "{path}"
         );
-        assert_eq!(of_nobody.0, 404, "{path}");
+        assert_eq!(of_unknown.0, 404, "{path}");
     }
     assert!(session["url"].as_str().unwrap().contains("?s=other."));
 

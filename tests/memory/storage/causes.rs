@@ -20,7 +20,7 @@ fn lines(world: &Memory, from: usize, says: &str) -> Vec<Value> {
 fn a_claim_that_is_not_answered_is_logged_with_its_cause() {
     let world = Memory::default();
     let shop = fixtures::shop(&world, "demo");
-    world.shop_with("twin", &fixtures::body_as(&world, "demo", "twin"));
+    world.shop_with("sibling", &fixtures::body_as(&world, "demo", "sibling"));
     world.advance(31);
     world.lose_notices(true);
     fixtures::pay(&world, &shop, "1");

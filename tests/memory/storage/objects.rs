@@ -151,9 +151,9 @@ fn a_row_that_cannot_be_read_stops_no_other_timer_and_no_delivery() {
     for number in ["broken", "paid", "open"] {
         order(&shop, number);
     }
-    let spoil = "UPDATE orders SET json = replace(json, 'NOTPAY', 'A_LATER_VARIANT')
+    let corrupt = "UPDATE orders SET json = replace(json, 'NOTPAY', 'A_LATER_VARIANT')
                  WHERE out_trade_no = 'broken'";
-    world.sql("demo", spoil).unwrap();
+    world.sql("demo", corrupt).unwrap();
     world.lose_notices(true);
     let paid = json!({"mch_id": "1900000109", "out_trade_no": "paid", "payer": "alice",
                       "action": "pay"});
@@ -186,8 +186,8 @@ fn an_unreadable_delivery_stops_no_other() {
     world.merchant_answers([(500, "")]);
     fixtures::pay(&world, &shop, "1");
     world.advance(1);
-    let spoil = "UPDATE deliveries SET attempts = 'many' WHERE id = 1";
-    world.sql("demo", spoil).unwrap();
+    let corrupt = "UPDATE deliveries SET attempts = 'many' WHERE id = 1";
+    world.sql("demo", corrupt).unwrap();
     fixtures::pay(&world, &shop, "2");
     world.advance(30);
     let received = world.received();
@@ -234,9 +234,9 @@ fn the_first_call_restarts_timers_after_the_alarm_was_lost() {
     assert_eq!(world.received().len(), 1);
 }
 
-/// Every complete statement in the gateway's sources. Those that are composed,
-/// and all others, are explained where the in-memory world executes them, in
-/// every test.
+/// Every complete statement in the gateway's sources. Statements that a test
+/// executes are explained by the runtime in memory, the composed ones too. The
+/// sources are read because nothing else shows a statement that no test executes.
 #[test]
 fn no_statement_reads_a_whole_table_that_grows() {
     let world = Memory::default();
@@ -324,7 +324,7 @@ fn refused_notices_are_limited_by_address_and_accepted_ones_never() {
     assert_eq!(
         world.calls_to("demo") - before,
         1,
-        "the book hears of them once"
+        "the book receives of them once"
     );
     assert_eq!(
         notify(&true_one.body),

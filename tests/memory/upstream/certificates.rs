@@ -495,10 +495,10 @@ fn the_same_account_for_two_merchants_is_warned_of_at_entry_and_by_the_doctor() 
     let world = Memory::default();
     let first = fixtures::shop(&world, "demo");
     assert!(first.made["warnings"].is_null(), "{}", first.made);
-    let second = world.shop_with("twin", &fixtures::body_as(&world, "demo", "twin"));
+    let second = world.shop_with("sibling", &fixtures::body_as(&world, "demo", "sibling"));
     let warning = second.made["warnings"][0].as_str().unwrap();
     assert!(warning.contains("demo"), "{warning}");
-    for (shop, other) in [(&first, "twin"), (&second, "demo")] {
+    for (shop, other) in [(&first, "sibling"), (&second, "demo")] {
         let (ok, says) = certificate_check(shop, "account");
         assert!(ok.is_null() && says.contains(other), "{says}");
     }

@@ -230,7 +230,9 @@ fn calls_in(source: &str) -> BTreeSet<String> {
 }
 
 /// Asserts that every call in a dialect's source was sent. It fails for a call
-/// that the table does not have, and for one that no test above makes.
+/// that the table does not have, and for one that no test above makes. The source
+/// is read because the requests alone do not show a call that no test makes, and
+/// the compiler gives no list of a type's functions.
 fn check_all_were_made(
     source: &str,
     sends: fn(&Sends) -> &'static [&'static str],

@@ -141,20 +141,20 @@ impl World {
     /// Two merchants of one institution, which share a key, make orders for the
     /// same amount under the same number. One is paid, and an attacker sends
     /// its notice to the other.
-    async fn bring_to_the_twin(&self, shop: &Rc<Shop>) {
-        let twin = {
+    async fn send_to_the_sibling(&self, shop: &Rc<Shop>) {
+        let sibling = {
             let shops = self.0.shops.borrow();
-            let is_twin = |other: &&Rc<Shop>| other.mch_id == shop.mch_id && other.id != shop.id;
-            shops.iter().find(is_twin).cloned()
+            let is_sibling = |other: &&Rc<Shop>| other.mch_id == shop.mch_id && other.id != shop.id;
+            shops.iter().find(is_sibling).cloned()
         };
-        let Some(twin) = twin else { return };
+        let Some(sibling) = sibling else { return };
         let number = (1 + self.0.random.below(NUMBERS)).to_string();
         let body = |of: &Shop| {
             json!({"out_trade_no": number, "body": "Tea", "total_fee": 100,
                    "trade_type": "NATIVE", "notify_url": of.notify_url()})
         };
         let ours = self.insist(shop, "/v1/order", &body(shop)).await;
-        self.insist(&twin, "/v1/order", &body(&twin)).await;
+        self.insist(&sibling, "/v1/order", &body(&sibling)).await;
         if let Some(code_url) = ours.as_ref().and_then(|data| data["code_url"].as_str()) {
             self.scan(code_url, Payer::Alice, "pay");
         }
@@ -163,8 +163,8 @@ impl World {
         let notices = self.0.ledger.borrow().notices.clone();
         for mut notice in notices {
             if notice.url == shop.address() {
-                notice.url = twin.address();
-                self.note_at(&twin.id, || {
+                notice.url = sibling.address();
+                self.note_at(&sibling.id, || {
                     format!("an attacker brings a notice of {}", shop.id)
                 });
                 self.post_notice(notice).await;
@@ -175,11 +175,11 @@ impl World {
     /// An attacker of a merchant: sends genuine notices to the wrong address
     /// and modified ones to the right one, forges some, and tries other
     /// merchants' keys.
-    pub(super) async fn meddle(self, shop: Rc<Shop>) {
+    pub(super) async fn interfere(self, shop: Rc<Shop>) {
         match self.0.random.below(5) {
             0 => self.bring_a_notice(&shop).await,
             1 | 2 => self.forge_a_notice(&shop).await,
-            3 => self.bring_to_the_twin(&shop).await,
+            3 => self.send_to_the_sibling(&shop).await,
             _ => self.use_foreign_key(&shop).await,
         }
     }
@@ -195,7 +195,7 @@ impl World {
             notice.url.push_str("/refund");
         }
         if self.0.random.one_in(3) {
-            notice = self.garbled(&notice);
+            notice = self.corrupted(&notice);
         }
         self.note_at(&shop.id, || {
             format!("an attacker brings a notice of {from}")

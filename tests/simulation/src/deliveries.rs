@@ -12,7 +12,7 @@ impl Shop {
     /// The contents of a delivery, if the merchant can verify it: of a payment
     /// as of WeChat's notices, of a refund because the merchant's key decrypts
     /// it.
-    fn believes(&self, request: &Request) -> Option<Received> {
+    fn verified(&self, request: &Request) -> Option<Received> {
         let keys = self.every_key();
         let document = Fields::parse(request.body()).ok()?;
         if document.get("req_info").is_some() {
@@ -68,7 +68,7 @@ impl World {
         if let Some(answer) = self.take_event(&shop, request) {
             return answer;
         }
-        let Some(received) = shop.believes(request) else {
+        let Some(received) = shop.verified(request) else {
             self.note_at(from, || {
                 "  the merchant does not believe a delivery".to_owned()
             });
@@ -79,7 +79,7 @@ impl World {
             let refund = refund.map_or_else(String::new, |refund| format!(", refund {refund}"));
             format!("the delivery of #{}{refund}", received.out_trade_no)
         };
-        if shop.fails.get() || self.goes_wrong(self.0.weather.deaf) {
+        if shop.fails.get() || self.goes_wrong(self.0.profile.unacknowledged) {
             self.note_at(from, || format!("  the merchant fails at {}", what()));
             return match self.0.random.below(3) {
                 0 => answer(500, ""),
@@ -111,7 +111,7 @@ impl World {
     fn watch_delivery(&self, shop: &Shop, received: &Received) {
         let number = received.out_trade_no.as_str();
         let about = Some((&*shop.id, number));
-        self.watch_told(shop, number, "SUCCESS", &received.transaction_id);
+        self.check_answer(shop, number, "SUCCESS", &received.transaction_id);
         let watch = self.0.watch.borrow();
         let seen = watch.books.get(&shop.id);
         let Some((seen, (_, order))) = seen.and_then(|seen| Some((seen, seen.orders.get(number)?)))

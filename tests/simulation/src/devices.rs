@@ -1,8 +1,8 @@
 //! Payers who change devices, and payers who use another person's openid.
 
+use super::fault_profile::Held;
 use super::payers::{Browser, DESKTOP, WECHAT};
 use super::shop::Shop;
-use super::weather::Held;
 use super::world::World;
 use http::header;
 use memory_runtime::GATEWAY;
@@ -15,10 +15,10 @@ const SERVICE: &str = "https://auth.example.org/oauth_bridge.php";
 
 impl World {
     /// Another merchant with the same application.
-    pub(super) fn twin_of(&self, shop: &Shop) -> Option<Rc<Shop>> {
+    pub(super) fn sibling_of(&self, shop: &Shop) -> Option<Rc<Shop>> {
         let shops = self.0.shops.borrow();
-        let is_twin = |other: &&Rc<Shop>| other.appid == shop.appid && other.id != shop.id;
-        shops.iter().find(is_twin).cloned()
+        let is_sibling = |other: &&Rc<Shop>| other.appid == shop.appid && other.id != shop.id;
+        shops.iter().find(is_sibling).cloned()
     }
 
     pub(super) async fn checkout(&self, shop: &Shop, number: &str) -> Option<String> {
@@ -93,11 +93,11 @@ impl World {
     /// An openid from a merchant's own service is valid for that merchant, and
     /// not for another of the same application, in every cookie.
     pub(super) async fn borrow_an_openid(&self, shop: &Rc<Shop>) {
-        let Some(twin) = self.twin_of(shop) else {
+        let Some(sibling) = self.sibling_of(shop) else {
             return;
         };
         // The other merchant has a service of its own, so that it reads such cookies.
-        for of in [shop, &twin] {
+        for of in [shop, &sibling] {
             let path = format!("/admin/merchants/{}", of.id);
             let token = format!("of-the-service-of-{}", of.id);
             let service = json!({"quick_auth": {"url": SERVICE, "token": token}});
@@ -109,7 +109,7 @@ impl World {
         self.sleep(31_000).await;
         let (Some(own), Some(other)) = (
             self.checkout(shop, "told").await,
-            self.checkout(&twin, "borrowed").await,
+            self.checkout(&sibling, "borrowed").await,
         ) else {
             return;
         };
@@ -138,7 +138,7 @@ impl World {
         let appid = &shop.appid;
         for value in told {
             for name in [
-                format!("weceive_told_{}", twin.id),
+                format!("weceive_told_{}", sibling.id),
                 format!("weceive_payer_{appid}"),
             ] {
                 browser.cookies.insert(name, value.clone());
@@ -147,7 +147,7 @@ impl World {
         let prepared = browser.post(&other, "order").await;
         if means(prepared.as_ref()) {
             let found = format!("an openid that {}'s service told is taken", shop.id);
-            self.broken("7", Some((&twin.id, "borrowed")), found);
+            self.broken("7", Some((&sibling.id, "borrowed")), found);
         }
     }
 }

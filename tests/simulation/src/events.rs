@@ -46,7 +46,7 @@ impl World {
         let (id, subject) = (text("id"), text("subject"));
         let seq = event["seq"].as_i64().expect("a number");
         let what = format!("event {} {seq} of {subject}", text("type"));
-        if shop.fails.get() || self.goes_wrong(self.0.weather.deaf) {
+        if shop.fails.get() || self.goes_wrong(self.0.profile.unacknowledged) {
             self.note_at(&shop.id, || format!("  the endpoint fails at {what}"));
             return answer(self.0.random.pick(&[500, 302, 404]));
         }

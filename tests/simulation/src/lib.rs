@@ -10,7 +10,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `history.rs` | the history of a seed, for people |
-//! | `weather.rs` | the fault profile of a seed |
+//! | `fault_profile.rs` | the fault profile of a seed |
 //! | `rsa.rs` | a stand-in for RSA |
 //! | `shop.rs`, `ledger.rs`, `seen.rs` | a merchant, WeChat's ledger, what was seen of the books |
 //! | `machine.rs` | isolates, objects, their databases and alarms |
@@ -36,6 +36,7 @@ mod calls;
 mod deliveries;
 mod devices;
 mod events;
+mod fault_profile;
 mod floods;
 mod history;
 mod ledger;
@@ -54,12 +55,12 @@ mod seen;
 mod shop;
 mod unreadable;
 mod watch;
-mod weather;
 mod wechat;
 mod world;
 
 pub use history::Broken;
 
+use fault_profile::{FaultProfile, WrongCertificate};
 use memory_runtime::START_MS;
 use serde_json::json;
 use shop::Kind;
@@ -70,7 +71,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use weather::{Weather, WrongCertificate};
 use wechatpay::common::SignType;
 use world::World;
 
@@ -159,7 +159,7 @@ pub fn tell(seed: u64) -> Result<Summary, Failure> {
 }
 
 fn live(seed: u64, history: bool) -> Result<Summary, Box<Broken>> {
-    let world = World::new(seed, Weather::of(seed), history);
+    let world = World::new(seed, FaultProfile::of(seed), history);
     let outcome = life(&world);
     let outcome = outcome.map(|()| summary(&world));
     world.end();
@@ -179,7 +179,7 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
     world.run()?;
 
     world.0.calm.set(false);
-    world.note(|| format!("{:?}", world.0.weather));
+    world.note(|| format!("{:?}", world.0.profile));
     let shops = world.0.shops.borrow().clone();
     let minutes = random.between(1, 6);
     let spread_ms = minutes * 60_000;
@@ -192,7 +192,7 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
     for _ in 0..random.below(3) {
         let (at_ms, shop) = (random.between(0, spread_ms), random.pick(&shops));
         world.after(at_ms, move |world| {
-            world.outside(world.clone().meddle(shop))
+            world.outside(world.clone().interfere(shop))
         });
     }
     if random.one_in(3) {
@@ -213,7 +213,7 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
             world.outside(world.clone().change_by_hand(shop))
         });
     }
-    for _ in 0..world.0.weather.jumps {
+    for _ in 0..world.0.profile.jumps {
         let by_ms = match random.one_in(4) {
             true => -random.between(1, 30_000),
             false => random.between(1, 20 * 60_000),

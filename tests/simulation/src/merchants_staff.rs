@@ -123,7 +123,7 @@ impl World {
         for _ in 0..=self.0.random.below(2) {
             let answer = self.call(shop, "POST", "/v1/micropay", &body).await;
             if let Some((200, answer)) = answer {
-                self.heard(shop, number, &answer["data"]);
+                self.record_answer(shop, number, &answer["data"]);
                 if answer["data"]["out_trade_no"] == number {
                     self.watch_accepted(shop, number);
                 }
@@ -151,7 +151,7 @@ impl World {
                     if let Some((200, answer)) =
                         self.call(&shop, "POST", "/v1/reverse", &body).await
                     {
-                        self.heard(&shop, &number, &answer["data"]);
+                        self.record_answer(&shop, &number, &answer["data"]);
                     }
                 }
                 7 => {
@@ -174,7 +174,7 @@ impl World {
     async fn ask(&self, shop: &Shop, number: &str) {
         let path = format!("/v1/order?out_trade_no={number}");
         if let Some((200, answer)) = self.call(shop, "GET", &path, &Json::Null).await {
-            self.heard(shop, number, &answer["data"]);
+            self.record_answer(shop, number, &answer["data"]);
         }
     }
 
@@ -190,12 +190,12 @@ impl World {
         }
         let body = json!({ "out_trade_no": number });
         if let Some((200, answer)) = self.call(shop, "POST", "/v1/close", &body).await {
-            self.heard(shop, number, &answer["data"]);
+            self.record_answer(shop, number, &answer["data"]);
         }
     }
 
     /// Checks the gateway's answer about an order.
-    fn heard(&self, shop: &Shop, number: &str, data: &Json) {
+    fn record_answer(&self, shop: &Shop, number: &str, data: &Json) {
         // The deciding attempt of a checkout has a number of its own.
         let (Some(told), Some(transaction)) = (
             data["trade_state"].as_str(),
@@ -205,7 +205,7 @@ impl World {
         };
         let named = data["out_trade_no"].as_str().unwrap_or(number);
         if named.starts_with(number) {
-            self.watch_told(shop, named, told, transaction);
+            self.check_answer(shop, named, told, transaction);
         }
     }
 

@@ -1,8 +1,8 @@
 //! The network: messages are delayed, lost, repeated and corrupted, according
 //! to the seed's fault profile.
 
+use super::fault_profile::{Held, WrongCertificate};
 use super::ledger::Notice;
-use super::weather::{Held, WrongCertificate};
 use super::world::{Place, Promise, World};
 use gateway::runtime::{FetchError, Request, Response, Route};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -41,7 +41,7 @@ impl World {
 
     /// Whether a database refuses this statement.
     pub(super) fn store_refuses(&self) -> bool {
-        let once_in = self.0.weather.refuses;
+        let once_in = self.0.profile.refuses;
         !self.0.calm.get() && once_in > 0 && self.0.refusals.one_in(once_in)
     }
 
@@ -74,23 +74,23 @@ impl World {
         if self.0.calm.get() {
             return vec![(random.between(5, 40), false)];
         }
-        let weather = &self.0.weather;
-        if random.one_in(weather.lost) {
+        let profile = &self.0.profile;
+        if random.one_in(profile.lost) {
             return Vec::new();
         }
         // Of two copies one is often corrupted: the answer to it is about the
         // other.
-        let (copies, garbled) = match random.one_in(weather.twice) {
-            true => (2, weather.garbled.div_ceil(4)),
-            false => (1, weather.garbled),
+        let (copies, corrupted) = match random.one_in(profile.twice) {
+            true => (2, profile.corrupted.div_ceil(4)),
+            false => (1, profile.corrupted),
         };
         (0..copies)
             .map(|_| {
-                let delay = match random.one_in(weather.slow) {
+                let delay = match random.one_in(profile.slow) {
                     true => random.between(1_000, SLOWEST_MS),
                     false => random.between(5, 250),
                 };
-                (delay, random.one_in(garbled))
+                (delay, random.one_in(corrupted))
             })
             .collect()
     }
@@ -150,7 +150,7 @@ impl World {
     }
 
     /// A corrupted notice.
-    pub(super) fn garbled(&self, notice: &Notice) -> Notice {
+    pub(super) fn corrupted(&self, notice: &Notice) -> Notice {
         let mut headers = HeaderMap::new();
         for (name, value) in &notice.headers {
             let name = HeaderName::from_bytes(name.as_bytes());
@@ -199,7 +199,7 @@ impl World {
         }
     }
 
-    fn told(&self, from: &str, text: impl FnOnce() -> String) {
+    fn note_from(&self, from: &str, text: impl FnOnce() -> String) {
         self.note_at(from, text);
     }
 
@@ -222,19 +222,19 @@ impl World {
         if is_quick_pay(request.uri().path()) {
             self.watch_quick_pay(from, &request);
         }
-        self.told(from, || format!("→ {what}"));
-        if self.goes_wrong(self.0.weather.broken) {
+        self.note_from(from, || format!("→ {what}"));
+        if self.goes_wrong(self.0.profile.broken) {
             // Before it was received; or after.
             let promise = promise.clone();
             let in_ms = self.0.random.between(20, 3_000);
             self.after(in_ms, move |_| promise.keep(Ok(bad_gateway())));
             if self.0.random.one_in(2) {
-                self.told(from, || {
+                self.note_from(from, || {
                     format!("  …a server in between answers 502: {what}")
                 });
                 return;
             }
-            self.told(from, || {
+            self.note_from(from, || {
                 format!("  …is passed on, and answered with 502: {what}")
             });
         }
@@ -249,19 +249,19 @@ impl World {
             Some(Held::AnswerLate(_)) | None => {}
         }
         if journey.is_empty() {
-            self.told(from, || format!("  …is lost: {what}"));
+            self.note_from(from, || format!("  …is lost: {what}"));
             if self.0.random.one_in(2) {
                 let in_ms = self.0.random.between(20, 3_000);
                 self.after(in_ms, move |_| promise.keep(Err(FetchError::Unreachable)));
             }
             return;
         }
-        for (in_ms, garbled) in journey {
+        for (in_ms, corrupted) in journey {
             let (mut request, promise) = (request.clone(), promise.clone());
             let (from, what): (Rc<str>, _) = (from.into(), what.clone());
-            if garbled {
+            if corrupted {
                 garble_request(self, &mut request, to != Destination::Weixin);
-                self.told(&from, || format!("  …is garbled on its way: {what}"));
+                self.note_from(&from, || format!("  …is corrupted on its way: {what}"));
             }
             self.after(in_ms, move |world| {
                 let answer = match to {
@@ -320,15 +320,15 @@ impl World {
         arrives: impl FnOnce(Response) + 'static,
     ) {
         // A caller gets one answer only.
-        let Some((in_ms, garbled)) = self.journey().first().copied() else {
-            self.told(to, || format!("  …the answer is lost: {what}"));
+        let Some((in_ms, corrupted)) = self.journey().first().copied() else {
+            self.note_from(to, || format!("  …the answer is lost: {what}"));
             return;
         };
-        if garbled {
+        if corrupted {
             let mut headers = std::mem::take(answer.headers_mut());
             self.garble(&mut headers, answer.body_mut(), signed);
             *answer.headers_mut() = headers;
-            self.told(to, || format!("  …the answer is garbled: {what}"));
+            self.note_from(to, || format!("  …the answer is corrupted: {what}"));
         }
         self.after(in_ms, move |_| arrives(answer));
     }
@@ -345,13 +345,13 @@ impl World {
         };
         let journey = self.journey();
         if journey.is_empty() {
-            self.told("", || format!("  …is lost: {what}"));
+            self.note_from("", || format!("  …is lost: {what}"));
         }
-        for (in_ms, garbled) in journey {
+        for (in_ms, corrupted) in journey {
             let (mut request, promise, what) = (request.clone(), promise.clone(), what.clone());
-            if garbled {
+            if corrupted {
                 garble_request(self, &mut request, false);
-                self.told("", || format!("  …is garbled on its way: {what}"));
+                self.note_from("", || format!("  …is corrupted on its way: {what}"));
             }
             self.after(in_ms, move |world| {
                 let number = world.0.random.below(2);

@@ -37,12 +37,12 @@ pub(super) const WECHATS_ADDRESS: &str = "203.0.113.7";
 
 /// The contents of a notice.
 enum Read {
-    Payment(Told),
+    Payment(ReportedPayment),
     Refund,
 }
 
 /// The payment in a notice.
-struct Told {
+struct ReportedPayment {
     /// `mch_id` and `sub_mch_id` at WeChat, or iOnline's number.
     mch_id: String,
     sub_mch_id: Option<String>,
@@ -56,7 +56,7 @@ impl World {
         let speaks_v3 = |shop: &Rc<Shop>| shop.kind.dialect() == "v3";
         let next_ms = self.0.sandbox.borrow().next_due_ms();
         if next_ms.is_some_and(|at_ms| at_ms <= self.now_ms())
-            && self.goes_wrong(self.0.weather.lies)
+            && self.goes_wrong(self.0.profile.forged)
             && self.0.shops.borrow().iter().any(speaks_v3)
         {
             let lie = self.0.random.pick(&LIES);
@@ -130,7 +130,7 @@ impl World {
         if acknowledged {
             self.note_at(&shop.id, || "  …the notice is acknowledged".to_owned());
             match shop.read(&body) {
-                Some(Read::Payment(told)) => self.watch_acknowledgement(&shop, &told),
+                Some(Read::Payment(payment)) => self.watch_acknowledgement(&shop, &payment),
                 Some(Read::Refund) => {}
                 None => {
                     let found = "what is no notice is acknowledged".to_owned();
@@ -148,21 +148,21 @@ impl World {
 
     /// The gateway has acknowledged a notice: then it must have the payment,
     /// because WeChat will not send it again.
-    fn watch_acknowledgement(&self, shop: &Shop, told: &Told) {
-        let number = told.number.as_str();
+    fn watch_acknowledgement(&self, shop: &Shop, payment: &ReportedPayment) {
+        let number = payment.number.as_str();
         let about = Some((&*shop.id, number));
-        let sub_mch_id = told.sub_mch_id.as_deref();
-        let is_ours = (told.mch_id.as_str(), sub_mch_id)
+        let sub_mch_id = payment.sub_mch_id.as_deref();
+        let is_ours = (payment.mch_id.as_str(), sub_mch_id)
             == (&shop.account.mch_id, shop.account.sub_mch_id.as_deref());
         let owner = match is_ours {
             true => Some(shop.id.clone()),
             // An institution's notice is handled for the merchant that it
             // names.
-            false if shop.kind.dialect() == "v3" && told.mch_id == shop.mch_id => {
-                let owner = self.shop_of(&told.mch_id, sub_mch_id.unwrap_or("-"));
+            false if shop.kind.dialect() == "v3" && payment.mch_id == shop.mch_id => {
+                let owner = self.shop_of(&payment.mch_id, sub_mch_id.unwrap_or("-"));
                 let owner = owner.filter(|owner| owner.kind.dialect() == "v3");
                 if owner.is_none() {
-                    return self.watch_stray(shop, told);
+                    return self.check_unmatched(shop, payment);
                 }
                 owner.map(|owner| owner.id.clone())
             }
@@ -190,13 +190,13 @@ impl World {
 
     /// A payment to an unknown sub-merchant is stored by the merchant that
     /// received the notice.
-    fn watch_stray(&self, shop: &Shop, told: &Told) {
+    fn check_unmatched(&self, shop: &Shop, payment: &ReportedPayment) {
         let disk = self.0.machine.disk(&shop.id);
         let strays = disk.read("SELECT transaction_id FROM strays");
-        let is_it = |id: Result<&str, _>| id.is_ok_and(|id| id == told.transaction_id);
+        let is_it = |id: Result<&str, _>| id.is_ok_and(|id| id == payment.transaction_id);
         if !strays.iter().any(|row| is_it(row.text(0))) {
             let found = "a stranger's notice is acknowledged, and not written".to_owned();
-            self.broken("2", Some((&shop.id, &told.number)), found);
+            self.broken("2", Some((&shop.id, &payment.number)), found);
         }
     }
 }
@@ -213,7 +213,7 @@ impl Shop {
             return Some(Read::Refund);
         }
         let text = |name: &str| fields.get(name).map(str::to_owned);
-        Some(Read::Payment(Told {
+        Some(Read::Payment(ReportedPayment {
             mch_id: text("mch_id")?,
             sub_mch_id: text("sub_mch_id"),
             number: text("out_trade_no")?,
@@ -240,7 +240,7 @@ impl Shop {
         if text("out_refund_no").is_some() {
             return Some(Read::Refund);
         }
-        Some(Read::Payment(Told {
+        Some(Read::Payment(ReportedPayment {
             mch_id: text("mchid").or_else(|| text("sp_mchid"))?,
             sub_mch_id: text("sub_mchid"),
             number: text("out_trade_no")?,

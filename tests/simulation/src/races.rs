@@ -2,9 +2,9 @@
 //! time, wrong notices and answers, and notices that cannot be written.
 
 use super::devices::means;
+use super::fault_profile::Held;
 use super::payers::{Browser, DESKTOP, WECHAT, as_the_bridge_reads};
 use super::shop::Shop;
-use super::weather::Held;
 use super::world::World;
 use sandbox::Payer;
 use serde_json::{Value as Json, json};

@@ -87,7 +87,7 @@ impl World {
             let shop = random.pick(&shops);
             match random.below(8) {
                 0 => {
-                    self.after(at_ms, move |world| world.spoil_a_row(&shop));
+                    self.after(at_ms, move |world| world.corrupt_a_row(&shop));
                     self.after(at_ms + for_ms, World::make_readable);
                 }
                 1 => {
@@ -109,15 +109,15 @@ impl World {
         let shops = self.0.shops.borrow();
         // A change of certificates does not delay calls of v2.
         let fits = |shop: &&Rc<Shop>| {
-            let has_twin = scene != Scene::BorrowedOpenid || self.twin_of(shop).is_some();
+            let has_sibling = scene != Scene::BorrowedOpenid || self.sibling_of(shop).is_some();
             // A report with a clock that was ahead is valid until then.
-            let may_be_found = scene != Scene::ForgottenAlarm || self.0.weather.jumps == 0;
+            let may_be_found = scene != Scene::ForgottenAlarm || self.0.profile.jumps == 0;
             let speaks = match scene {
                 Scene::RefusedNotices => true,
                 Scene::WrongMessages => shop.kind.dialect() == "v3",
                 _ => shop.kind.dialect() == "v2",
             };
-            speaks && has_twin && may_be_found
+            speaks && has_sibling && may_be_found
         };
         for shop in &*shops {
             shop.hangs.set(false);

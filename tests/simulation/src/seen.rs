@@ -13,7 +13,7 @@ pub(super) struct Watch {
     /// Orders whose acceptance was answered to a merchant.
     pub(super) accepted: Vec<(Rc<str>, String)>,
     /// Rows that cannot be read at present: the book, the table and the key.
-    pub(super) spoilt: BTreeSet<(Rc<str>, &'static str, String)>,
+    pub(super) unreadable: BTreeSet<(Rc<str>, &'static str, String)>,
     /// Quick Pays that were sent to WeChat.
     pub(super) quick_pays: BTreeSet<(Rc<str>, String)>,
 }

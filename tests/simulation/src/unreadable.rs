@@ -27,24 +27,24 @@ const fn changes(table: &str) -> (&'static str, &'static str) {
 
 impl World {
     /// Makes a row of this book unreadable.
-    fn spoil(&self, book: &Rc<str>, table: &'static str, key: &str) {
+    fn corrupt(&self, book: &Rc<str>, table: &'static str, key: &str) {
         let Some((_, column)) = TABLES.iter().find(|(name, _)| *name == table) else {
             return;
         };
         let row = (book.clone(), table, key.to_owned());
-        if !self.0.watch.borrow_mut().spoilt.insert(row) {
+        if !self.0.watch.borrow_mut().unreadable.insert(row) {
             return;
         }
         self.note_at(book, || format!("{table} {key} cannot be read any more"));
-        let (spoilt, _) = changes(table);
-        let sql = format!("UPDATE {table} SET {spoilt} WHERE {column} = '{key}'");
+        let (unreadable, _) = changes(table);
+        let sql = format!("UPDATE {table} SET {unreadable} WHERE {column} = '{key}'");
         self.0.machine.disk(book).write(&sql);
     }
 
     /// The later version runs again, and reads every row.
     pub(super) fn make_readable(&self) {
-        let spoilt = std::mem::take(&mut self.0.watch.borrow_mut().spoilt);
-        for (book, table, key) in &spoilt {
+        let unreadable = std::mem::take(&mut self.0.watch.borrow_mut().unreadable);
+        for (book, table, key) in &unreadable {
             let Some((_, column)) = TABLES.iter().find(|(name, _)| name == table) else {
                 continue;
             };
@@ -53,13 +53,13 @@ impl World {
             let sql = format!("UPDATE {table} SET {whole} WHERE {column} = '{key}'");
             self.0.machine.disk(book).write(&sql);
         }
-        for (book, ..) in &spoilt {
+        for (book, ..) in &unreadable {
             self.watch_book(book);
         }
     }
 
     /// Makes some row of a book unreadable.
-    pub(super) fn spoil_a_row(&self, shop: &Shop) {
+    pub(super) fn corrupt_a_row(&self, shop: &Shop) {
         let (table, column) = self.0.scenes.pick(&TABLES);
         let sql = format!("SELECT CAST({column} AS TEXT) FROM {table} ORDER BY 1");
         let rows = match self.0.watch.borrow().books.contains_key(&shop.id) {
@@ -70,14 +70,14 @@ impl World {
             return;
         }
         let key = self.0.scenes.pick(&rows);
-        self.spoil(&shop.id, table, key.text(0).expect("a key"));
+        self.corrupt(&shop.id, table, key.text(0).expect("a key"));
     }
 
     /// An unreadable order and an unreadable delivery stop no other, and each
     /// raises an alarm that the board shows.
     pub(super) async fn unreadable_rows(&self, shop: &Shop) {
         let (Some(_), Some(delivered)) = (
-            self.sell(shop, "spoilt").await,
+            self.sell(shop, "unreadable").await,
             self.sell(shop, "told").await,
         ) else {
             return;
@@ -92,8 +92,8 @@ impl World {
         let Some(delivery) = rows.first().and_then(|row| row.text(0).ok()) else {
             return;
         };
-        self.spoil(&shop.id, "deliveries", delivery);
-        self.spoil(&shop.id, "orders", "spoilt");
+        self.corrupt(&shop.id, "deliveries", delivery);
+        self.corrupt(&shop.id, "orders", "unreadable");
         shop.fails.set(false);
         let made_ms = self.now_ms();
         let Some(code_url) = self.sell(shop, "next").await else {
@@ -110,13 +110,13 @@ impl World {
         let found = "it is paid, and not told, because another row cannot be read";
         self.must(is_told, shop, "next", found);
         let alarms = disk.read("SELECT subject FROM alarms WHERE name = 'ROW_UNREADABLE'");
-        for subject in ["spoilt", &format!("delivery {delivery}")] {
+        for subject in ["unreadable", &format!("delivery {delivery}")] {
             let mut subjects = alarms.iter().filter_map(|row| row.text(0).ok());
             let is_raised = subjects.any(|raised| raised == subject);
             self.must(
                 is_raised,
                 shop,
-                "spoilt",
+                "unreadable",
                 "a row cannot be read, and no alarm is raised",
             );
         }
@@ -127,7 +127,7 @@ impl World {
         self.must(
             is_shown,
             shop,
-            "spoilt",
+            "unreadable",
             "the alarm stands, and the board does not show it",
         );
         self.make_readable();

@@ -92,14 +92,16 @@ impl World {
         }
         let disk = self.0.machine.disk(name);
         let mut watch = self.0.watch.borrow_mut();
-        let Watch { books, spoilt, .. } = &mut *watch;
+        let Watch {
+            books, unreadable, ..
+        } = &mut *watch;
         let seen = books.entry(name.clone()).or_default();
-        let is_spoilt = |table: &'static str, key: &str| {
-            !spoilt.is_empty() && spoilt.contains(&(name.clone(), table, key.to_owned()))
+        let is_unreadable = |table: &'static str, key: &str| {
+            !unreadable.is_empty() && unreadable.contains(&(name.clone(), table, key.to_owned()))
         };
         self.watch_events(name, seen);
         let mut rows = disk.read("SELECT id, json FROM checkouts");
-        rows.retain(|row| !row.text(0).is_ok_and(|key| is_spoilt("checkouts", key)));
+        rows.retain(|row| !row.text(0).is_ok_and(|key| is_unreadable("checkouts", key)));
         self.watch_checkouts(seen, &rows);
         let rows = disk.read("SELECT out_trade_no, json, due_at_ms FROM orders");
         if rows.len() < seen.orders.len() {
@@ -108,7 +110,7 @@ impl World {
         let mut first_due = None;
         for row in &rows {
             let key = row.text(0).expect("a number");
-            let due = match is_spoilt("orders", key) {
+            let due = match is_unreadable("orders", key) {
                 true => row.int_or_null(2).expect("a time"),
                 false => self.watch_order(&shop, seen, row),
             };
@@ -352,7 +354,7 @@ impl World {
     }
 
     /// Checks an answer to a merchant about an order against WeChat's ledger.
-    pub(super) fn watch_told(&self, shop: &Shop, number: &str, told: &str, transaction: &str) {
+    pub(super) fn check_answer(&self, shop: &Shop, number: &str, told: &str, transaction: &str) {
         let about = Some((&*shop.id, number));
         let entry = self.entry(&shop.id, number);
         if ["SUCCESS", "REFUND"].contains(&told) {

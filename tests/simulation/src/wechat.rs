@@ -54,7 +54,7 @@ fn call_named(request: &Request) -> Option<String> {
 impl World {
     /// A request arrives at WeChat.
     pub(super) fn at_wechat(&self, from: &str, request: &Request) -> Response {
-        if self.goes_wrong(self.0.weather.busy)
+        if self.goes_wrong(self.0.profile.busy)
             && let Some(call) = call_named(request)
         {
             let code = self.0.random.pick(&BUSY);
@@ -63,7 +63,7 @@ impl World {
             let set = self.control("/sandbox/faults", &fail);
             assert!(set["fail_next"].is_array(), "{call}: {set}");
         }
-        if request.uri().path().starts_with("/v3/") && self.goes_wrong(self.0.weather.lies) {
+        if request.uri().path().starts_with("/v3/") && self.goes_wrong(self.0.profile.forged) {
             let lie = self.0.random.pick(&LIES);
             self.note_at(from, || {
                 format!("  …the answer is not as it should be: {lie}")

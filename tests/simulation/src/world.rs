@@ -12,13 +12,13 @@
 //! [`Storage`](gateway::runtime::Storage). A crash happens right after a poll,
 //! before or after its writes are durable.
 
+use super::fault_profile::{FaultProfile, Held, WrongCertificate};
 use super::history::{Broken, History};
 use super::ledger::Ledger;
 use super::machine::Machine;
 use super::rsa::SANDBOX as SANDBOX_RSA;
 use super::seen::Watch;
 use super::shop::Shop;
-use super::weather::{Held, Weather, WrongCertificate};
 use gateway::Gateway;
 use gateway::config::Config;
 use memory_runtime::random::Random;
@@ -71,7 +71,7 @@ pub(super) struct State {
     /// The random values of the gateway and WeChat: a stream of its own, so
     /// that a change of one changes little else.
     pub(super) nonces: Random,
-    pub(super) weather: Weather,
+    pub(super) profile: FaultProfile,
     /// Whether faults have ended, so that everything must become consistent.
     pub(super) calm: Cell<bool>,
     /// The refused statements and the scenes: a stream of its own, so that the
@@ -142,12 +142,12 @@ thread_local! {
 }
 
 impl World {
-    pub(super) fn new(seed: u64, weather: Weather, history: bool) -> Self {
+    pub(super) fn new(seed: u64, profile: FaultProfile, history: bool) -> Self {
         let (config, sandbox) = AT_FIRST.with(Clone::clone);
         Self(Rc::new(State {
             random: Random::of(seed, 1),
             nonces: Random::of(seed, 2),
-            weather,
+            profile,
             calm: Cell::new(true),
             refusals: Random::of(seed, 6),
             scenes: Random::of(seed, 4),
@@ -455,7 +455,7 @@ impl World {
             self.0.tasks.borrow_mut().insert(id, task);
         }
         let crashes = !self.0.calm.get() && place != Place::Outside;
-        let crashes = crashes && self.0.random.one_in(self.0.weather.crash);
+        let crashes = crashes && self.0.random.one_in(self.0.profile.crash);
         match &place {
             Place::Object(name) => {
                 // Right before its writes are durable, or right after.

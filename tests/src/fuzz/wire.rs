@@ -73,9 +73,9 @@ pub(super) fn v3_json(input: &[u8]) {
 }
 
 /// Accepts every signature.
-struct Believes;
+struct AcceptsEverySignature;
 
-impl Rsa for Believes {
+impl Rsa for AcceptsEverySignature {
     async fn rsa_sign(&self, _: &PrivateKey, _: &[u8]) -> Result<Vec<u8>, RsaError> {
         Ok(vec![0; 256])
     }
@@ -124,7 +124,13 @@ pub(super) fn v3_notice(input: &[u8]) {
     }
     for notice in notices {
         let (keyring, signature) = (keyring(), signature());
-        let verified = v3::keyring::verify(&signature, &notice, &keyring, START_MS, &Believes);
+        let verified = v3::keyring::verify(
+            &signature,
+            &notice,
+            &keyring,
+            START_MS,
+            &AcceptsEverySignature,
+        );
         let Ok(verified) = block_on(verified) else {
             panic!("every signature holds here");
         };
@@ -180,7 +186,14 @@ pub(super) fn v3_certificates(input: &[u8]) {
     for body in [input.to_vec()].into_iter().chain(answer) {
         let public_key = keyring().public_key;
         let key = key();
-        let read = certificates::read(header, &body, &key, public_key, START_MS, &Believes);
+        let read = certificates::read(
+            header,
+            &body,
+            &key,
+            public_key,
+            START_MS,
+            &AcceptsEverySignature,
+        );
         let _ = block_on(read);
     }
 }

@@ -4,7 +4,7 @@
 //! `book/lists.rs`.
 
 use super::{all, first, integer};
-use crate::book::index::List;
+use crate::book::index::{List, RowState, StateFilter};
 use crate::book::lists::{Filter, Position, Range, Search};
 use crate::runtime::{Row, Storage, StorageError, Value};
 
@@ -196,17 +196,21 @@ fn conditions(
         )),
         None => rest.range("amount", filter.amount),
     }
-    let unpaid = || ("listed_state", "state = 'unpaid'".to_owned(), Vec::new());
-    match (list, filter.state.as_deref()) {
-        (List::Checkouts, Some("open")) => {
-            equal.push(unpaid());
+    let in_state = |name: &str| {
+        let value = vec![Value::from(name)];
+        ("listed_state", "state = ?".to_owned(), value)
+    };
+    let unpaid = RowState::CheckoutUnpaid.name();
+    match filter.state {
+        Some(StateFilter::State(RowState::CheckoutOpen)) => {
+            equal.push(in_state(unpaid));
             rest.add("until_ms > ?", [now_ms.into()]);
         }
-        (List::Checkouts, Some("expired")) => {
-            equal.push(unpaid());
+        Some(StateFilter::State(RowState::CheckoutExpired)) => {
+            equal.push(in_state(unpaid));
             rest.add("until_ms <= ?", [now_ms.into()]);
         }
-        _ => equal.extend(text("listed_state", "state", &filter.state)),
+        state => equal.extend(state.map(|state| in_state(state.name()))),
     }
     equal.extend(text("listed_trade_type", "trade_type", &filter.trade_type));
     equal.extend(text("listed_currency", "currency", &filter.currency));

@@ -74,7 +74,7 @@ pub async fn create_merchant<R: Runtime>(
         created_at_ms: now_ms,
         suspended_at_ms: None,
     };
-    let twins = same_account(&cx.runtime, &merchant).await?;
+    let others = same_account(&cx.runtime, &merchant).await?;
     let keys = NewKeys::make(cx);
     let mut data = json!({
         "id": merchant.id,
@@ -90,7 +90,7 @@ pub async fn create_merchant<R: Runtime>(
         keys: keys.fingerprints(),
         why: note(&fields)?,
     };
-    if let (Some(warning), Some(data)) = (account_warning(&twins), data.as_object_mut()) {
+    if let (Some(warning), Some(data)) = (account_warning(&others), data.as_object_mut()) {
         data.insert("warnings".to_owned(), json!([warning]));
     }
     match ask(&cx.runtime, create).await? {

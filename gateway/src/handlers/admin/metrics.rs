@@ -8,8 +8,8 @@ use crate::auth::keys::admin;
 use crate::http::error::ApiError;
 use crate::http::fields::Fields;
 use crate::http::message::{answer, set};
-use crate::observe::Counter;
 use crate::observe::labels::Rejection;
+use crate::observe::{Counter, with_earlier_names};
 use crate::reports::{ListNumbers, Page, Totals};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
@@ -121,7 +121,7 @@ pub async fn metrics<R: Runtime>(
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
     let mut text = Metrics::default();
-    for (name, n) in cx.counters.counts() {
+    for (name, n) in with_earlier_names(cx.counters.counts()) {
         text.counter(None, &name, n);
     }
     let fields = Fields::of_query_string(request, &["after"])?;

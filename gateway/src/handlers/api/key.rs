@@ -44,7 +44,7 @@ pub async fn create_key<R: Runtime>(
         id: short(&print).to_owned(),
         name,
         scopes,
-        made_by: RequestContext::current().who,
+        made_by: RequestContext::current().who.to_string(),
         made_at_ms: now_ms,
         expires_at_ms: seconds.map(|seconds| now_ms + seconds * 1000),
         used_at_ms: None,

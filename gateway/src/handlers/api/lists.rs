@@ -2,14 +2,14 @@
 //! and `/v1/alarms`: lists, newest first, in pages or as CSV.
 
 use crate::auth::keys::{Access, caller};
-use crate::book::{Filter, List, Page, Position, Range, Search, command};
+use crate::book::{Filter, List, Page, Position, Range, RowState, Search, StateFilter, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{Fields, LARGEST};
 use crate::http::message::{answer, query_once, set, success};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::fingerprint;
-use crate::observe::Log;
-use crate::observe::RequestContext;
+use crate::observe::alarm::Alarm;
+use crate::observe::{Log, RequestContext};
 use crate::runtime::{Answer, Body, Chunks, FetchError, Request, Runtime};
 use crate::services::Services;
 use futures_util::StreamExt;
@@ -35,7 +35,7 @@ struct Form {
     /// The parameters that it accepts, in addition to `limit`, `after` and `format`.
     filters: &'static [&'static str],
     /// The values that `state` accepts.
-    states: &'static [&'static str],
+    states: &'static [RowState],
     /// The members of its objects, which are the columns of its CSV.
     columns: &'static [&'static str],
 }
@@ -61,13 +61,13 @@ const fn form(list: List) -> Form {
                 "q",
             ],
             states: &[
-                "NOTPAY",
-                "USERPAYING",
-                "SUCCESS",
-                "REFUND",
-                "CLOSED",
-                "REVOKED",
-                "PAYERROR",
+                RowState::NotPay,
+                RowState::UserPaying,
+                RowState::Success,
+                RowState::Refund,
+                RowState::Closed,
+                RowState::Revoked,
+                RowState::PayError,
             ],
             columns: &[
                 "out_trade_no",
@@ -103,7 +103,13 @@ const fn form(list: List) -> Form {
                 "waiting",
                 "q",
             ],
-            states: &["ASKED", "PROCESSING", "SUCCESS", "CLOSED", "ABNORMAL"],
+            states: &[
+                RowState::Asked,
+                RowState::Processing,
+                RowState::Success,
+                RowState::Closed,
+                RowState::Abnormal,
+            ],
             columns: &[
                 "out_refund_no",
                 "out_trade_no",
@@ -133,7 +139,12 @@ const fn form(list: List) -> Form {
                 "link",
                 "q",
             ],
-            states: &["open", "paid", "closed", "expired"],
+            states: &[
+                RowState::CheckoutOpen,
+                RowState::CheckoutPaid,
+                RowState::CheckoutClosed,
+                RowState::CheckoutExpired,
+            ],
             columns: &[
                 "id",
                 "out_trade_no",
@@ -186,7 +197,7 @@ const fn form(list: List) -> Form {
                 "waiting",
                 "q",
             ],
-            states: &["waiting", "acknowledged", "given_up"],
+            states: &[RowState::Waiting, RowState::Acknowledged, RowState::GivenUp],
             columns: &[
                 "id",
                 "out_trade_no",
@@ -392,22 +403,27 @@ fn read_filter(fields: &Fields, list: List, form: &Form) -> Result<Filter, ApiEr
     let state = match list {
         List::Links => match fields.text("active", 8)?.as_deref() {
             None => None,
-            Some("true") => Some("on".to_owned()),
-            Some("false") => Some("off".to_owned()),
+            Some("true") => Some(StateFilter::State(RowState::LinkOn)),
+            Some("false") => Some(StateFilter::State(RowState::LinkOff)),
             Some(_) => return Err(fields.invalid("active", "must be true or false")),
         },
         List::Alarms => match fields.text("name", LONGEST)? {
-            Some(name) if crate::observe::alarm::Alarm::named(&name).is_none() => {
-                return Err(fields.invalid("name", "is not the name of an alarm"));
-            }
-            name => name,
+            None => None,
+            Some(name) => match Alarm::named(&name) {
+                Some(alarm) => Some(StateFilter::Alarm(alarm)),
+                None => return Err(fields.invalid("name", "is not the name of an alarm")),
+            },
         },
         _ => match fields.text("state", 16)? {
-            Some(state) if !form.states.contains(&state.as_str()) => {
-                let problem = format!("must be one of {}", form.states.join(", "));
-                return Err(fields.invalid("state", &problem));
-            }
-            state => state,
+            None => None,
+            Some(name) => match form.states.iter().find(|state| state.name() == name) {
+                Some(state) => Some(StateFilter::State(*state)),
+                None => {
+                    let names: Vec<_> = form.states.iter().map(|state| state.name()).collect();
+                    let problem = format!("must be one of {}", names.join(", "));
+                    return Err(fields.invalid("state", &problem));
+                }
+            },
         },
     };
     let (created_from, created_to) = match list {

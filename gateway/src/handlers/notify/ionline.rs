@@ -5,6 +5,7 @@ use super::{addressee, count_rejected, query_named_order, report_payment};
 use crate::book::Verdict;
 use crate::http::error::ApiError;
 use crate::http::message::answer;
+use crate::merchants::merchant::Dialect;
 use crate::observe::labels::Rejection;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
@@ -16,7 +17,7 @@ pub async fn ionline_notice<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let context = addressee(cx, id, "ionline").await?;
+    let context = addressee(cx, id, Dialect::is_ionline).await?;
     let merchant = Merchant {
         account: &context.merchant.account,
         currency: context.merchant.currency,

@@ -21,6 +21,7 @@ pub mod v3;
 use crate::book::{Verdict, command};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
+use crate::merchants::merchant::Dialect;
 use crate::observe::Log;
 use crate::observe::labels::Rejection;
 use crate::runtime::Runtime;
@@ -33,14 +34,14 @@ use std::rc::Rc;
 async fn addressee<R: Runtime>(
     cx: &Services<R>,
     id: &str,
-    dialect: &str,
+    speaks: impl FnOnce(&Dialect) -> bool,
 ) -> Result<Rc<MerchantContext>, ApiError> {
     let context = cx
         .directory
         .by_id(&cx.runtime, &cx.config.master_key, id)
         .await?;
     context
-        .filter(|context| context.merchant.dialect.name() == dialect)
+        .filter(|context| speaks(&context.merchant.dialect))
         .ok_or_else(|| ApiError::of(Code::MerchantNotFound))
 }
 

@@ -5,6 +5,7 @@ use super::{addressee, count_rejected, query_named_order, report_payment};
 use crate::book::{Prepaid, Verdict, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::answer;
+use crate::merchants::merchant::Dialect;
 use crate::observe::labels::Rejection;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
@@ -18,7 +19,7 @@ pub async fn notice<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let context = addressee(cx, id, "v2").await?;
+    let context = addressee(cx, id, Dialect::is_v2).await?;
     let (notice, _) = context.credentials.read_with_api_keys(
         cx.runtime.now_ms(),
         |error| matches!(error, NoticeError::BadSignature),
@@ -54,7 +55,7 @@ pub async fn refund_notice<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let context = addressee(cx, id, "v2").await?;
+    let context = addressee(cx, id, Dialect::is_v2).await?;
     let (notice, _) = context.credentials.read_with_api_keys(
         cx.runtime.now_ms(),
         |_| true,
@@ -93,7 +94,7 @@ pub async fn product_callback<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let context = addressee(cx, id, "v2").await?;
+    let context = addressee(cx, id, Dialect::is_v2).await?;
     let merchant = &context.merchant;
     // The answer is signed with the key that the request was signed with.
     let (callback, key) = context.credentials.read_with_api_keys(
@@ -175,7 +176,7 @@ const fn rejection_of_refund(error: &refund_notify::NoticeError) -> Rejection {
     match error {
         refund_notify::NoticeError::Xml(_) => Rejection::RefundNotXml,
         refund_notify::NoticeError::ReturnCodeFail { .. } => Rejection::RefundWithoutRefund,
-        refund_notify::NoticeError::Sealed => Rejection::RefundNotBelieved,
+        refund_notify::NoticeError::Sealed => Rejection::RefundUnverified,
         refund_notify::NoticeError::Field(_) => Rejection::RefundBadField,
     }
 }
@@ -183,7 +184,7 @@ const fn rejection_of_refund(error: &refund_notify::NoticeError) -> Rejection {
 const fn rejection_of_callback(error: &native::CallbackError) -> Rejection {
     match error {
         native::CallbackError::Xml(_) => Rejection::ProductNotXml,
-        native::CallbackError::Unverifiable(_) => Rejection::ProductNotBelieved,
+        native::CallbackError::Unverifiable(_) => Rejection::ProductUnverified,
         native::CallbackError::Field(_) => Rejection::ProductBadField,
     }
 }

@@ -10,6 +10,7 @@ use crate::book::{Unmatched, UnmatchedRefund, Verdict, command};
 use crate::http::error::ApiError;
 use crate::http::message::{answer, header_text};
 use crate::merchants::directory::MerchantContext;
+use crate::merchants::merchant::Dialect;
 use crate::merchants::registry::command::BySubMerchant;
 use crate::merchants::shards::ask;
 use crate::observe::Log;
@@ -30,7 +31,7 @@ pub async fn v3_notice<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let context = addressee(cx, id, "v3").await?;
+    let context = addressee(cx, id, Dialect::is_v3).await?;
     let signature = match Signature::from_headers(|name| header_text(request, name)) {
         Ok(signature) => signature,
         Err(SignatureError::Missing(_)) if !has_signature(request) => {
@@ -190,7 +191,7 @@ async fn merchant_named<R: Runtime>(
     };
     // If it cannot be looked up now, WeChat repeats the notice.
     match ask(&cx.runtime, named).await? {
-        Some(found) => addressee(cx, &found.merchant.id, "v3")
+        Some(found) => addressee(cx, &found.merchant.id, Dialect::is_v3)
             .await
             .map(Some),
         None => Ok(None),

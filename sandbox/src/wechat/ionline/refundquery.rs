@@ -25,7 +25,7 @@ pub(super) fn answer(
     let answer = Answer {
         transaction_id: paid.unwrap_or_default(),
         out_trade_no: order.out_trade_no.clone(),
-        refunds: refunds.into_iter().map(told).collect(),
+        refunds: refunds.into_iter().map(reported).collect(),
     };
     Ok(answer.to_fields(mid, &moment.nonce()))
 }
@@ -64,7 +64,7 @@ fn found<'a>(
     }
 }
 
-fn told(refund: &Refund) -> refundquery::Refund {
+fn reported(refund: &Refund) -> refundquery::Refund {
     let refund_status = match refund.state {
         State::Processing { .. } => Status::Processing,
         State::Success { .. } => Status::Success,

@@ -23,11 +23,11 @@ fn answer(
     let order = verified
         .order(wechat, &request.by)
         .ok_or_else(|| Refusal::from_code(ErrorCode::OrderNotExist))?;
-    let fields = told(order).to_fields(&verified.account(), &moment.nonce());
+    let fields = reported(order).to_fields(&verified.account(), &moment.nonce());
     Ok(fields.into())
 }
 
-fn told(order: &Order) -> query::Answer {
+fn reported(order: &Order) -> query::Answer {
     let (state, description) = order.query_state();
     query::Answer {
         state,

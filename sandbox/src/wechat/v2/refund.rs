@@ -50,10 +50,10 @@ fn answer(
     let order = wechat.orders.get(&order_key);
     let made = order.zip(wechat.refunds.get(&key));
     let (order, refund) = made.ok_or_else(|| Refusal::from_code(ErrorCode::SystemError))?;
-    Ok(told(order, refund, verified, moment))
+    Ok(accepted(order, refund, verified, moment))
 }
 
-fn told(
+fn accepted(
     order: &Order,
     refund: &Refund,
     verified: &VerifiedRequest,

@@ -65,7 +65,7 @@ fn answer(
         .iter()
         .skip(offset)
         .take(refundquery::PAGE)
-        .map(|refund| told(refund))
+        .map(|refund| reported(refund))
         .collect();
     if page.is_empty() {
         return Err(none());
@@ -99,7 +99,7 @@ fn all(wechat: &WeChat, order_key: String) -> Found<'_> {
     Some((order_key, refunds))
 }
 
-fn told(refund: &Refund) -> refundquery::Refund {
+fn reported(refund: &Refund) -> refundquery::Refund {
     let returned = !matches!(refund.state, State::Closed { .. } | State::Change { .. });
     refundquery::Refund {
         out_refund_no: refund.out_refund_no.clone(),

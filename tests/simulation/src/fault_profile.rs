@@ -29,15 +29,15 @@ pub(super) enum WrongCertificate {
 /// has its own rates, because a defect often shows only if something else
 /// works.
 #[derive(Debug, Clone)]
-pub struct Weather {
+pub struct FaultProfile {
     /// A message is lost.
     pub lost: usize,
     /// A message arrives twice.
     pub twice: usize,
     /// A message takes seconds.
     pub slow: usize,
-    /// A message arrives changed.
-    pub garbled: usize,
+    /// A message arrives corrupted.
+    pub corrupted: usize,
     /// A server in between answers 502 instead.
     pub broken: usize,
     /// A poll is the last one before its isolate or object crashes.
@@ -47,14 +47,14 @@ pub struct Weather {
     /// The gateway's clock jumps this many times in total.
     pub jumps: usize,
     /// A merchant does not acknowledge a delivery.
-    pub deaf: usize,
+    pub unacknowledged: usize,
     /// An answer or a notice of `APIv3` is forged.
-    pub lies: usize,
+    pub forged: usize,
     /// A database refuses a statement.
     pub refuses: usize,
 }
 
-impl Weather {
+impl FaultProfile {
     /// The fault profile of a seed.
     pub(super) fn of(seed: u64) -> Self {
         let random = Random::of(seed, 3);
@@ -67,13 +67,13 @@ impl Weather {
             lost: often(&[4, 10, 30]),
             twice: often(&[6, 20]),
             slow: often(&[6, 20]),
-            garbled: often(&[12, 40]),
+            corrupted: often(&[12, 40]),
             broken: often(&[15, 40]),
             crash: often(&[60, 150, 400]),
             busy: often(&[10, 30]),
             jumps: often(&[1, 2]),
-            deaf: often(&[2, 4]),
-            lies: often(&[8, 25]),
+            unacknowledged: often(&[2, 4]),
+            forged: often(&[8, 25]),
             refuses: {
                 // From a random stream of its own, so that the rest of a seed
                 // did not change.
