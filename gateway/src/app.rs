@@ -293,7 +293,13 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::Home => whole(site::home(cx)),
             Endpoint::Docs => whole(site::docs()),
             Endpoint::Openapi => whole(answer(200, "application/json", OPENAPI)),
-            Endpoint::Healthz => whole(answer(200, "text/plain; charset=utf-8", "ok\n")),
+            Endpoint::Healthz => {
+                let text = match cx.config.is_test {
+                    true => "ok (test deployment: the upstream is the sandbox)\n",
+                    false => "ok\n",
+                };
+                whole(answer(200, "text/plain; charset=utf-8", text))
+            }
             Endpoint::Asset => whole(assets::asset(cx, request, id).await?),
         })
     }

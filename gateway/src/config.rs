@@ -25,6 +25,8 @@ pub struct Config {
     /// How many calls one api-key may make per second, apart from short bursts
     /// (`API_CALLS_PER_SECOND`).
     pub api_calls_per_second: i64,
+    /// Whether the upstream is the sandbox (`UPSTREAM`).
+    pub is_test: bool,
     /// Allows addresses that only a developer has: `http`, loopback.
     pub development: bool,
 }
@@ -110,6 +112,16 @@ impl Config {
                 }
             },
             api_calls_per_second: calls_per_second(variable("API_CALLS_PER_SECOND"))?,
+            is_test: match optional("UPSTREAM").as_deref() {
+                None | Some("wechat") => false,
+                Some("sandbox") => true,
+                Some(_) => {
+                    return Err(ConfigError {
+                        name: "UPSTREAM",
+                        problem: "is not wechat or sandbox",
+                    });
+                }
+            },
             development: variable("DEVELOPMENT").as_deref() == Some("1"),
         })
     }
@@ -134,6 +146,15 @@ impl Config {
     /// The address of a payment link.
     pub fn link_url(&self, link_id: &str) -> String {
         format!("{}/pay/?l={link_id}", self.public_url)
+    }
+
+    /// The beginning of this deployment's keys and tokens. Without it a key is one
+    /// of an earlier version.
+    pub const fn key_prefix(&self) -> &'static str {
+        match self.is_test {
+            true => "test_",
+            false => "live_",
+        }
     }
 
     /// Whether cookies can have the attribute `Secure`.
@@ -219,6 +240,7 @@ mod tests {
             ("EXCHANGE_RATE_PATH", "/pay/rate?x"),
             ("API_CALLS_PER_SECOND", "0"),
             ("API_CALLS_PER_SECOND", "many"),
+            ("UPSTREAM", "SANDBOX"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert!(error.contains(name), "{error}");

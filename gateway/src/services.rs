@@ -56,7 +56,7 @@ impl<R: Runtime> Services<R> {
         Self {
             runtime,
             config,
-            directory: Directory::default(),
+            directory: Directory::of(config.is_test),
             hosts: Hosts::counting(counters.clone()),
             limits: Limits::counting(counters.clone()),
             missing: Missing::default(),

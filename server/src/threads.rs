@@ -97,7 +97,13 @@ impl Threads {
 }
 
 fn read_config(deployment: &Deployment) -> Result<Config, String> {
-    Config::read(|name| deployment.variables.get(name).cloned()).map_err(|error| error.to_string())
+    let is_sandbox = deployment.upstreams.wechat.is_some();
+    // An origin in the place of WeChat's is the sandbox's.
+    let variable = |name: &str| match name {
+        "UPSTREAM" => is_sandbox.then(|| "sandbox".to_owned()),
+        _ => deployment.variables.get(name).cloned(),
+    };
+    Config::read(variable).map_err(|error| error.to_string())
 }
 
 fn run(

@@ -131,6 +131,8 @@ const gateway :Workerd.Worker = (
     (name = "OAUTH_AUTHORIZE_URL", fromEnvironment = "OAUTH_AUTHORIZE_URL"),
     # Allows notify_url to be plain HTTP and on this machine.
     (name = "DEVELOPMENT", text = "1"),
+    # Keys begin with test_, and nothing is sent to WeChat itself.
+    (name = "UPSTREAM", text = "sandbox"),
   ],
 
   # Deliveries to merchants.

@@ -37,18 +37,22 @@ pub enum Access {
     Keys,
 }
 
-/// What a named key has behind `test` or `live`; other keys have no second `_`.
-const NAMED: &str = "_key_";
+/// What a named key has behind `test_` or `live_`; other keys have no second `_`.
+const NAMED: &str = "key_";
 
 /// Whether this is a named key, by its form.
 fn is_named(api_key: &str) -> bool {
-    api_key.contains(NAMED)
+    ["live_", "test_"].into_iter().any(|prefix| {
+        let rest = api_key.strip_prefix(prefix);
+        rest.is_some_and(|rest| rest.starts_with(NAMED))
+    })
 }
 
 /// A new named key: 40 letters and digits are 238 bits, so it needs no secret
 /// beside it.
 pub fn new_named_key<R: Runtime>(cx: &Services<R>) -> Secret {
-    Secret::new(format!("live{NAMED}{}", cx.random_text(40)))
+    let prefix = cx.config.key_prefix();
+    Secret::new(format!("{prefix}{}{}", NAMED, cx.random_text(40)))
 }
 
 /// The merchant that calls, where its key may make this call.
@@ -95,6 +99,7 @@ async fn key_holder<R: Runtime>(
             Access::Keys => Err(ApiError::of(Code::ApiKeyMissing)),
         };
     };
+    refuse_other_kind(cx, "api-key", api_key)?;
     if is_named(api_key) {
         return named_key_holder(cx, request, api_key).await;
     }
@@ -122,6 +127,28 @@ async fn key_holder<R: Runtime>(
     let print = fingerprint(api_key);
     record_caller(cx, "key", &print, &print)?;
     Ok(context)
+}
+
+/// Refuses a key or token of the other kind of deployment before it is looked up:
+/// a `test_` key buys nothing at WeChat, and a `live_` key is not tried out in
+/// the sandbox. Those of earlier versions without a prefix pass.
+fn refuse_other_kind<R: Runtime>(
+    cx: &Services<R>,
+    header: &str,
+    text: &str,
+) -> Result<(), ApiError> {
+    let (own, other) = match cx.config.is_test {
+        true => ("test_", "live_"),
+        false => ("live_", "test_"),
+    };
+    match text.starts_with(other) {
+        true => Err(ApiError::field(
+            Code::ApiKeyOfOtherKind,
+            header,
+            format!("This key begins with {other}, and this deployment's keys with {own}."),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// The merchant whose named key the request carries. The key stands for a pair:
@@ -284,6 +311,7 @@ async fn token_holder<R: Runtime>(
 ) -> Result<Rc<MerchantContext>, ApiError> {
     let token =
         header_text(request, "api-token").ok_or_else(|| ApiError::of(Code::ApiKeyMissing))?;
+    refuse_other_kind(cx, "api-token", token)?;
     let context = async {
         cx.directory
             .by_token(&cx.runtime, &cx.config.master_key, token)

@@ -212,7 +212,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             runtime: Queued::new(runtime),
             storage,
             config,
-            directory: Directory::default(),
+            directory: Directory::of(config.is_test),
             hosts: Hosts::counting(counters.clone()),
             counters,
             armed_at_ms: Cell::new(None),

@@ -67,6 +67,7 @@ codes! {
     // Who is calling.
     ApiKeyMissing "API_KEY_MISSING" 401 Caller "Send the header api-key.";
     ApiKeyUnknown "API_KEY_UNKNOWN" 401 Caller "Check the api-key; after a rotation the old one stops working.";
+    ApiKeyOfOtherKind "API_KEY_OF_OTHER_KIND" 401 Caller "Send live_ keys to a deployment that is connected to WeChat, and test_ keys to one that is connected to the sandbox.";
     ApiSecretMissing "API_SECRET_MISSING" 401 Caller "This call needs the header api-secret in addition to api-key.";
     ApiSecretWrong "API_SECRET_WRONG" 401 Caller "Check the api-secret that belongs to this api-key.";
     ApiTokenUnknown "API_TOKEN_UNKNOWN" 401 Caller "Check the api-token; issue another when it has expired or was revoked.";
@@ -152,6 +153,7 @@ codes! {
     // Merchants.
     MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
     MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";
+    MerchantOfOtherKind "MERCHANT_OF_OTHER_KIND" 409 Caller "The merchant was made while the deployment had another upstream: test and live merchants need deployments of their own. Make the merchant again.";
     MerchantSuspended "MERCHANT_SUSPENDED" 409 Caller "The operator has suspended this merchant: nothing new is sold. Refunds, queries and reads still work; contact the operator.";
     NothingToDecide "NOTHING_TO_DECIDE" 409 Caller "WeChat reports no payment of this order that differs from its terms; GET /v1/order shows the order's present state.";
     PaymentIsAnothers "PAYMENT_IS_ANOTHERS" 409 Caller "The payment cannot be this order's: it belongs to another order or merchant, or the order has a payment already. Decide reject.";

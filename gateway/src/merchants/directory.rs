@@ -7,7 +7,7 @@
 
 use crate::cache::forget_oldest;
 use crate::cache::{MISSING_MS, Missing};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Code};
 use crate::merchants::credentials::Credentials;
 use crate::merchants::merchant::{DomainFiles, Merchant, is_merchant_id};
 use crate::merchants::registry::NamedKey;
@@ -134,8 +134,10 @@ impl By {
 type RememberedFile = (Option<Rc<str>>, i64);
 
 /// The merchants that this isolate has cached.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Directory {
+    /// Whether the upstream is the sandbox.
+    is_test: bool,
     remembered: RefCell<HashMap<By, (Rc<MerchantContext>, i64)>>,
     missing: Missing<By, ()>,
     /// Domain check files by name, each with the end of its cache time.
@@ -143,6 +145,17 @@ pub struct Directory {
 }
 
 impl Directory {
+    /// An empty one. A merchant that was made for the other kind of upstream is
+    /// refused: it has orders there, and would be sold for here.
+    pub fn of(is_test: bool) -> Self {
+        Self {
+            is_test,
+            remembered: RefCell::default(),
+            missing: Missing::default(),
+            files: RefCell::default(),
+        }
+    }
+
     /// Finds a merchant by its api-key.
     pub async fn by_api_key(
         &self,
@@ -260,6 +273,13 @@ impl Directory {
             self.missing.put(by, (), now_ms);
             return Ok(None);
         };
+        if found
+            .merchant
+            .is_test
+            .is_some_and(|is_test| is_test != self.is_test)
+        {
+            return Err(ApiError::of(Code::MerchantOfOtherKind));
+        }
         let credentials = Credentials::open(&found.merchant, key).map_err(|error| {
             ApiError::internal(format_args!("merchant {}: {error}", found.merchant.id))
         })?;

@@ -87,6 +87,10 @@ pub struct Merchant {
     /// on: notices, queries, refunds, deliveries and reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_at_ms: Option<i64>,
+    /// Whether it was made while the upstream was the sandbox; `None` where an
+    /// earlier version made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_test: Option<bool>,
 }
 
 /// The protocol of a merchant's upstream.

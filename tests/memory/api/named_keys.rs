@@ -338,3 +338,58 @@ fn a_wrong_request_for_a_key_is_refused_by_field_and_stores_nothing() {
     );
     assert_eq!(shop.call("POST", "/v1/keys", body).0, 200);
 }
+
+/// A key of the other kind of deployment is refused by name, before anything is
+/// looked up. A merchant does not move to another kind of upstream.
+#[test]
+fn test_and_live_keys_and_merchants_are_never_mixed() {
+    let world = Memory::default();
+    world.deploy(&[("UPSTREAM", "sandbox")]);
+    let shop = world.shop("demo");
+    assert!(shop.api_key.starts_with("test_"), "{}", shop.api_key);
+    let (named, _) = key(&shop, &[Scope::OrdersRead]);
+    assert!(named.starts_with("test_key_"), "{named}");
+    let token = shop.call("POST", "/v1/token", "").1["data"]["api-token"].clone();
+    let token = token.as_str().unwrap();
+    assert!(token.starts_with("test_"), "{token}");
+    let get = ("GET", "/v1/orders");
+    let refused = |header: &str, text: &str| {
+        let (status, answer) = send(&world, get, &[(header, text)], "");
+        let expected = (401, &json!("API_KEY_OF_OTHER_KIND"), &json!(header));
+        assert_eq!((status, &answer["code"], &answer["field"]), expected);
+        assert!(!answer.to_string().contains(text));
+    };
+    refused("api-key", "live_AAAAAAAAAAAAAAAAAAAAAA");
+    refused("api-key", &named.replacen("test_", "live_", 1));
+    refused("api-token", &token.replacen("test_", "live_", 1));
+    assert!(works(&world, &named));
+    let health = || {
+        let request = http::Request::get(format!("{GATEWAY}/healthz"));
+        let answer = world.send(request.body(Vec::new()).unwrap());
+        String::from_utf8_lossy(answer.body()).into_owned()
+    };
+    assert!(health().contains("test deployment"), "{}", health());
+    let order = json!({"out_trade_no": "1", "body": "x", "total_fee": 1, "trade_type": "NATIVE"});
+    shop.order(&order);
+    // The same store, connected to WeChat.
+    world.deploy(&[]);
+    assert_eq!(health(), "ok\n");
+    let asked = world.upstream_calls().len();
+    refused("api-key", &shop.api_key);
+    refused("api-key", &named);
+    refused("api-token", token);
+    let page = http::Request::get(format!("{GATEWAY}/notify/v2/demo"));
+    assert_eq!(world.send(page.body(Vec::new()).unwrap()).status(), 405);
+    let notice = http::Request::post(format!("{GATEWAY}/notify/v2/demo"));
+    let notice = world.send(notice.body(b"<xml></xml>".to_vec()).unwrap());
+    assert_eq!(notice.status(), 409, "the merchant is of the sandbox");
+    world.advance(600);
+    assert_eq!(
+        world.upstream_calls().len(),
+        asked,
+        "WeChat was asked about it"
+    );
+    // Back at the sandbox it goes on.
+    world.deploy(&[("UPSTREAM", "sandbox")]);
+    assert_eq!(shop.call("GET", "/v1/order?out_trade_no=1", "").0, 200);
+}

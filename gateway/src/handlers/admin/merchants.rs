@@ -73,6 +73,7 @@ pub async fn create_merchant<R: Runtime>(
         sealed,
         created_at_ms: now_ms,
         suspended_at_ms: None,
+        is_test: Some(cx.config.is_test),
     };
     let others = same_account(&cx.runtime, &merchant).await?;
     let keys = NewKeys::make(cx);
@@ -504,7 +505,7 @@ struct NewKeys {
 impl NewKeys {
     fn make<R: Runtime>(cx: &Services<R>) -> Self {
         Self {
-            api_key: format!("live_{}", cx.random_text(22)),
+            api_key: format!("{}{}", cx.config.key_prefix(), cx.random_text(22)),
             api_secret: Secret::new(cx.random_text(43)),
         }
     }

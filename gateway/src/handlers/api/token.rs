@@ -36,7 +36,7 @@ pub async fn create_token<R: Runtime>(
             fields.whole("expires_in_seconds", 60..=LONGEST_SECONDS)?
         }
     };
-    let token = cx.random_text(40);
+    let token = format!("{}{}", cx.config.key_prefix(), cx.random_text(40));
     let expires_at_ms = cx.runtime.now_ms() + seconds.unwrap_or(DEFAULT_SECONDS) * 1000;
     let add = AddToken {
         id: context.merchant.id.clone(),
