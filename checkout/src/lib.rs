@@ -15,6 +15,7 @@ mod amount;
 mod colour;
 mod environment;
 mod escape;
+pub mod fields;
 pub mod html;
 mod lang;
 mod lines;

@@ -4,8 +4,10 @@
 //! the form creates the payer's own checkout; opening the page creates nothing.
 
 use crate::escape::escape;
+use crate::fields::{FieldKind, FieldProblem, LinkField, input_name};
 use crate::{Brand, Lang, format_amount, texts};
 use order::{Currency, Money};
+use std::collections::BTreeMap;
 
 /// The content of a link's page.
 #[derive(Clone, Debug)]
@@ -20,6 +22,12 @@ pub struct LinkPage<'a> {
     pub asks: Asks,
     /// The payer's invalid input.
     pub refused: Option<Refused<'a>>,
+    /// The merchant's own questions.
+    pub fields: &'a [LinkField],
+    /// What the payer has written, by the names of the form's inputs.
+    pub written: &'a BTreeMap<String, String>,
+    /// The field whose answer is wrong, by its name.
+    pub wrong: Option<(&'a str, FieldProblem)>,
     /// The form's hidden fields: names and values.
     pub hidden: &'a [(&'a str, &'a str)],
     /// The stylesheet's address.
@@ -231,8 +239,10 @@ pub fn page(page: &LinkPage<'_>) -> String {
             if at_most > 1 || page.refused.is_some() {
                 let unit = format_amount(price, page.lang);
                 let hint = fill(words.quantity_hint, &unit, &at_most.to_string());
-                out.field(page, "quantity", words.quantity, &hint, "1");
+                let written = page.written.get("quantity").map_or("1", String::as_str);
+                out.field(page, "quantity", words.quantity, &hint, written);
             }
+            out.questions(page, words);
             out.end_form(words);
         }
         Asks::Amount { min, max } => {
@@ -240,7 +250,9 @@ pub fn page(page: &LinkPage<'_>) -> String {
             let written = |money| format_amount(money, page.lang);
             let hint = fill(words.amount_hint, &written(min), &written(max));
             let label = fill(words.amount, min.currency().code(), "");
-            out.field(page, "amount", &label, &hint, "");
+            let written = page.written.get("amount").map_or("", String::as_str);
+            out.field(page, "amount", &label, &hint, written);
+            out.questions(page, words);
             out.end_form(words);
         }
     }
@@ -335,6 +347,75 @@ impl Html {
         self.raw("</div>\n");
     }
 
+    /// The merchant's own questions.
+    fn questions(&mut self, page: &LinkPage<'_>, words: &Words) {
+        for (nth, field) in page.fields.iter().enumerate() {
+            let id = format!("f{nth}");
+            let name = input_name(&field.name);
+            let written = page.written.get(&name).map_or("", String::as_str);
+            let wrong = page.wrong.filter(|(wrong, _)| *wrong == field.name);
+            self.raw("<div class=\"field\"><label for=\"")
+                .raw(&id)
+                .raw("\">")
+                .text(field.label_in(page.lang))
+                .raw(if field.required { "" } else { words.optional })
+                .raw("</label>\n<")
+                .raw(match field.kind {
+                    FieldKind::Choice(_) => "select",
+                    _ => "input autocomplete=\"off\"",
+                })
+                .raw(" id=\"")
+                .raw(&id)
+                .raw("\" name=\"")
+                .text(&name)
+                .raw("\"")
+                .raw(if field.required { " required" } else { "" });
+            if wrong.is_some() {
+                self.raw(" aria-invalid=\"true\" autofocus aria-describedby=\"problem-")
+                    .raw(&id)
+                    .raw("\"");
+            }
+            if let FieldKind::Choice(choices) = &field.kind {
+                self.raw("><option value=\"\"></option>");
+                for choice in choices {
+                    self.raw("<option")
+                        .raw(if choice == written { " selected>" } else { ">" })
+                        .text(choice)
+                        .raw("</option>");
+                }
+                self.raw("</select>");
+            } else {
+                let numeric = matches!(field.kind, FieldKind::Number);
+                self.raw(if numeric {
+                    " inputmode=\"numeric\""
+                } else {
+                    ""
+                })
+                .raw(" maxlength=\"")
+                .raw(&field.max_length().to_string())
+                .raw("\" value=\"")
+                .text(written)
+                .raw("\">");
+            }
+            if let Some((_, problem)) = wrong {
+                let sentence = match problem {
+                    FieldProblem::Missing => words.field_missing.to_owned(),
+                    FieldProblem::TooLong(most) => {
+                        fill(words.field_too_long, &most.to_string(), "")
+                    }
+                    FieldProblem::NotANumber => words.field_not_a_number.to_owned(),
+                    FieldProblem::NotAChoice => words.field_wrong.to_owned(),
+                };
+                self.raw("<p id=\"problem-")
+                    .raw(&id)
+                    .raw("\" class=\"banner\" role=\"alert\">")
+                    .text(&sentence)
+                    .raw("</p>");
+            }
+            self.raw("</div>\n");
+        }
+    }
+
     fn end_form(&mut self, words: &Words) {
         self.raw("<button class=\"button\">")
             .text(words.go_on)
@@ -355,6 +436,11 @@ struct Words {
     quantity: &'static str,
     quantity_hint: &'static str,
     quantity_wrong: &'static str,
+    optional: &'static str,
+    field_missing: &'static str,
+    field_too_long: &'static str,
+    field_not_a_number: &'static str,
+    field_wrong: &'static str,
     off: (&'static str, &'static str),
     expired: (&'static str, &'static str),
     sold_out: (&'static str, &'static str),
@@ -381,6 +467,11 @@ static EN: Words = Words {
     quantity: "Quantity",
     quantity_hint: "{a} each · up to {b}",
     quantity_wrong: "Enter a whole number from {a} to {b}.",
+    optional: " (optional)",
+    field_missing: "Please fill in this field.",
+    field_too_long: "Enter at most {a} characters.",
+    field_not_a_number: "Enter digits only.",
+    field_wrong: "Please choose or enter a valid value.",
     off: (
         "Not available",
         "The merchant isn’t taking payments here right now.",
@@ -411,6 +502,11 @@ static ZH_HANS: Words = Words {
     quantity: "数量",
     quantity_hint: "单价 {a}，每次限购 {b} 件",
     quantity_wrong: "请输入 {a} 至 {b} 的整数。",
+    optional: "（选填）",
+    field_missing: "请填写此项。",
+    field_too_long: "最多输入 {a} 个字符。",
+    field_not_a_number: "请只输入数字。",
+    field_wrong: "请选择或输入有效的内容。",
     off: ("暂停收款", "商户暂未开放此链接的付款。"),
     expired: ("链接已过期", "请联系商户获取新链接。"),
     sold_out: ("已售罄", "如有订单未支付，库存会重新释放，可稍后再看。"),
@@ -429,6 +525,11 @@ static ZH_HANT: Words = Words {
     quantity: "數量",
     quantity_hint: "單價 {a}，每次限購 {b} 件",
     quantity_wrong: "請輸入 {a} 至 {b} 的整數。",
+    optional: "（選填）",
+    field_missing: "請填寫此項。",
+    field_too_long: "最多輸入 {a} 個字元。",
+    field_not_a_number: "請只輸入數字。",
+    field_wrong: "請選擇或輸入有效的內容。",
     off: ("暫停收款", "商戶暫未開放此連結的付款。"),
     expired: ("連結已過期", "請聯絡商戶索取新連結。"),
     sold_out: ("已售罄", "如有訂單未付款，庫存會重新釋出，可稍後再看。"),
@@ -516,6 +617,9 @@ mod tests {
                         written: hostile,
                         problem: EntryProblem::NotANumber,
                     }),
+                    fields: &[],
+                    written: &BTreeMap::new(),
+                    wrong: None,
                     hidden: &[("l", hostile)],
                     stylesheet: hostile,
                     icon: hostile,

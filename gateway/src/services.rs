@@ -55,8 +55,8 @@ impl<R: Runtime> Services<R> {
         let counters = Rc::new(Counters::default());
         Self {
             runtime,
-            config,
             directory: Directory::of(config.is_test),
+            config,
             hosts: Hosts::counting(counters.clone()),
             limits: Limits::counting(counters.clone()),
             missing: Missing::default(),

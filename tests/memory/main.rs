@@ -35,6 +35,7 @@ mod checkout {
     pub mod attempts;
     pub mod checkouts;
     pub mod environments;
+    pub mod link_fields;
     pub mod links;
     pub mod listeners;
     pub mod mini_program;

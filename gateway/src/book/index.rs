@@ -205,9 +205,15 @@ impl Entry {
             checkout_state(checkout).name(),
         );
         entry.money = Some(checkout.purchase.money);
+        entry.numbers = numbers_of_checkout(checkout);
+        if link.is_some() {
+            // The answers to the link's fields find the purchase too.
+            entry
+                .numbers
+                .extend(checkout.purchase.metadata.values().cloned());
+        }
         entry.link = link;
         entry.until_ms = Some(checkout.expires_at_ms);
-        entry.numbers = numbers_of_checkout(checkout);
         entry
     }
 
@@ -287,7 +293,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// index.
     pub(super) fn index_new_order(&self, order: &Order, age: Age) -> Result<(), StorageError> {
         self.index_order(&[], order, age)?;
-        store::index::copy_link_of_checkout(&self.storage, order.terms().out_trade_no.as_str())
+        let number = order.terms().out_trade_no.as_str();
+        store::index::copy_link_of_checkout(&self.storage, number)?;
+        store::index::copy_answers_of_checkout(&self.storage, number)
     }
 
     /// Writes a change of an existing checkout to the index, inside the

@@ -23,10 +23,12 @@ use crate::observe::Counter;
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::Limit;
 use crate::runtime::{Runtime, Storage};
+use checkout::fields::{FieldKind, LinkField, input_name, read_answers};
 use checkout::link::Ended;
 use checkout::{Lang, State};
 use order::{Money, OutTradeNo};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
 /// What is sold under a link's address.
@@ -55,6 +57,9 @@ pub struct Link {
     pub lang: Option<Lang>,
     /// The merchant's own data, which is returned in notices.
     pub attach: Option<String>,
+    /// What each payer is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<LinkField>,
 }
 
 /// The price of a link's purchase.
@@ -97,6 +102,9 @@ pub struct Buy {
     pub choice: Choice,
     /// An alias of the payer, or of the address that the payer is at.
     pub holder: Option<String>,
+    /// The answers to the link's fields, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
 }
 
 /// A link and its current sales.
@@ -183,6 +191,22 @@ impl Link {
             high.amount_minor(),
             low.currency().code(),
         )
+    }
+
+    /// The answers of a payer's form, checked again: the merchant may have changed
+    /// the link while the page was open.
+    fn read_answers(
+        &self,
+        answers: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, ApiError> {
+        let mut written = BTreeMap::new();
+        for (name, answer) in answers {
+            if !self.fields.iter().any(|field| field.name == *name) {
+                return Err(ApiError::of(Code::LinkChanged));
+            }
+            written.insert(input_name(name), answer.clone());
+        }
+        read_answers(&self.fields, &written).map_err(|_| ApiError::of(Code::LinkChanged))
     }
 
     /// The purchase for a choice: its description, its amount, and its number
@@ -288,10 +312,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let facts = self.open_link(context, &buy.id)?;
         self.store_merchant_id(context)?;
         let (body, money, pieces) = facts.link.purchase(buy.choice)?;
+        let metadata = facts.link.read_answers(&buy.answers)?;
         let of_form = store::links::checkouts_of_form(&self.storage, &buy.id, &buy.once)?;
         for id in of_form.into_iter().rev() {
             let made = self.view_checkout(&id)?;
-            let same = made.checkout.purchase.money == money && made.checkout.purchase.body == body;
+            let purchase = &made.checkout.purchase;
+            let same =
+                purchase.money == money && purchase.body == body && purchase.metadata == metadata;
             if same
                 && (made.state.is_paid() || matches!(made.state, State::Open | State::Confirming))
             {
@@ -321,7 +348,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 lang: facts.link.lang,
                 attach: facts.link.attach.clone(),
                 lines: Vec::new(),
-                metadata: BTreeMap::new(),
+                metadata,
             },
             expires_at_ms: now_ms + sale_ms,
         };
@@ -445,4 +472,22 @@ fn code_of(ended: Ended) -> Code {
         Ended::Expired => Code::LinkExpired,
         Ended::SoldOut | Ended::AllSold => Code::LinkSoldOut,
     }
+}
+
+/// A field of a link, in the form in which it is sent.
+pub fn field_item(field: &LinkField) -> Json {
+    let label = match field.label.get("") {
+        Some(label) => json!(label),
+        None => json!(field.label),
+    };
+    let mut data = json!({"name": field.name, "label": label, "required": field.required});
+    let more = match &field.kind {
+        FieldKind::Text { max_length } => json!({"type": "text", "max_length": max_length}),
+        FieldKind::Number => json!({"type": "number"}),
+        FieldKind::Choice(choices) => json!({"type": "choice", "choices": choices}),
+    };
+    if let (Some(data), Json::Object(more)) = (data.as_object_mut(), more) {
+        data.extend(more);
+    }
+    data
 }

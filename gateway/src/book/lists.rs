@@ -11,7 +11,7 @@ use super::index::{List, RowState, StateFilter, alarm_key, paid_at_ms};
 use super::store::event_deliveries::IDS_ABOVE;
 use super::store::index::{Entry, Indexed, OrdersAlarm, Sum};
 use super::store::search::Found;
-use super::{Book, Checkout, Link, Price, audit, store};
+use super::{Book, Checkout, Link, Price, audit, field_item, store};
 use crate::http::error::{ApiError, Code};
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::RefundLabel;
@@ -258,6 +258,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             expires_at_ms,
             active,
             attach,
+            fields,
             ..
         } = &facts.link;
         let (amount, least, most, currency) = match price {
@@ -276,6 +277,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             "sold": facts.sold,
             "held": facts.held,
             "attach": attach,
+            "fields": fields.iter().map(field_item).collect::<Vec<_>>(),
             "created_at_ms": indexed.at_ms,
             "expires_at_ms": expires_at_ms,
         })))

@@ -75,7 +75,7 @@ pub use endpoints::{EndpointChange, MOST_ENDPOINTS, NewEndpoint, NewSecret, Rese
 pub use event_deliveries::SECRET_PREFIX;
 pub use events::{EventPage, EventSearch, EventType};
 pub use index::{List, RowState, StateFilter};
-pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts};
+pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts, field_item};
 pub use lists::{Filter, Page, Position, Range, Search, Total};
 pub use orders::{NewOrder, Prepaid, Unmatched, UnmatchedRefund, Verdict};
 pub use products::Product;
@@ -211,8 +211,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let book = Self {
             runtime: Queued::new(runtime),
             storage,
-            config,
             directory: Directory::of(config.is_test),
+            config,
             hosts: Hosts::counting(counters.clone()),
             counters,
             armed_at_ms: Cell::new(None),

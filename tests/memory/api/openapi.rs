@@ -32,6 +32,7 @@ fn example(name: &str, schema: &Value) -> Value {
         "trade_type" => return json!("NATIVE"),
         "long_url" => return json!("weixin://wxpay/bizpayurl?pr=x"),
         "metadata" => return json!({"shelf": "7"}),
+        "fields" => return json!([{"name": "table", "label": "Table", "type": "text"}]),
         "lines" => return json!([{"name": "x", "unit_amount": 1}]),
         _ => {}
     }

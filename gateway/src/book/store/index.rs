@@ -180,6 +180,26 @@ pub(in crate::book) fn copy_link_of_checkout(
     Ok(())
 }
 
+/// Copies what finds a link's purchase, apart from the numbers of its attempts,
+/// to the order that is its attempt: the answers to the link's fields.
+pub(in crate::book) fn copy_answers_of_checkout(
+    storage: &impl Storage,
+    number: &str,
+) -> Result<(), StorageError> {
+    storage.exec(
+        "INSERT OR IGNORE INTO numbers(list, number, n)
+         SELECT 1, number, (SELECT n FROM listed WHERE list = 1 AND key = ?1)
+         FROM numbers WHERE n = (
+            SELECT n FROM listed WHERE list = 3 AND link IS NOT NULL AND key =
+                (SELECT checkout_id FROM attempts WHERE out_trade_no = ?1))
+         AND number NOT IN (
+            SELECT out_trade_no FROM attempts WHERE checkout_id =
+                (SELECT checkout_id FROM attempts WHERE out_trade_no = ?1))",
+        &[number.into()],
+    )?;
+    Ok(())
+}
+
 /// Writes the state of an unpaid checkout. Returns the number of its row;
 /// `None` where it is not indexed yet.
 pub(in crate::book) fn set_checkout_state(

@@ -3,16 +3,18 @@
 use super::{notify_targets, page_lang};
 use crate::auth::idempotency::idempotency_key;
 use crate::auth::keys::{Access, caller, has_shown_secret, refuse_foreign_addresses};
-use crate::book::{Link, LinkFacts, Price, command};
+use crate::book::{Link, LinkFacts, Price, command, field_item};
 use crate::http::address;
 use crate::http::error::{ApiError, Code};
-use crate::http::fields::Fields;
+use crate::http::fields::{CHOICE_BYTES, Fields};
 use crate::http::message::{json_object, success};
 use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
+use checkout::fields::{FieldKind, LinkField, MAX_CHARACTERS, MAX_FIELDS};
 use order::{Currency, Money};
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The bytes of ` × 99999` after `body`, for several pieces.
 const PIECES_BYTES: usize = 9;
@@ -22,6 +24,10 @@ const MAX_QUANTITY: i64 = 99_999;
 const MAX_STOCK: i64 = 1_000_000_000;
 /// The fields that set a link's price.
 const PRICE: [&str; 5] = ["total_fee", "fee_type", "quantity", "min_fee", "max_fee"];
+/// The longest name and the longest label of a field, and the most choices.
+const MAX_FIELD_NAME_BYTES: usize = 40;
+const MAX_LABEL_BYTES: usize = 120;
+const MAX_CHOICES: usize = 20;
 /// The longest validity of a link: ten years.
 const LONGEST_SECONDS: i64 = 10 * 366 * 86_400;
 
@@ -182,6 +188,7 @@ fn read_link<'a, R: Runtime>(
             Some(old) => old.attach.clone(),
             None => super::attach(&upstream, fields)?,
         },
+        fields: read_link_fields(fields)?,
     })
 }
 
@@ -222,6 +229,7 @@ fn settings(link: &Link) -> Value {
         "cancel_url": link.cancel_url,
         "lang": link.lang.map(checkout::Lang::tag),
         "attach": link.attach,
+        "fields": link.fields.iter().map(field_item).collect::<Vec<_>>(),
     });
     let price = match link.price {
         Price::Fixed { each, max_quantity } => json!({
@@ -239,6 +247,102 @@ fn settings(link: &Link) -> Value {
         settings.extend(price);
     }
     settings
+}
+
+/// Parses `fields`: what each payer is asked for.
+fn read_link_fields(fields: &Fields) -> Result<Vec<LinkField>, ApiError> {
+    const NAME: &str = "fields";
+    let given = fields.objects(NAME)?;
+    if given.len() > MAX_FIELDS {
+        return Err(fields.invalid(NAME, &format!("must have at most {MAX_FIELDS} entries")));
+    }
+    let mut read: Vec<LinkField> = Vec::new();
+    for (nth, given) in given.iter().enumerate() {
+        let inside = |error| Fields::inside(&format!("{NAME}[{nth}]"), error);
+        let field = read_link_field(given).map_err(inside)?;
+        if read.iter().any(|other| other.name == field.name) {
+            return Err(inside(given.invalid("name", "is another field's name")));
+        }
+        read.push(field);
+    }
+    Ok(read)
+}
+
+fn read_link_field(given: &Fields) -> Result<LinkField, ApiError> {
+    const KNOWN: [&str; 6] = ["name", "label", "type", "required", "max_length", "choices"];
+    if let Some(other) = given.names().find(|name| !KNOWN.contains(name)) {
+        return Err(given.invalid(other, "is not a member of a field"));
+    }
+    let name = given.required("name", MAX_FIELD_NAME_BYTES)?;
+    let is_in_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    if !name.bytes().all(is_in_name) {
+        return Err(given.invalid("name", "may hold only a-z, 0-9 and _"));
+    }
+    let mut label = BTreeMap::new();
+    match given.object("label") {
+        Ok(Some(languages)) => {
+            for tag in languages.names() {
+                if checkout::Lang::from_tag(tag).is_none_or(|lang| lang.tag() != tag) {
+                    let problem = "may have only the members en, zh-Hans and zh-Hant";
+                    return Err(given.invalid("label", problem));
+                }
+                let text = languages.required(tag, MAX_LABEL_BYTES);
+                let text = text.map_err(|error| Fields::inside("label", error))?;
+                label.insert(tag.to_owned(), text);
+            }
+        }
+        _ => {
+            let text = given.required("label", MAX_LABEL_BYTES)?;
+            label.insert(String::new(), text);
+        }
+    }
+    if label.is_empty() {
+        return Err(given.missing("label"));
+    }
+    let most = i64::try_from(MAX_CHARACTERS).map_err(ApiError::internal)?;
+    let max_length = given.whole("max_length", 1..=most)?;
+    let choices = given.texts("choices")?;
+    let kind = match given.required("type", CHOICE_BYTES)?.as_str() {
+        "text" => FieldKind::Text {
+            max_length: usize::try_from(max_length.unwrap_or(most)).map_err(ApiError::internal)?,
+        },
+        "number" => FieldKind::Number,
+        "choice" => FieldKind::Choice(choices.clone()),
+        _ => return Err(given.invalid("type", "must be text, number or choice")),
+    };
+    if max_length.is_some() && !matches!(kind, FieldKind::Text { .. }) {
+        return Err(given.invalid("max_length", "belongs to the type text"));
+    }
+    match &kind {
+        FieldKind::Choice(choices) => {
+            let is_choice = |choice: &String| {
+                let length = choice.chars().count();
+                (1..=MAX_CHARACTERS).contains(&length)
+                    && choice.trim() == choice
+                    && !choice.chars().any(char::is_control)
+            };
+            let different: BTreeSet<&String> = choices.iter().collect();
+            if !(2..=MAX_CHOICES).contains(&choices.len())
+                || different.len() != choices.len()
+                || !choices.iter().all(is_choice)
+            {
+                let problem = format!(
+                    "must be 2 to {MAX_CHOICES} different texts of 1 to {MAX_CHARACTERS} characters"
+                );
+                return Err(given.invalid("choices", &problem));
+            }
+        }
+        _ if !choices.is_empty() => {
+            return Err(given.invalid("choices", "belongs to the type choice"));
+        }
+        _ => {}
+    }
+    Ok(LinkField {
+        name,
+        label,
+        kind,
+        required: given.flag("required")?,
+    })
 }
 
 /// Parses `total_fee` and `quantity`, or `min_fee` and `max_fee`.

@@ -183,6 +183,7 @@ const fn form(list: List) -> Form {
                 "sold",
                 "held",
                 "attach",
+                "fields",
                 "created_at_ms",
                 "expires_at_ms",
             ],
@@ -357,8 +358,8 @@ fn row_of(item: &Value, columns: &[&str]) -> String {
     let cells = columns.iter().map(|column| match item.get(*column) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => cell(text),
-        // Numbers and flags are written as they are, an object as JSON.
-        Some(value @ Value::Object(_)) => cell(&value.to_string()),
+        // Numbers and flags are written as they are, an object or a list as JSON.
+        Some(value @ (Value::Object(_) | Value::Array(_))) => cell(&value.to_string()),
         Some(value) => value.to_string(),
     });
     let cells: Vec<String> = cells.collect();

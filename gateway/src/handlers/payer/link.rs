@@ -32,6 +32,7 @@ use crate::render::print::{Paper, Sheet};
 use crate::render::qr::{Picture, QrCodeEcc};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
+use checkout::fields::read_answers;
 use checkout::link::{Asks, EntryProblem, LinkPage, Refused, page, read_amount, read_quantity};
 use checkout::{App, Brand, State, format_amount};
 use http::header;
@@ -149,11 +150,16 @@ pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
             return drawn_link(cx, request, 422, &opened, refused(problem)).await;
         }
     };
+    let answers = match read_answers(&opened.facts.link.fields, &form) {
+        Ok(answers) => answers,
+        Err(_) => return drawn_link(cx, request, 422, &opened, None).await,
+    };
     let buy = Buy {
         id: opened.facts.link.id.clone(),
         once: opened.once.clone(),
         choice,
         holder: holder(cx, request, &opened.context),
+        answers,
     };
     let merchant = &opened.context.merchant.id;
     let bought = cx.book(merchant, buy).await;
@@ -203,7 +209,11 @@ pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
             let id = opened.facts.link.id.clone();
             match open_link(cx, &id, Some(opened.once)).await {
                 Ok(now) => {
-                    let refused = refused(EntryProblem::OutOfRange);
+                    // What the payer must mend is either an answer or the quantity.
+                    let refused = match read_answers(&now.facts.link.fields, &form) {
+                        Ok(_) => refused(EntryProblem::OutOfRange),
+                        Err(_) => None,
+                    };
                     drawn_link(cx, request, 409, &now, refused).await
                 }
                 Err(error) => link_error(cx, request, error).await,
@@ -425,7 +435,13 @@ async fn drawn_link<R: Runtime>(
     };
     let link = &opened.facts.link;
     let chosen = query(request).remove("lang");
-    let chosen = chosen.or_else(|| form(request).remove("lang"));
+    let written = form(request);
+    let chosen = chosen.or_else(|| written.get("lang").cloned());
+    // The first field that keeps the form from being accepted.
+    let wrong = match status {
+        409 | 422 => read_answers(&link.fields, &written).err(),
+        _ => None,
+    };
     let lang = chosen.as_deref().and_then(checkout::Lang::from_tag);
     let mut hidden = vec![("l", link.id.as_str()), ("once", opened.once.as_str())];
     hidden.extend(lang.map(|lang| ("lang", lang.tag())));
@@ -435,6 +451,9 @@ async fn drawn_link<R: Runtime>(
         lang: lang.unwrap_or_else(|| lang_of(request, link.lang)),
         asks: asks(&opened.facts, cx.runtime.now_ms()),
         refused,
+        fields: &link.fields,
+        written: &written,
+        wrong,
         hidden: &hidden,
         stylesheet,
         icon,
