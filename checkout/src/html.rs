@@ -111,6 +111,9 @@ pub fn preview(view: &View, image: &str) -> String {
         escape(&mut out, text);
         out.push_str(after);
     }
+    if view.is_test {
+        out.push_str(&test_badge(view.lang));
+    }
     out
 }
 
@@ -120,6 +123,8 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
     match (name, page) {
         ("LANG", _) => out.push_str(lang.tag()),
         ("TITLE", _) => escape(out, &title(page)),
+        ("TEST", Page::View(view)) if view.is_test => out.push_str(&test_badge(lang)),
+        ("TEST", _) => {}
         ("VIEW", _) => json(out, page),
         ("MERCHANT", Page::View(view)) => escape(out, &view.merchant),
         ("DESCRIPTION", Page::View(view)) => escape(out, &view.description),
@@ -159,6 +164,17 @@ fn quote(out: &mut String, lang: Lang, reference: &str) {
         out.push(' ');
         escape(out, reference);
     }
+}
+
+/// A line of HTML for every page of a test deployment: what the payer does there
+/// costs nothing, and buys nothing.
+pub fn test_badge(lang: Lang) -> String {
+    let text = match lang {
+        Lang::En => "TEST · no money is paid",
+        Lang::ZhHans => "测试 TEST · 不会扣款",
+        Lang::ZhHant => "測試 TEST · 不會扣款",
+    };
+    format!("<p class=\"test\">{text}</p>\n")
 }
 
 /// The page for a browser at an unknown address.
@@ -290,6 +306,7 @@ mod tests {
             details: None,
             about_cny: None,
             payment: None,
+            is_test: true,
         })
     }
 
@@ -306,6 +323,8 @@ mod tests {
         ] {
             let html = fill(template, &page, &[], "bm9uY2U=", IMAGE).unwrap();
             assert!(!html.contains("{{"), "{html}");
+            let is_test = matches!(&page, Page::View(view) if view.is_test);
+            assert_eq!(html.contains("<p class=\"test\">"), is_test);
             assert!(html.contains(&format!("og:image\" content=\"{IMAGE}\"")));
             let (_, json) = html.split_once("id=\"view\">").unwrap();
             let (json, _) = json.split_once("</script>").unwrap();

@@ -28,6 +28,8 @@ pub struct LinkPage<'a> {
     pub written: &'a BTreeMap<String, String>,
     /// The field whose answer is wrong, by its name.
     pub wrong: Option<(&'a str, FieldProblem)>,
+    /// Whether no money is paid, because the gateway's upstream is the sandbox.
+    pub is_test: bool,
     /// The form's hidden fields: names and values.
     pub hidden: &'a [(&'a str, &'a str)],
     /// The stylesheet's address.
@@ -203,9 +205,12 @@ pub fn page(page: &LinkPage<'_>) -> String {
         .raw("\">\n<link rel=\"stylesheet\" href=\"")
         .text(page.stylesheet)
         .raw(
-            "\">\n</head>\n<body>\n<main id=\"checkout\">\n\
-             <header class=\"summary\"><h1 class=\"merchant\">",
-        )
+            "\">\n</head>\n<body>\n<main id=\"checkout\">\n",
+        );
+    if page.is_test {
+        out.raw(&crate::html::test_badge(page.lang));
+    }
+    out.raw("<header class=\"summary\"><h1 class=\"merchant\">")
         .text(page.merchant)
         .raw("</h1>");
     if let Some(price) = &price {
@@ -620,6 +625,7 @@ mod tests {
                     fields: &[],
                     written: &BTreeMap::new(),
                     wrong: None,
+                    is_test: true,
                     hidden: &[("l", hostile)],
                     stylesheet: hostile,
                     icon: hostile,

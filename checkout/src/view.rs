@@ -78,6 +78,9 @@ pub struct View {
     /// stable code, see [`Problem::from_code`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Whether no money is paid, because the gateway's upstream is the sandbox.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_test: bool,
     /// How the merchant presents itself.
     #[serde(default, skip_serializing_if = "Brand::is_empty")]
     pub brand: Brand,
@@ -406,7 +409,8 @@ pub enum Problem {
     /// WeChat Pay refuses this merchant's request, or the merchant's account or
     /// keys are not in order. Only the merchant can act: `UPSTREAM_REFUSED`,
     /// `KEY_UNUSABLE`, `CERTIFICATE_EXPIRED`, `NOT_OFFERED`,
-    /// `ORDER_EXISTS_WITH_DIFFERENT_TERMS`, `CURRENCY_NOT_ALLOWED`.
+    /// `ORDER_EXISTS_WITH_DIFFERENT_TERMS`, `MERCHANT_OF_OTHER_KIND`,
+    /// `CURRENCY_NOT_ALLOWED`.
     Merchant,
     /// The merchant sells nothing at present. `MERCHANT_SUSPENDED`.
     NotSelling,
@@ -436,6 +440,7 @@ impl Problem {
             | "MINI_PROGRAM_REFUSED"
             | "NOT_OFFERED"
             | "ORDER_EXISTS_WITH_DIFFERENT_TERMS"
+            | "MERCHANT_OF_OTHER_KIND"
             | "CURRENCY_NOT_ALLOWED" => Problem::Merchant,
             "MERCHANT_SUSPENDED" => Problem::NotSelling,
             "UPSTREAM_UNAVAILABLE"
@@ -481,6 +486,7 @@ mod tests {
             cancel_url: Some(String::from("https://shop.example/")),
             attempted: false,
             problem: None,
+            is_test: false,
             brand: Brand::default(),
             picture: None,
             details: None,

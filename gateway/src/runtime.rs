@@ -139,6 +139,11 @@ impl Route<'_> {
         }
     }
 
+    /// Whether this leads to WeChat or iOnline; in a test deployment, to the sandbox.
+    pub const fn is_upstream(self) -> bool {
+        !matches!(self, Self::Merchant | Self::Webhook | Self::Assets)
+    }
+
     /// Whether an answer that is longer is cut off instead of refused.
     pub const fn cuts_answer(self) -> bool {
         matches!(self, Self::Webhook)

@@ -339,8 +339,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let Some(merchant) = store::facts::get(&self.storage, Fact::Merchant)? else {
             return Ok(Timers::Done);
         };
-        let Ok(context) = self.merchant(&merchant).await else {
-            return Ok(Timers::NoMerchant);
+        let context = match self.merchant(&merchant).await {
+            Ok(context) => context,
+            Err(error) => {
+                error.log_as(&self.runtime, "the timers wait for the merchant");
+                return Ok(Timers::NoMerchant);
+            }
         };
         let context = &*context;
         let until_ms = self.runtime.now_ms() + ALARM_MS;

@@ -273,11 +273,7 @@ impl Directory {
             self.missing.put(by, (), now_ms);
             return Ok(None);
         };
-        if found
-            .merchant
-            .is_test
-            .is_some_and(|is_test| is_test != self.is_test)
-        {
+        if found.merchant.is_of_other_kind(self.is_test) {
             return Err(ApiError::of(Code::MerchantOfOtherKind));
         }
         let credentials = Credentials::open(&found.merchant, key).map_err(|error| {

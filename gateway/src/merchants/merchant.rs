@@ -503,6 +503,11 @@ impl Settings {
 }
 
 impl Merchant {
+    /// Whether it was made for a deployment of the other kind.
+    pub fn is_of_other_kind(&self, is_test: bool) -> bool {
+        self.is_test.is_some_and(|own| own != is_test)
+    }
+
     /// Whether a payer may be redirected to this origin, with an openid in the
     /// address: one of `redirect_origins`, and `https` outside development. An
     /// earlier version stored others.

@@ -432,11 +432,17 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             sealed,
             entered,
             why,
+            is_test,
         } = rotate;
         let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
         let until_ms = *earlier_expire_at_ms;
-        if store::merchants::json(storage, id)?.is_none() {
+        let Some(json) = store::merchants::json(storage, id)? else {
             return Ok(Sealed::NotFound);
+        };
+        let mut merchant = read_merchant(&json)?;
+        if merchant.is_test.is_none() && is_test.is_some() {
+            merchant.is_test = *is_test;
+            store::merchants::update(storage, id, &written(&merchant)?)?;
         }
         if let Some(sealed) = sealed {
             match self.seal_anew(id, sealed)? {

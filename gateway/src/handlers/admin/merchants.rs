@@ -138,6 +138,7 @@ pub async fn rotate_merchant<R: Runtime>(
         sealed,
         entered,
         why: note(&fields)?,
+        is_test: Some(cx.config.is_test),
     };
     match ask(&cx.runtime, rotate).await? {
         Sealed::Done => {
@@ -378,7 +379,10 @@ async fn set_suspended<R: Runtime>(
 async fn merchant_now<R: Runtime>(cx: &Services<R>, id: &str) -> Result<Merchant, ApiError> {
     let found = ask(&cx.runtime, ById { id: id.to_owned() }).await?;
     let found = found.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
-    Ok(found.merchant)
+    match found.merchant.is_of_other_kind(cx.config.is_test) {
+        true => Err(ApiError::of(Code::MerchantOfOtherKind)),
+        false => Ok(found.merchant),
+    }
 }
 
 /// All that may be shown of a merchant: no credentials and no keys.

@@ -454,6 +454,7 @@ async fn drawn_link<R: Runtime>(
         fields: &link.fields,
         written: &written,
         wrong,
+        is_test: cx.config.is_test,
         hidden: &hidden,
         stylesheet,
         icon,

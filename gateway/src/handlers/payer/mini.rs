@@ -118,5 +118,6 @@ fn mini_view<R: Runtime>(cx: &Services<R>, visit: &Visit, facts: &CheckoutFacts)
         "now_ms": cx.runtime.now_ms(),
         "expires_at_ms": facts.checkout.expires_at_ms,
         "lang": visit.lang.tag(),
+        "is_test": cx.config.is_test,
     })
 }

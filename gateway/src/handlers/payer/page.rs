@@ -236,6 +236,7 @@ fn view<R: Runtime>(cx: &Services<R>, visit: &Visit) -> View {
         details: None,
         about_cny: None,
         payment: None,
+        is_test: cx.config.is_test,
     }
 }
 

@@ -221,6 +221,10 @@ pub struct Rotate {
     pub entered: Vec<String>,
     /// The reason in the operator's words; may be empty.
     pub why: String,
+    /// Whether the new keys are those of a test deployment. A merchant of an
+    /// earlier version belongs to this kind from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_test: Option<bool>,
 }
 
 /// Replaces the sealed form of a merchant's credentials, after a change of the
