@@ -181,16 +181,16 @@ routes! {
     GET    "/v1/statement"                   Statement         Merchant Own Always Reports -;
     POST   "/v1/shorturl"                    ShortUrl          Merchant Own Always Links -;
     GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always OrdersRead -;
-    POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always OrdersWrite -;
+    POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always OrdersWrite Kept;
     GET    "/v1/deliveries/{id}"             GetDelivery       Merchant Own Always OrdersRead -;
-    POST   "/v1/endpoints"                   CreateEndpoint    Merchant Own Always Keys -;
+    POST   "/v1/endpoints"                   CreateEndpoint    Merchant Own Always Keys Kept;
     GET    "/v1/endpoints"                   GetEndpoints      Merchant Own Always OrdersRead -;
     GET    "/v1/endpoints/{id}"              GetEndpoint       Merchant Own Always OrdersRead -;
     PATCH  "/v1/endpoints/{id}"              ChangeEndpoint    Merchant Own Always Keys -;
     DELETE "/v1/endpoints/{id}"              DeleteEndpoint    Merchant Own Always Keys -;
-    POST   "/v1/endpoints/{id}/rotate"       RotateEndpoint    Merchant Own Always Keys -;
-    POST   "/v1/endpoints/{id}/test"         TestEndpoint      Merchant Own Always OrdersWrite -;
-    POST   "/v1/endpoints/{id}/resend"       ResendFailed      Merchant Own Always OrdersWrite -;
+    POST   "/v1/endpoints/{id}/rotate"       RotateEndpoint    Merchant Own Always Keys Kept;
+    POST   "/v1/endpoints/{id}/test"         TestEndpoint      Merchant Own Always OrdersWrite Kept;
+    POST   "/v1/endpoints/{id}/resend"       ResendFailed      Merchant Own Always OrdersWrite Kept;
     GET    "/v1/events"                      GetEvents         Merchant Own Always OrdersRead -;
     GET    "/v1/events/{id}"                 GetEvent          Merchant Own Always OrdersRead -;
     GET    "/v1/audit"                       GetAudit          Merchant Own Always Reports -;
@@ -204,9 +204,9 @@ routes! {
     GET    "/v1/timeline"                    GetTimeline       Merchant Own Always OrdersRead -;
     GET    "/v1/doctor"                      Doctor            Merchant Own Always Reports -;
     GET    "/v1/keys"                        GetKeys           Merchant Own Always Keys -;
-    POST   "/v1/keys"                        CreateKey         Merchant Own Always Keys -;
+    POST   "/v1/keys"                        CreateKey         Merchant Own Always Keys Kept;
     DELETE "/v1/keys"                        RevokeKey         Merchant Own Always Keys -;
-    POST   "/v1/token"                       CreateToken       Merchant Own Always Keys -;
+    POST   "/v1/token"                       CreateToken       Merchant Own Always Keys Kept;
     GET    "/v1/token"                       GetTokens         Merchant Own Always Keys -;
     DELETE "/v1/token"                       RevokeToken       Merchant Own Always Keys -;
     /// The payer's page.
@@ -278,8 +278,8 @@ pub struct Route {
     /// What a named key needs for it. Every call of a merchant has one.
     pub scope: Option<Scope>,
     /// Whether an answer is kept for the repetitions of a request with an
-    /// `Idempotency-Key`. What has a number of the caller's needs none: the number
-    /// says which order or refund is meant.
+    /// `Idempotency-Key`. What has a number or an id of the caller's needs none: it
+    /// says which order, refund or merchant is meant.
     pub keeps_answers: bool,
 }
 

@@ -1,11 +1,15 @@
 //! The header `Idempotency-Key`.
 
 use crate::http::error::{ApiError, Code};
-use crate::merchants::idempotency::IdempotencyKey;
+use crate::merchants::idempotency::{IdempotencyKey, answer_unreadable, key_reused};
+use crate::merchants::registry::command::{FindKept, Kept, KeptAnswer, Once};
 use crate::merchants::seal::fingerprint;
+use crate::merchants::shards::ask;
 use crate::observe::RequestContext;
 use crate::route;
-use crate::runtime::Request;
+use crate::runtime::{Request, Runtime};
+use crate::services::Services;
+use serde_json::Value;
 
 const HEADER: &str = "idempotency-key";
 const LONGEST: usize = 255;
@@ -45,4 +49,83 @@ pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, ApiE
         key: fingerprint(&format!("{who}\n{call}\n{text}")),
         request: fingerprint(&format!("{query}\n{body}")),
     }))
+}
+
+/// The data of an answer that a merchant's shard keeps, and when what it shows
+/// expires.
+pub type KeptData = (Value, Option<i64>);
+
+/// The answer that the merchant's shard keeps under this key, where there is one.
+pub async fn kept_in_shard<R: Runtime>(
+    cx: &Services<R>,
+    merchant: &str,
+    once: Option<&IdempotencyKey>,
+) -> Result<Option<KeptData>, ApiError> {
+    let Some(key) = once else {
+        return Ok(None);
+    };
+    let find = FindKept {
+        id: merchant.to_owned(),
+        key: key.clone(),
+    };
+    open_kept(cx, merchant, once, ask(&cx.runtime, find).await?)
+}
+
+/// The answer that the shard gave instead of executing a request again.
+pub fn repeated<R: Runtime>(
+    cx: &Services<R>,
+    merchant: &str,
+    once: Option<&IdempotencyKey>,
+    answer: KeptAnswer,
+) -> Result<KeptData, ApiError> {
+    open_kept(cx, merchant, once, answer)?
+        .ok_or_else(|| ApiError::internal("the registry repeats a request without a key"))
+}
+
+fn open_kept<R: Runtime>(
+    cx: &Services<R>,
+    merchant: &str,
+    once: Option<&IdempotencyKey>,
+    answer: KeptAnswer,
+) -> Result<Option<KeptData>, ApiError> {
+    match (answer, once) {
+        (KeptAnswer::OfAnother, _) => Err(key_reused()),
+        (KeptAnswer::Kept(kept), Some(key)) => {
+            let Kept {
+                sealed,
+                expires_at_ms,
+            } = kept;
+            let text = cx.config.master_key.open(&sealed_for(merchant, key), &sealed);
+            let text = text.map_err(|_| answer_unreadable())?;
+            let data = serde_json::from_str(&text);
+            let data = data.map_err(|error| ApiError::unreadable("kept answer", &error))?;
+            Ok(Some((data, expires_at_ms)))
+        }
+        (KeptAnswer::None | KeptAnswer::Kept(_), _) => Ok(None),
+    }
+}
+
+/// A request's key with its answer, which has a secret and is sealed.
+pub fn once_in_shard<R: Runtime>(
+    cx: &Services<R>,
+    merchant: &str,
+    once: Option<&IdempotencyKey>,
+    data: &Value,
+) -> Result<Option<Once>, ApiError> {
+    let Some(key) = once else {
+        return Ok(None);
+    };
+    let mut nonce = [0; 12];
+    cx.runtime.random(&mut nonce);
+    let name = sealed_for(merchant, key);
+    let sealed = cx.config.master_key.seal(&name, &data.to_string(), nonce);
+    Ok(Some(Once {
+        key: key.clone(),
+        sealed: sealed.map_err(ApiError::internal)?,
+    }))
+}
+
+/// The name under which an answer is sealed: it opens for no other request.
+fn sealed_for(merchant: &str, key: &IdempotencyKey) -> String {
+    format!("kept/{merchant}/{}", key.key)
 }

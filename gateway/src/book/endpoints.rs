@@ -5,8 +5,8 @@
 //! endpoints( id, url, events, active, secret, … )    event_deliveries( … )   see `event_deliveries.rs`
 //! ```
 //!
-//! A secret is made and sealed by the caller of the book, so that no reply of the
-//! book contains one. While a secret changes, the previous one stays valid for a
+//! A secret is made and sealed by the caller of the book, and a reply of the book
+//! contains it sealed: what is kept for repetitions of a request has no open one. While a secret changes, the previous one stays valid for a
 //! day, and each delivery has a signature of both.
 
 use super::event_deliveries::UNTIL_MS;
@@ -96,6 +96,16 @@ fn stored_types(types: &[EventType]) -> Option<String> {
     (!names.is_empty()).then(|| format!(",{},", names.join(",")))
 }
 
+/// The member of a reply that has the endpoint's secret, sealed under its id.
+pub const SEALED_SECRET: &str = "sealed_secret";
+
+fn with_sealed(mut item: Json, secret: &str) -> Json {
+    if let Some(item) = item.as_object_mut() {
+        item.insert(SEALED_SECRET.to_owned(), json!(secret));
+    }
+    item
+}
+
 impl Endpoint {
     /// As it is shown and sent.
     pub(super) fn item(&self, now_ms: i64) -> Json {
@@ -150,7 +160,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.store_merchant_id(context)?;
             store::endpoints::insert(&self.storage, &endpoint, &new.secret)?;
             self.audit(&endpoint.id, "endpoint created", "")?;
-            Ok(endpoint.item(self.runtime.now_ms()))
+            let item = endpoint.item(self.runtime.now_ms());
+            Ok(with_sealed(item, &new.secret))
         })
     }
 
@@ -218,7 +229,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             };
             store::endpoints::set_secrets(&self.storage, &secrets)?;
             self.audit(&new.id, "endpoint's secret rotated", "")?;
-            self.endpoint_item(&new.id)
+            Ok(with_sealed(self.endpoint_item(&new.id)?, &new.secret))
         })
     }
 

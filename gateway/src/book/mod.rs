@@ -71,7 +71,9 @@ pub use checkouts::{
 pub use command::{Call, Command, Envelope};
 pub use decisions::{Choice as Decided, Decision};
 pub use deliveries::Delivery;
-pub use endpoints::{EndpointChange, MOST_ENDPOINTS, NewEndpoint, NewSecret, Resent};
+pub use endpoints::{
+    EndpointChange, MOST_ENDPOINTS, NewEndpoint, NewSecret, Resent, SEALED_SECRET,
+};
 pub use event_deliveries::SECRET_PREFIX;
 pub use events::{EventPage, EventSearch, EventType};
 pub use index::{List, RowState, StateFilter};

@@ -27,3 +27,15 @@ pub fn key_reused() -> ApiError {
         "This Idempotency-Key was used for a request with another body.",
     )
 }
+
+/// The refusal of a repetition whose answer was sealed under a master key that the
+/// deployment has no longer.
+pub fn answer_unreadable() -> ApiError {
+    ApiError::field(
+        Code::IdempotencyKeyReused,
+        "idempotency-key",
+        "The answer to this Idempotency-Key can no longer be shown, because the gateway's \
+         MASTER_KEY has changed. The first request had its effect: end what it made, and use \
+         another key.",
+    )
+}

@@ -13,6 +13,7 @@
 //! keys( fingerprint, merchant_id, secret_fingerprint, expires_at_ms or NULL )
 //! tokens( fingerprint, merchant_id, expires_at_ms, issued_at_ms, key_fingerprint )
 //! named_keys( … )                                         see `named_keys.rs`
+//! kept( … )                                               see `kept.rs`
 //! certificates( merchant_id, pems, asked_at_ms )          WeChat Pay's, for v3
 //! domain_files( name, merchant_id, contents )             an index of settings
 //! audit( id, subject, what, … )                            see `audit.rs`
@@ -22,6 +23,7 @@
 //! are random texts of 128 bits and more, so a fingerprint gives nothing away.
 
 pub mod command;
+mod kept;
 mod named_keys;
 mod pointers;
 mod root;
@@ -34,8 +36,8 @@ pub use self::root::{Cursor, Page};
 
 use self::command::{
     AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant, ByToken,
-    Change, Claim, Create, DomainFile, EndToken, Export, Import, KeepCertificates, List, NamedKeys,
-    NewToken, Pointers, Reply, Reseal, Retire, Retired, RevokeNamedKey, RevokeToken, Rotate,
+    Change, Claim, Create, DomainFile, EndToken, Export, FindKept, Import, KeepCertificates, List,
+    NamedKeys, NewToken, Pointers, Reply, Reseal, Retire, Retired, RevokeNamedKey, RevokeToken, Rotate,
     SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
 };
 use self::store::keys::Token;
@@ -65,12 +67,16 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
     /// Opens the object, making its tables the first time.
     pub fn open(runtime: R, storage: S) -> Result<Self, StorageError> {
         store::schema::migrate(&storage)?;
-        Ok(Self {
+        let registry = Self {
             runtime,
             storage,
             frozen: Cell::new(false),
             imported: Cell::new(false),
-        })
+        };
+        if let Err(error) = registry.remove_kept() {
+            registry.runtime.log(format_args!("kept answers: {error}"));
+        }
+        Ok(registry)
     }
 
     /// Answers one call; both are JSON.
@@ -183,12 +189,14 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
                 fingerprint,
                 key,
                 parent,
+                once,
             }) => {
-                let parent = parent.as_deref();
+                let (parent, once) = (parent.as_deref(), once.as_ref());
                 let added =
-                    storage.atomically(|| self.add_named_key(&id, &fingerprint, key, parent));
+                    storage.atomically(|| self.add_named_key(&id, &fingerprint, key, parent, once));
                 reply::<AddNamedKey>(added?)
             }
+            Call::FindKept(FindKept { id, key }) => reply::<FindKept>(self.kept(&id, &key)?),
             Call::NamedKeys(NamedKeys { id }) => reply::<NamedKeys>(self.named_keys(&id)?),
             Call::RevokeNamedKey(RevokeNamedKey { id, key }) => {
                 let revoked = storage.atomically(|| self.revoke_named_key(&id, &key));
@@ -266,7 +274,11 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             fingerprint,
             expires_at_ms,
             key_fingerprint,
+            once,
         } = token;
+        if let Some(kept) = self.before(id, once.as_ref())? {
+            return Ok(NewToken::Before(kept));
+        }
         store::keys::remove_expired_tokens(storage, now_ms)?;
         if store::keys::count_tokens(storage, id)? >= MAX_TOKENS {
             return Ok(NewToken::Full);
@@ -290,6 +302,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             key_fingerprint: key_fingerprint.clone(),
         };
         store::keys::insert_token(storage, id, &token)?;
+        self.keep(id, once.as_ref(), Some(until_ms))?;
         Ok(NewToken::Issued(until_ms))
     }
 

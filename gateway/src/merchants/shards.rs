@@ -9,8 +9,8 @@
 use crate::http::error::ApiError;
 use crate::merchants::registry::command::{
     AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant, ByToken,
-    Change, Claim, Create, DomainFile, EndToken, Export, Import, KeepCertificates, List, NamedKeys,
-    NewKey, NewToken, Pointers, Reply, Reseal, Retire, Retired, RevokeNamedKey, RevokeToken,
+    Change, Claim, Create, DomainFile, EndToken, Export, FindKept, Import, KeepCertificates,
+    KeptAnswer, List, NamedKeys, NewKey, NewToken, Pointers, Reply, Reseal, Retire, Retired, RevokeNamedKey, RevokeToken,
     Rotate, SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
 };
 use crate::merchants::registry::{
@@ -53,6 +53,7 @@ by_merchant! {
     RevokeToken -> bool;
     NamedKeys -> Vec<NamedKey>;
     RevokeNamedKey -> bool;
+    FindKept -> KeptAnswer;
     Reseal -> Sealed;
 }
 

@@ -1,5 +1,6 @@
 //! `/v1/delivery`: the deliveries to the merchant.
 
+use crate::auth::idempotency::idempotency_key;
 use crate::auth::keys::{Access, caller};
 use crate::book::{Delivery, command};
 use crate::http::error::{ApiError, Code};
@@ -35,11 +36,13 @@ pub async fn resend_delivery<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    let once = idempotency_key(request)?;
     let fields = Fields::read(request.body())?;
     let id = fields
         .whole("id", 1..=LARGEST)?
         .ok_or_else(|| fields.missing("id"))?;
-    let delivery: Delivery = cx.book(&context.merchant.id, command::Resend(id)).await?;
+    let sent = cx.book_once(&context.merchant.id, command::Resend(id), once);
+    let delivery: Delivery = sent.await?;
     serde_json::to_value(delivery)
         .map(success)
         .map_err(ApiError::internal)

@@ -1,13 +1,16 @@
 //! `/v1/endpoints`: the addresses that receive events. All calls need the secret.
 
+use crate::auth::idempotency::idempotency_key;
 use crate::auth::keys::{Access, caller};
 use crate::book::{
-    EndpointChange, EventType, NewEndpoint, NewSecret, Resent, SECRET_PREFIX, command,
+    EndpointChange, EventType, NewEndpoint, NewSecret, Resent, SEALED_SECRET, SECRET_PREFIX,
+    command,
 };
 use crate::http::address::endpoint_url;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::success;
+use crate::merchants::idempotency::answer_unreadable;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use base64::Engine;
@@ -27,21 +30,26 @@ pub async fn create_endpoint<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    let once = idempotency_key(request)?;
+    let merchant = &context.merchant.id;
+    let kept = cx.kept::<command::CreateEndpoint>(merchant, once.as_ref());
+    if let Some(made) = kept.await? {
+        return Ok(success(with_secret(cx, made)?));
+    }
     let fields = Fields::read(request.body())?;
     let url = endpoint_url(&fields, "url", cx.config.development)?;
     let url = url.ok_or_else(|| fields.missing("url"))?;
     let id = format!("ep_{}", cx.random_text(20));
-    let (secret, sealed) = new_secret(cx, &id)?;
     let new = NewEndpoint {
         url,
         events: event_types(&fields)?,
         description: fields.text("description", LONGEST)?,
-        secret: sealed,
+        secret: new_secret(cx, &id)?,
         id,
     };
     let call = command::CreateEndpoint(new);
-    let made: Value = cx.book(&context.merchant.id, call).await?;
-    Ok(success(with_secret(made, &secret)))
+    let made: Value = cx.book_once(merchant, call, once).await?;
+    Ok(success(with_secret(cx, made)?))
 }
 
 /// `GET /v1/endpoints`: every endpoint, the oldest first.
@@ -124,14 +132,14 @@ pub async fn rotate_endpoint<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
-    let (secret, sealed) = new_secret(cx, id)?;
+    let once = idempotency_key(request)?;
     let call = command::RotateEndpoint(NewSecret {
         id: id.to_owned(),
-        secret: sealed,
+        secret: new_secret(cx, id)?,
         previous_until_ms: cx.runtime.now_ms() + PREVIOUS_MS,
     });
-    let rotated: Value = cx.book(&context.merchant.id, call).await?;
-    Ok(success(with_secret(rotated, &secret)))
+    let rotated: Value = cx.book_once(&context.merchant.id, call, once).await?;
+    Ok(success(with_secret(cx, rotated)?))
 }
 
 /// `POST /v1/endpoints/{id}/test`: sends an event of the type `test`, at once.
@@ -141,8 +149,10 @@ pub async fn test_endpoint<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    let once = idempotency_key(request)?;
     let call = command::TestEndpoint(id.to_owned());
-    Ok(success(cx.book(&context.merchant.id, call).await?))
+    let sent = cx.book_once(&context.merchant.id, call, once);
+    Ok(success(sent.await?))
 }
 
 /// `POST /v1/endpoints/{id}/resend` with `{"since_ms": …}`: sends again what was
@@ -153,6 +163,7 @@ pub async fn resend_failed<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
+    let once = idempotency_key(request)?;
     let fields = Fields::read(request.body())?;
     let since_ms = fields
         .whole("since_ms", 0..=LARGEST)?
@@ -161,7 +172,7 @@ pub async fn resend_failed<R: Runtime>(
         endpoint: id.to_owned(),
         since_ms,
     };
-    let resent: Resent = cx.book(&context.merchant.id, call).await?;
+    let resent: Resent = cx.book_once(&context.merchant.id, call, once).await?;
     Ok(success(
         json!({"resent": resent.resent, "more": resent.more}),
     ))
@@ -198,19 +209,27 @@ fn event_types(fields: &Fields) -> Result<Vec<EventType>, ApiError> {
 }
 
 /// A new secret (Standard Webhooks, "Signature scheme": `whsec_` and 24 bytes in
-/// base64), and the same sealed under the endpoint's id.
-fn new_secret<R: Runtime>(cx: &Services<R>, id: &str) -> Result<(String, String), ApiError> {
+/// base64), sealed under the endpoint's id.
+fn new_secret<R: Runtime>(cx: &Services<R>, id: &str) -> Result<String, ApiError> {
     let (mut key, mut nonce) = ([0; 24], [0; 12]);
     cx.runtime.random(&mut key);
     cx.runtime.random(&mut nonce);
     let secret = format!("{SECRET_PREFIX}{}", BASE64.encode(key));
     let sealed = cx.config.master_key.seal(id, &secret, nonce);
-    Ok((secret, sealed.map_err(ApiError::internal)?))
+    sealed.map_err(ApiError::internal)
 }
 
-fn with_secret(mut endpoint: Value, secret: &str) -> Value {
-    if let Some(endpoint) = endpoint.as_object_mut() {
-        endpoint.insert("secret".to_owned(), json!(secret));
-    }
-    endpoint
+/// The endpoint with its secret, which the book's reply has sealed.
+fn with_secret<R: Runtime>(cx: &Services<R>, mut endpoint: Value) -> Result<Value, ApiError> {
+    let no_secret = || ApiError::internal("the book gave no endpoint with a secret");
+    let members = endpoint.as_object_mut().ok_or_else(no_secret)?;
+    let sealed = members.remove(SEALED_SECRET).ok_or_else(no_secret)?;
+    let id = members.get("id").and_then(Value::as_str);
+    let opened = id.zip(sealed.as_str()).map(|(id, sealed)| {
+        let opened = cx.config.master_key.open(id, sealed);
+        opened.map_err(|_| answer_unreadable())
+    });
+    let secret = opened.ok_or_else(no_secret)??;
+    members.insert("secret".to_owned(), json!(secret));
+    Ok(endpoint)
 }

@@ -1,5 +1,6 @@
 //! `/v1/keys`: named keys, each with scopes of its own.
 
+use crate::auth::idempotency::{idempotency_key, kept_in_shard, once_in_shard, repeated};
 use crate::auth::keys::{Access, caller, lacks_scope, new_named_key};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
@@ -26,6 +27,11 @@ pub async fn create_key<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Keys).await?;
+    let id = context.merchant.id.as_str();
+    let once = idempotency_key(request)?;
+    if let Some((data, expires_at_ms)) = kept_in_shard(cx, id, once.as_ref()).await? {
+        return Ok(success(until(data, expires_at_ms)));
+    }
     let fields = Fields::read(request.body())?;
     let name = fields.required("name", MAX_NAME_BYTES)?;
     let scopes = scopes(&fields)?;
@@ -40,7 +46,7 @@ pub async fn create_key<R: Runtime>(
     let now_ms = cx.runtime.now_ms();
     let secret = new_named_key(cx);
     let print = fingerprint(secret.expose());
-    let mut key = NamedKey {
+    let key = NamedKey {
         id: short(&print).to_owned(),
         name,
         scopes,
@@ -49,25 +55,35 @@ pub async fn create_key<R: Runtime>(
         expires_at_ms: seconds.map(|seconds| now_ms + seconds * 1000),
         used_at_ms: None,
     };
+    let mut data = key_data(&key);
+    if let Some(data) = data.as_object_mut() {
+        data.insert("key".to_owned(), secret.expose().into());
+    }
     let add = AddNamedKey {
-        id: context.merchant.id.clone(),
+        id: id.to_owned(),
         fingerprint: print,
-        key: key.clone(),
+        key,
         parent,
+        once: once_in_shard(cx, id, once.as_ref(), &data)?,
     };
     match ask(&cx.runtime, add).await? {
-        NewKey::Made(expires_at_ms) => {
-            key.expires_at_ms = expires_at_ms;
-            let mut data = key_data(&key);
-            if let Some(data) = data.as_object_mut() {
-                data.insert("key".to_owned(), secret.expose().into());
-            }
-            Ok(success(data))
+        NewKey::Made(expires_at_ms) => Ok(success(until(data, expires_at_ms))),
+        NewKey::Before(kept) => {
+            let (data, expires_at_ms) = repeated(cx, id, once.as_ref(), kept)?;
+            Ok(success(until(data, expires_at_ms)))
         }
         // The caller's key has ended since this isolate cached it.
         NewKey::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
         NewKey::Full => Err(ApiError::of(Code::TooManyKeys)),
     }
+}
+
+/// A key's data with its end, which may be earlier than its maker has asked for.
+fn until(mut data: Value, expires_at_ms: Option<i64>) -> Value {
+    if let Some(data) = data.as_object_mut() {
+        data.insert("expires_at_ms".to_owned(), expires_at_ms.into());
+    }
+    data
 }
 
 /// `GET /v1/keys`: the valid named keys, newest first, without their texts.

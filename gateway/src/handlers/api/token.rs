@@ -1,6 +1,7 @@
 //! `/v1/token`: api-tokens, which replace both keys (older WeCeive API,
 //! "Authentication").
 
+use crate::auth::idempotency::{idempotency_key, kept_in_shard, once_in_shard, repeated};
 use crate::auth::keys::{Access, caller};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
@@ -10,7 +11,7 @@ use crate::merchants::seal::{fingerprint, short};
 use crate::merchants::shards::ask;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How long a token is valid when its merchant does not set it: a day.
 const DEFAULT_SECONDS: i64 = 24 * 60 * 60;
@@ -29,6 +30,11 @@ pub async fn create_token<R: Runtime>(
         let why = "A token has every scope: make it with the merchant's api-key and api-secret.";
         return Err(ApiError::new(Code::ScopeMissing, why));
     }
+    let id = context.merchant.id.as_str();
+    let once = idempotency_key(request)?;
+    if let Some((data, expires_at_ms)) = kept_in_shard(cx, id, once.as_ref()).await? {
+        return Ok(success(until(data, expires_at_ms)));
+    }
     let seconds = match request.body().is_empty() {
         true => None,
         false => {
@@ -38,22 +44,34 @@ pub async fn create_token<R: Runtime>(
     };
     let token = format!("{}{}", cx.config.key_prefix(), cx.random_text(40));
     let expires_at_ms = cx.runtime.now_ms() + seconds.unwrap_or(DEFAULT_SECONDS) * 1000;
+    let print = fingerprint(&token);
+    let data = json!({"api-token": token, "id": short(&print)});
     let add = AddToken {
-        id: context.merchant.id.clone(),
-        fingerprint: fingerprint(&token),
+        id: id.to_owned(),
+        fingerprint: print,
         expires_at_ms,
         key_fingerprint: header_text(request, "api-key").map(fingerprint),
+        once: once_in_shard(cx, id, once.as_ref(), &data)?,
     };
     match ask(&cx.runtime, add).await? {
-        NewToken::Issued(expires_at_ms) => Ok(success(json!({
-            "api-token": token,
-            "id": short(&fingerprint(&token)),
-            "expires_at": expires_at_ms / 1000,
-        }))),
+        NewToken::Issued(expires_at_ms) => Ok(success(until(data, Some(expires_at_ms)))),
+        NewToken::Before(kept) => {
+            let (data, expires_at_ms) = repeated(cx, id, once.as_ref(), kept)?;
+            Ok(success(until(data, expires_at_ms)))
+        }
         // The key has expired since this isolate read it.
         NewToken::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
         NewToken::Full => Err(ApiError::of(Code::TooManyTokens)),
     }
+}
+
+/// A token's data with its end.
+fn until(mut data: Value, expires_at_ms: Option<i64>) -> Value {
+    if let Some(data) = data.as_object_mut() {
+        let expires_at = expires_at_ms.map(|at_ms| at_ms / 1000);
+        data.insert("expires_at".to_owned(), expires_at.into());
+    }
+    data
 }
 
 /// `GET /v1/token`: the valid tokens, newest first, without their texts.

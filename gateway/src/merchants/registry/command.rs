@@ -14,6 +14,7 @@
 use super::named_keys::NamedKey;
 use super::pointers::{Kind, Pointer};
 use super::root::{Cursor, Page};
+use crate::merchants::idempotency::IdempotencyKey;
 use crate::merchants::merchant::Merchant;
 use crate::observe::RequestContext;
 use crate::observe::audit;
@@ -100,6 +101,7 @@ commands! {
     NamedKeys -> Vec<NamedKey>;
     RevokeNamedKey -> bool;
     RevokeToken -> bool;
+    FindKept -> KeptAnswer;
     Claim -> Vec<Pointer>;
     Pointers -> Vec<Pointer>;
     Unpoint -> ();
@@ -263,6 +265,9 @@ pub struct AddToken {
     /// with that key.
     #[serde(default)]
     pub key_fingerprint: Option<String>,
+    /// Adds it once for this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<Once>,
 }
 
 /// A merchant's valid api-tokens, newest first.
@@ -292,6 +297,9 @@ pub struct AddNamedKey {
     pub key: NamedKey,
     /// The fingerprint of the named key that it is made with.
     pub parent: Option<String>,
+    /// Adds it once for this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<Once>,
 }
 
 /// A merchant's valid named keys, newest first.
@@ -318,6 +326,24 @@ pub struct RevokeToken {
     pub id: String,
     /// The token's fingerprint.
     pub fingerprint: String,
+}
+
+/// A request with an `Idempotency-Key`, and its answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Once {
+    /// The request's key.
+    pub key: IdempotencyKey,
+    /// The answer's data, sealed, because it has a secret.
+    pub sealed: String,
+}
+
+/// The answer that is kept under this key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FindKept {
+    /// The merchant's id.
+    pub id: String,
+    /// The request's key.
+    pub key: IdempotencyKey,
 }
 
 /// Writes a pointer, to the shard of its name. The reply holds other merchants'
@@ -469,6 +495,8 @@ pub enum NewToken {
     Full,
     /// The api-key that it was made with is no longer valid.
     NotFound,
+    /// The request was executed before.
+    Before(KeptAnswer),
 }
 
 /// Whether a named key was added.
@@ -481,6 +509,28 @@ pub enum NewKey {
     /// The key that it was made with is no longer valid, or lacks one of the
     /// scopes.
     NotFound,
+    /// The request was executed before.
+    Before(KeptAnswer),
+}
+
+/// An answer that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The answer's data, sealed.
+    pub sealed: String,
+    /// When the key or token expires, Unix milliseconds; `None` is never.
+    pub expires_at_ms: Option<i64>,
+}
+
+/// The answer that is kept under an `Idempotency-Key`.
+#[derive(Debug)]
+pub enum KeptAnswer {
+    /// There is none.
+    None,
+    /// The answer.
+    Kept(Kept),
+    /// The key was used for a request with another body.
+    OfAnother,
 }
 
 /// A reply as it is sent, or the reason why there is none.
@@ -510,6 +560,10 @@ pub enum Answer {
     KeyMade(Option<i64>),
     /// A merchant's valid named keys, newest first.
     NamedKeys(Vec<NamedKey>),
+    /// [`KeptAnswer::Kept`].
+    Kept(String, Option<i64>),
+    /// [`KeptAnswer::OfAnother`].
+    KeptOfAnother,
     /// The changes.
     Audit(Vec<audit::Entry>),
     /// Pointers to merchants.
@@ -655,6 +709,7 @@ impl Reply for NewToken {
             Self::Issued(expires_at_ms) => Answer::Issued(expires_at_ms),
             Self::Full => Answer::Full,
             Self::NotFound => Answer::NotFound,
+            Self::Before(kept) => kept.into_answer(),
         }
     }
 
@@ -663,7 +718,7 @@ impl Reply for NewToken {
             Answer::Issued(expires_at_ms) => Some(Self::Issued(expires_at_ms)),
             Answer::Full => Some(Self::Full),
             Answer::NotFound => Some(Self::NotFound),
-            _ => None,
+            answer => KeptAnswer::read(answer).map(Self::Before),
         }
     }
 }
@@ -674,6 +729,7 @@ impl Reply for NewKey {
             Self::Made(expires_at_ms) => Answer::KeyMade(expires_at_ms),
             Self::Full => Answer::Full,
             Self::NotFound => Answer::NotFound,
+            Self::Before(kept) => kept.into_answer(),
         }
     }
 
@@ -682,6 +738,28 @@ impl Reply for NewKey {
             Answer::KeyMade(expires_at_ms) => Some(Self::Made(expires_at_ms)),
             Answer::Full => Some(Self::Full),
             Answer::NotFound => Some(Self::NotFound),
+            answer => KeptAnswer::read(answer).map(Self::Before),
+        }
+    }
+}
+
+impl Reply for KeptAnswer {
+    fn into_answer(self) -> Answer {
+        match self {
+            Self::None => Answer::NotFound,
+            Self::Kept(kept) => Answer::Kept(kept.sealed, kept.expires_at_ms),
+            Self::OfAnother => Answer::KeptOfAnother,
+        }
+    }
+
+    fn read(answer: Answer) -> Option<Self> {
+        match answer {
+            Answer::NotFound => Some(Self::None),
+            Answer::Kept(sealed, expires_at_ms) => Some(Self::Kept(Kept {
+                sealed,
+                expires_at_ms,
+            })),
+            Answer::KeptOfAnother => Some(Self::OfAnother),
             _ => None,
         }
     }

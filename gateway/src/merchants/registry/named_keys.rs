@@ -10,7 +10,7 @@
 //! deployment or after a rollback, would take a row of `keys` for a key with every
 //! right. A key that is made with a named key ends with that one.
 
-use super::command::{Found, NewKey};
+use super::command::{Found, NewKey, Once};
 use super::{Registry, store};
 use crate::merchants::seal::short;
 use crate::observe::audit;
@@ -73,8 +73,12 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         fingerprint: &str,
         mut key: NamedKey,
         parent: Option<&str>,
+        once: Option<&Once>,
     ) -> Result<NewKey, StorageError> {
         let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
+        if let Some(kept) = self.before(id, once)? {
+            return Ok(NewKey::Before(kept));
+        }
         store::named_keys::remove_expired(storage, now_ms)?;
         if let Some(parent) = parent {
             let Some(made_with) = store::named_keys::find(storage, id, parent)? else {
@@ -104,6 +108,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         audit::add_with_text(&self.runtime, storage, id, &what, &named, "")?;
         key.made_at_ms = now_ms;
         store::named_keys::insert(storage, id, fingerprint, &key, parent)?;
+        self.keep(id, once, key.expires_at_ms)?;
         Ok(NewKey::Made(key.expires_at_ms))
     }
 

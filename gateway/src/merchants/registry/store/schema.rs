@@ -1,15 +1,15 @@
 //! The tables of the registry's objects, and the migrations that change a
 //! database of an earlier version; see [`migrate`](crate::store::migrate).
 
-use super::named_keys;
+use super::{kept, named_keys};
 use crate::observe::audit;
 use crate::runtime::{Storage, StorageError};
 use crate::store::{self, Migration, add_columns};
 
 /// Every migration, in order. Its number is its place, counted from 1. A new
 /// column goes into a new migration.
-fn migrations<S: Storage>() -> [Migration<S>; 2] {
-    [base_tables, named_key_tables]
+fn migrations<S: Storage>() -> [Migration<S>; 3] {
+    [base_tables, named_key_tables, kept_table]
 }
 
 /// Executes the migrations that the database lacks.
@@ -29,6 +29,14 @@ fn base_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
 /// The second migration: the table of named keys.
 fn named_key_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
     for statement in named_keys::TABLES {
+        storage.exec(statement, &[])?;
+    }
+    Ok(())
+}
+
+/// The third migration: answers to requests with an `Idempotency-Key`.
+fn kept_table<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    for statement in kept::TABLES {
         storage.exec(statement, &[])?;
     }
     Ok(())
