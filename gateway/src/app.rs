@@ -220,7 +220,7 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::TestEndpoint => whole(api::endpoint::test_endpoint(cx, request, id).await?),
             Endpoint::ResendFailed => whole(api::endpoint::resend_failed(cx, request, id).await?),
             Endpoint::GetDelivery => whole(api::delivery::get_delivery(cx, request, id).await?),
-            Endpoint::GetEvents => whole(api::event::get_events(cx, request).await?),
+            Endpoint::GetEvents => api::event::get_events(cx, request).await?,
             Endpoint::GetEvent => whole(api::event::get_event(cx, request, id).await?),
             Endpoint::GetAudit => whole(audit::get_audit(cx, request).await?),
             Endpoint::GetTotals => whole(api::totals::get_totals(cx, request).await?),

@@ -14,9 +14,9 @@
 //! number of events that wait.
 
 use super::deliveries::{Delivery, DeliveryState};
-use super::events::EventType;
+use super::events::{Event, EventType};
 use super::store::endpoints::Secrets;
-use super::store::event_deliveries::{Attempt, Due, IDS_ABOVE, Overdue};
+use super::store::event_deliveries::{Attempt, Due, IDS_ABOVE, Listed, Overdue};
 use super::{Book, store};
 use crate::http::address::{self, NotifyTargets};
 use crate::http::error::{ApiError, Code};
@@ -350,12 +350,23 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// A delivery to an endpoint, in the form of lists.
-    pub(super) fn event_delivery_item(&self, id: i64) -> Result<Option<Json>, StorageError> {
+    /// A delivery to an endpoint, and its event.
+    pub(super) fn event_delivery(
+        &self,
+        id: i64,
+    ) -> Result<Option<(Listed, Option<Event>)>, StorageError> {
         let Some(found) = store::event_deliveries::find(&self.storage, id)? else {
             return Ok(None);
         };
         let event = store::events::find(&self.storage, found.event)?;
+        Ok(Some((found, event)))
+    }
+
+    /// A delivery to an endpoint, in the form of lists.
+    pub(super) fn event_delivery_item(&self, id: i64) -> Result<Option<Json>, StorageError> {
+        let Some((found, event)) = self.event_delivery(id)? else {
+            return Ok(None);
+        };
         Ok(Some(json!({
             "id": found.id,
             "out_trade_no": found.subject,

@@ -13,7 +13,7 @@
 use super::changes::OrderSnapshot;
 use super::lists::refund_item;
 use super::store::events::NewEvent;
-use super::{Book, Link, SET_ASIDE_MS, store};
+use super::{Book, Checkout, Link, SET_ASIDE_MS, store};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::seal::random_text;
 use crate::observe::Log;
@@ -108,7 +108,7 @@ impl Event {
 }
 
 /// The number in an event's id.
-fn number_in(id: &str) -> Option<i64> {
+pub fn number_in(id: &str) -> Option<i64> {
     let (n, _) = id.strip_prefix("evt_")?.split_once('_')?;
     n.parse().ok()
 }
@@ -118,9 +118,13 @@ fn number_in(id: &str) -> Option<i64> {
 pub struct EventSearch {
     /// Those after the event with this id.
     pub after: Option<String>,
+    /// Those after this number: an event that was read a moment ago, and may have
+    /// been removed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_n: Option<i64>,
     /// Of this type.
     pub kind: Option<EventType>,
-    /// Of this order.
+    /// Of this order, or of this checkout and all its attempts.
     pub out_trade_no: Option<String>,
     /// At most so many.
     pub limit: i64,
@@ -137,7 +141,7 @@ pub struct EventPage {
 
 /// How long events are kept.
 const KEPT_MS: i64 = 90 * 86_400_000;
-/// How often a book that is awake looks for old events.
+/// How often a book looks for old events at most.
 const REMOVED_EVERY_MS: i64 = 3_600_000;
 /// So many events are removed in one transaction.
 const REMOVED_AT_ONCE: i64 = 500;
@@ -260,13 +264,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     }
                 }
                 Change::Refund(kind, refund) => {
-                    let mut item = refund_item(order, refund);
+                    let terms = order.terms();
+                    let origin = self.origin_of(terms)?;
+                    let mut item = refund_item(order, refund, origin.purchase.as_ref());
                     // What finds the order in the merchant's own system.
                     if let Some(item) = item.as_object_mut() {
-                        let terms = order.terms();
                         item.insert("attach".to_owned(), json!(terms.attach));
-                        let metadata = self.metadata_of(terms)?;
-                        item.insert("metadata".to_owned(), json!(metadata));
+                        item.insert("metadata".to_owned(), json!(origin.metadata));
                     }
                     self.write_event(kind, number, &item)?;
                 }
@@ -360,22 +364,40 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// A page of events, oldest first.
     pub(super) fn events(&self, search: &EventSearch) -> Result<EventPage, ApiError> {
-        let after_n = match &search.after {
-            Some(id) => self.event(id)?.map(|event| event.n).ok_or_else(|| {
+        let after_n = match (search.after_n, &search.after) {
+            (Some(n), _) => n,
+            (None, Some(id)) => self.event(id)?.map(|event| event.n).ok_or_else(|| {
                 ApiError::field(
                     Code::CursorInvalid,
                     "after",
                     "The field after is not the id of an event of this merchant, or the event is older than 90 days. Without after the list begins with the oldest event.",
                 )
             })?,
-            None => 0,
+            (None, None) => 0,
         };
-        let (events, after) = store::events::page(&self.storage, search, after_n)?;
+        let subjects = match &search.out_trade_no {
+            Some(number) => Some(self.numbers_of_purchase(number)?),
+            None => None,
+        };
+        let (events, after) =
+            store::events::page(&self.storage, search, subjects.as_deref(), after_n)?;
         let events = events.iter().map(Event::body).collect::<Result<_, _>>()?;
         Ok(EventPage {
             events,
             after: after.map(|event| event.id()),
         })
+    }
+
+    /// This number, and where it is a checkout's, those of its attempts.
+    fn numbers_of_purchase(&self, number: &str) -> Result<Vec<String>, StorageError> {
+        let mut numbers = vec![number.to_owned()];
+        if let Some(json) = store::checkouts::json_of_number(&self.storage, number)? {
+            let checkout: Checkout = self.read_row("checkout", number, &json)?;
+            let attempts = checkout.attempts.iter();
+            let attempts = attempts.map(|attempt| attempt.out_trade_no.to_string());
+            numbers.extend(attempts.filter(|attempt| attempt != number));
+        }
+        Ok(numbers)
     }
 
     /// The event with this id.
@@ -394,9 +416,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(event.body()?)
     }
 
+    /// When the oldest event is to be removed. One that must stay, because a delivery
+    /// of it waits, is looked at again an hour later.
+    pub(super) fn old_events_due_ms(&self, oldest_at_ms: Option<i64>) -> Option<i64> {
+        let due_ms = oldest_at_ms.map(|at_ms| at_ms + KEPT_MS + 1);
+        due_ms.map(|due_ms| due_ms.max(self.events_end_at_ms.get()))
+    }
+
     /// Removes events that are older than ninety days, one slice under one alarm.
-    /// No alarm is set for it, so that an idle book stays asleep: its old events go
-    /// with its next timer.
     pub(super) fn remove_old_events(&self) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
         if now_ms < self.events_end_at_ms.get() {

@@ -168,24 +168,32 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn order_item(&self, order: &Order) -> Result<Json, StorageError> {
         let terms = order.terms();
         let link = self.link_in_index(List::Orders, terms.out_trade_no.as_str())?;
-        Ok(order_item(order, link, &self.metadata_of(terms)?))
+        Ok(order_item(order, link, &self.origin_of(terms)?))
     }
 
-    /// An order's metadata; of an attempt, its checkout's.
-    pub(super) fn metadata_of(
-        &self,
-        terms: &Terms,
-    ) -> Result<BTreeMap<String, String>, StorageError> {
+    /// What an order has from its purchase, where it is an attempt of a checkout;
+    /// otherwise its own.
+    pub(super) fn origin_of(&self, terms: &Terms) -> Result<Origin, StorageError> {
+        // Attempts have no metadata of their own.
         if !terms.metadata.is_empty() {
-            return Ok(terms.metadata.clone());
+            return Ok(Origin {
+                purchase: None,
+                metadata: terms.metadata.clone(),
+            });
         }
         let number = terms.out_trade_no.as_str();
         let Some(json) = store::checkouts::json_of_attempt(&self.storage, number)? else {
-            return Ok(BTreeMap::new());
+            return Ok(Origin::default());
         };
         // An unreadable checkout raises an alarm, and does not hide its order.
         let checkout = self.read_row::<Checkout>("checkout", number, &json);
-        Ok(checkout.map_or_else(|_| BTreeMap::new(), |checkout| checkout.purchase.metadata))
+        Ok(checkout.map_or_else(
+            |_| Origin::default(),
+            |checkout| Origin {
+                purchase: Some(checkout.purchase.out_trade_no),
+                metadata: checkout.purchase.metadata,
+            },
+        ))
     }
 
     fn indexed(&self, list: List, key: &str) -> Result<Option<Indexed>, StorageError> {
@@ -205,8 +213,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Ok(None);
         };
         let mut refunds = order.refunds().iter();
-        let refund = refunds.find(|refund| refund.out_refund_no == out_refund_no);
-        Ok(refund.map(|refund| refund_item(&order, refund)))
+        let Some(refund) = refunds.find(|refund| refund.out_refund_no == out_refund_no) else {
+            return Ok(None);
+        };
+        let purchase = self.origin_of(order.terms())?.purchase;
+        Ok(Some(refund_item(&order, refund, purchase.as_ref())))
     }
 
     pub(super) fn checkout_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
@@ -425,6 +436,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         for number in &numbers {
             self.changes_of(number, &mut events)?;
             self.deliveries_of(number, &mut events)?;
+            self.event_deliveries_of(number, &mut events)?;
             self.alarms_of(number, &mut events)?;
         }
         let at_ms = |event: &Json| event.get("at_ms").and_then(Json::as_i64);
@@ -492,6 +504,35 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
+    /// The deliveries of events to endpoints, as they stand.
+    fn event_deliveries_of(
+        &self,
+        number: &OutTradeNo,
+        events: &mut Vec<Json>,
+    ) -> Result<(), ApiError> {
+        let number = number.as_str();
+        let ids = store::index::event_deliveries_of_order(&self.storage, number)?;
+        for id in ids.into_iter().rev() {
+            let Some((found, event)) = self.event_delivery(id)? else {
+                continue;
+            };
+            let kind = event.as_ref().map_or("", |event| event.kind.as_str());
+            events.push(json!({
+                "at_ms": found.created_at_ms,
+                "kind": "delivery",
+                "out_trade_no": number,
+                "what": format!("delivery {id} of the event {kind} to {}", found.endpoint),
+                "url": found.url,
+                "state": found.state,
+                "attempts": found.attempts,
+                "last_result": found.last,
+                "endpoint": found.endpoint,
+                "event": event.map(|event| event.id()),
+            }));
+        }
+        Ok(())
+    }
+
     fn alarms_of(&self, number: &OutTradeNo, events: &mut Vec<Json>) -> Result<(), ApiError> {
         let alarms = store::index::alarms_of_order(&self.storage, number.as_str())?;
         for OrdersAlarm { at_ms, name } in alarms.into_iter().rev() {
@@ -507,7 +548,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-fn order_item(order: &Order, link: Option<String>, metadata: &BTreeMap<String, String>) -> Json {
+/// What an order has from the checkout whose attempt it is.
+#[derive(Debug, Default)]
+pub(super) struct Origin {
+    /// The merchant's number of the purchase.
+    pub(super) purchase: Option<OutTradeNo>,
+    pub(super) metadata: BTreeMap<String, String>,
+}
+
+fn order_item(order: &Order, link: Option<String>, origin: &Origin) -> Json {
     let terms = order.terms();
     let payment = order.known_payment().map(|paid| &paid.payment);
     let refunded = order.refunds().iter().filter(|refund| {
@@ -521,6 +570,7 @@ fn order_item(order: &Order, link: Option<String>, metadata: &BTreeMap<String, S
     let entry = entries.first();
     json!({
         "out_trade_no": terms.out_trade_no,
+        "purchase": origin.purchase,
         "state": order.trade_state(),
         "amount": terms.money.amount_minor(),
         "currency": terms.money.currency().code(),
@@ -537,15 +587,16 @@ fn order_item(order: &Order, link: Option<String>, metadata: &BTreeMap<String, S
         "created_at_ms": order.created_at_ms(),
         "paid_at_ms": paid_at_ms(order),
         "expires_at_ms": terms.expires_at_ms,
-        "metadata": metadata,
+        "metadata": origin.metadata,
     })
 }
 
-pub(super) fn refund_item(order: &Order, refund: &Refund) -> Json {
+pub(super) fn refund_item(order: &Order, refund: &Refund, purchase: Option<&OutTradeNo>) -> Json {
     let payment = order.known_payment().map(|paid| &paid.payment);
     json!({
         "out_refund_no": refund.out_refund_no,
         "out_trade_no": order.terms().out_trade_no,
+        "purchase": purchase,
         "refund_id": refund.refund_id,
         "transaction_id": payment.map(|payment| &payment.transaction_id),
         "state": RefundLabel::from(refund.status).name(),

@@ -75,7 +75,7 @@ pub use endpoints::{
     EndpointChange, MOST_ENDPOINTS, NewEndpoint, NewSecret, Resent, SEALED_SECRET,
 };
 pub use event_deliveries::SECRET_PREFIX;
-pub use events::{EventPage, EventSearch, EventType};
+pub use events::{EventPage, EventSearch, EventType, number_in};
 pub use index::{List, RowState, StateFilter};
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts, field_item};
 pub use lists::{Filter, Page, Position, Range, Search, Total};
@@ -489,12 +489,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok([self.work_due_ms()?, report_ms].into_iter().flatten().min())
     }
 
-    /// The earliest timer of an order, a delivery or a purchase.
+    /// The earliest timer of an order, a delivery or a purchase, or the time at which
+    /// old events are removed.
     fn work_due_ms(&self) -> Result<Option<i64>, StorageError> {
-        let due_ms = store::timers::earliest(&self.storage)?;
+        let timers = store::timers::earliest(&self.storage)?;
         let at_once = self.filling.get() || self.removing.get();
         let at_once_ms = at_once.then(|| self.runtime.now_ms());
-        Ok([due_ms, at_once_ms].into_iter().flatten().min())
+        let old_events_ms = self.old_events_due_ms(timers.oldest_event_ms);
+        let due = [timers.due_ms, at_once_ms, old_events_ms];
+        Ok(due.into_iter().flatten().min())
     }
 
     /// Sets the alarm to the earliest timer of all.

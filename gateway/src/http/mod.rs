@@ -3,6 +3,7 @@
 
 pub(crate) mod address;
 pub(crate) mod client;
+pub(crate) mod csv;
 pub mod error;
 pub(crate) mod fields;
 pub mod message;

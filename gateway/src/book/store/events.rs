@@ -64,18 +64,20 @@ pub(in crate::book) fn find(storage: &impl Storage, n: i64) -> Result<Option<Eve
     first(storage, &sql, &[n.into()], event)
 }
 
-/// The events of a page, oldest first, and the event up to which the filters
-/// were compared: `None` where no event follows.
+/// The events of a page, oldest first, of these subjects or of all; and the event up
+/// to which the filters were compared: `None` where no event follows.
 pub(in crate::book) fn page(
     storage: &impl Storage,
     search: &EventSearch,
+    subjects: Option<&[String]>,
     after_n: i64,
 ) -> Result<(Vec<Event>, Option<Event>), StorageError> {
-    let mut sql = vec!["n > ?"];
+    let mut sql = vec!["n > ?".to_owned()];
     let mut args: Vec<Value> = vec![after_n.into()];
-    if let Some(subject) = &search.out_trade_no {
-        sql.push("subject = ?");
-        args.push(subject.as_str().into());
+    if let Some(subjects) = subjects {
+        let marks = vec!["?"; subjects.len()].join(", ");
+        sql.push(format!("subject IN ({marks})"));
+        args.extend(subjects.iter().map(|subject| subject.as_str().into()));
     }
     let read = format!(
         "SELECT {COLUMNS} FROM events WHERE {} ORDER BY n",
@@ -112,7 +114,8 @@ pub(in crate::book) fn page(
 }
 
 /// Removes the oldest events and their deliveries, at most so many, that were
-/// written before this moment and have no delivery that waits. The last number of each subject stays. Returns how many.
+/// written before this moment and have no delivery that waits. The last number of
+/// each subject stays. Returns how many.
 pub(in crate::book) fn remove_before(
     storage: &impl Storage,
     before_ms: i64,

@@ -241,6 +241,24 @@ pub(in crate::book) fn alarms_of_order(
     )
 }
 
+/// The latest two hundred deliveries of events about an order, newest first.
+pub(in crate::book) fn event_deliveries_of_order(
+    storage: &impl Storage,
+    number: &str,
+) -> Result<Vec<i64>, StorageError> {
+    all(
+        storage,
+        "SELECT CAST(key AS INTEGER) AS id FROM listed WHERE list = ? AND out_trade_no = ?
+            AND id > ? ORDER BY at_ms DESC, n DESC LIMIT 200",
+        &[
+            List::Deliveries.into(),
+            number.into(),
+            super::event_deliveries::IDS_ABOVE.into(),
+        ],
+        |row| row.int(0),
+    )
+}
+
 /// What was paid or refunded, in one currency.
 pub(in crate::book) struct Sum {
     pub(in crate::book) currency: String,

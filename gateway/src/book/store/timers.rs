@@ -3,12 +3,21 @@
 use super::first;
 use crate::runtime::{Storage, StorageError};
 
-/// The earliest timer of an order, a delivery, a purchase without an attempt, a
-/// kept reply, a recheck, a checkout's end or an endpoint, Unix milliseconds.
+/// The earliest timers, Unix milliseconds.
+#[derive(Default)]
+pub(in crate::book) struct Timers {
+    /// Of an order, a delivery, a purchase without an attempt, a kept reply, a
+    /// recheck, a checkout's end or an endpoint.
+    pub(in crate::book) due_ms: Option<i64>,
+    /// When the oldest event was written, which is removed some day.
+    pub(in crate::book) oldest_event_ms: Option<i64>,
+}
+
+/// Reads all timers.
 ///
 /// Each is a query of its own in one statement: Durable Objects refuse a `UNION`
 /// of more than five.
-pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Option<i64>, StorageError> {
+pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Timers, StorageError> {
     let timers = first(
         storage,
         "SELECT
@@ -23,10 +32,17 @@ pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Option<i64>, S
             (SELECT min(max(coalesce(resume_at_ms, 0),
                 (SELECT min(due_at_ms) FROM event_deliveries
                  WHERE endpoint = endpoints.id AND due_at_ms IS NOT NULL)))
-             FROM endpoints WHERE active = 1)",
+             FROM endpoints WHERE active = 1),
+            (SELECT at_ms FROM events WHERE n > 0 ORDER BY n LIMIT 1)",
         &[],
-        |row| (0..8).map(|column| row.int_or_null(column)).collect(),
+        |row| {
+            let due: Result<Vec<Option<i64>>, StorageError> =
+                (0..8).map(|column| row.int_or_null(column)).collect();
+            Ok(Timers {
+                due_ms: due?.into_iter().flatten().min(),
+                oldest_event_ms: row.int_or_null(8)?,
+            })
+        },
     )?;
-    let timers: Vec<Option<i64>> = timers.unwrap_or_default();
-    Ok(timers.into_iter().flatten().min())
+    Ok(timers.unwrap_or_default())
 }

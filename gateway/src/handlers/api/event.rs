@@ -1,13 +1,15 @@
 //! `/v1/events`: what happened, oldest first, for ninety days.
 
 use crate::auth::keys::{Access, caller};
-use crate::book::{EventPage, EventSearch, EventType, command};
+use crate::book::{EventPage, EventSearch, EventType, command, number_in};
+use crate::http::csv::csv;
 use crate::http::error::{ApiError, Code};
-use crate::http::fields::Fields;
+use crate::http::fields::{CHOICE_BYTES, Fields};
 use crate::http::message::{query_once, success};
-use crate::runtime::{Request, Response, Runtime};
+use crate::runtime::{Answer, Body, Request, Response, Runtime};
 use crate::services::Services;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::rc::Rc;
 
 /// How many events a page has where `limit` is not sent.
 const USUAL: i64 = 20;
@@ -16,14 +18,16 @@ const MOST: i64 = 100;
 /// The longest id, and more than the longest type.
 const LONGEST: usize = 64;
 /// The parameters that `GET /v1/events` takes.
-const PARAMETERS: [&str; 4] = ["after", "limit", "type", "out_trade_no"];
+const PARAMETERS: [&str; 5] = ["after", "limit", "type", "out_trade_no", "format"];
+/// The members of an event, which are the columns of its CSV.
+const COLUMNS: [&str; 6] = ["id", "type", "at_ms", "subject", "seq", "object"];
 
-/// `GET /v1/events`: the events after the one whose id `after` is, oldest first.
-/// SECRET.
-pub async fn get_events<R: Runtime>(
-    cx: &Services<R>,
+/// `GET /v1/events`: the events after the one whose id `after` is, oldest first; a
+/// page, or with `format=csv` all of them. SECRET.
+pub async fn get_events<R: Runtime + 'static>(
+    cx: &Rc<Services<R>>,
     request: &Request,
-) -> Result<Response, ApiError> {
+) -> Result<Answer, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
     let sent = query_once(request)?;
     let unknown = sent
@@ -37,8 +41,18 @@ pub async fn get_events<R: Runtime>(
         return Err(ApiError::field(Code::FieldInvalid, name, problem));
     }
     let fields = Fields::of_query(sent);
+    let is_csv = match fields.text("format", CHOICE_BYTES)?.as_deref() {
+        None | Some("json") => false,
+        Some("csv") => true,
+        Some(_) => return Err(fields.invalid("format", "must be json or csv")),
+    };
+    if is_csv && fields.has("limit") {
+        return Err(fields.invalid("limit", "does not go with format=csv, which holds all rows"));
+    }
+    let usual = if is_csv { MOST } else { USUAL };
     let search = EventSearch {
         after: fields.text("after", LONGEST)?,
+        after_n: None,
         kind: match fields.text("type", LONGEST)? {
             Some(name) => Some(event_type(&fields, "type", &name)?),
             None => None,
@@ -47,12 +61,41 @@ pub async fn get_events<R: Runtime>(
             true => Some(fields.out_trade_no()?.as_str().to_owned()),
             false => None,
         },
-        limit: fields.whole("limit", 1..=MOST)?.unwrap_or(USUAL),
+        limit: fields.whole("limit", 1..=MOST)?.unwrap_or(usual),
     };
-    let page: EventPage = cx
-        .book(&context.merchant.id, command::Events(search))
-        .await?;
-    Ok(success(json!({"events": page.events, "after": page.after})))
+    let merchant = context.merchant.id.clone();
+    let page = cx.book(&merchant, command::Events(search.clone()));
+    let page: EventPage = page.await?;
+    if !is_csv {
+        let data = json!({"events": page.events, "after": page.after});
+        return Ok(success(data).map(Body::Whole));
+    }
+    let cx = cx.clone();
+    let next = move |after: String| {
+        let (cx, merchant) = (cx.clone(), merchant.clone());
+        let search = EventSearch {
+            // An id of the book has a number: without one nothing more is read.
+            after_n: number_in(&after).or(Some(i64::MAX)),
+            ..search.clone()
+        };
+        async move { next_page(&cx, &merchant, search).await }
+    };
+    Ok(csv("events", &COLUMNS, (page.events, page.after), next))
+}
+
+async fn next_page<R: Runtime>(
+    cx: &Services<R>,
+    merchant: &str,
+    search: EventSearch,
+) -> Option<(Vec<Value>, Option<String>)> {
+    let page: Result<EventPage, ApiError> = cx.book(merchant, command::Events(search)).await;
+    match page {
+        Ok(page) => Some((page.events, page.after)),
+        Err(error) => {
+            error.log_as(&cx.runtime, "the list of events breaks off");
+            None
+        }
+    }
 }
 
 /// `GET /v1/events/{id}`: one event. SECRET.

@@ -3,19 +3,18 @@
 
 use crate::auth::keys::{Access, caller};
 use crate::book::{Filter, List, Page, Position, Range, RowState, Search, StateFilter, command};
+use crate::http::csv::csv;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{Fields, LARGEST};
-use crate::http::message::{answer, query_once, set, success};
+use crate::http::message::{query_once, success};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::fingerprint;
+use crate::observe::Log;
 use crate::observe::alarm::Alarm;
-use crate::observe::{Log, RequestContext};
-use crate::runtime::{Answer, Body, Chunks, FetchError, Request, Runtime};
+use crate::runtime::{Answer, Body, Request, Runtime};
 use crate::services::Services;
-use futures_util::StreamExt;
-use futures_util::stream;
 use order::{Currency, Money, TradeType};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -71,6 +70,7 @@ const fn form(list: List) -> Form {
             ],
             columns: &[
                 "out_trade_no",
+                "purchase",
                 "state",
                 "amount",
                 "currency",
@@ -113,6 +113,7 @@ const fn form(list: List) -> Form {
             columns: &[
                 "out_refund_no",
                 "out_trade_no",
+                "purchase",
                 "refund_id",
                 "transaction_id",
                 "state",
@@ -287,53 +288,32 @@ pub async fn list<R: Runtime + 'static>(
     Ok(success(data).map(Body::Whole))
 }
 
-/// The whole list as CSV. A page is requested when the previous one has been
-/// sent, so that only one is in memory. If a page fails, the answer is aborted.
+/// The whole list as CSV. If the first page fails, the caller gets an error
+/// instead.
 async fn write_csv<R: Runtime + 'static>(
     cx: &Rc<Services<R>>,
     context: &MerchantContext,
     form: Form,
-    mut search: Search,
+    search: Search,
 ) -> Result<Answer, ApiError> {
-    // If the first page fails, the caller gets an error instead of CSV.
     let merchant = context.merchant.id.clone();
     let first: Page = cx
         .book(&merchant, command::List(Box::new(search.clone())))
         .await?;
-    let header = form.columns.join(",");
-    let mut head = answer(200, "text/csv; charset=utf-8", "");
-    let name = format!("attachment; filename=\"{}.csv\"", form.name);
-    set(&mut head, http::header::CONTENT_DISPOSITION, &name);
-    // Without a byte order mark spreadsheets do not read Chinese.
-    let begin = format!("\u{feff}{header}\r\n{}", rows_of(&first, &form));
-    let columns = form.columns;
     let cx = cx.clone();
-    let request_context = RequestContext::current();
-    search.after = first.after;
-    let rest = stream::unfold(Some(search), move |search| {
-        let (cx, request_context, merchant) =
-            (cx.clone(), request_context.clone(), merchant.clone());
+    let next = move |after| {
+        let (cx, merchant) = (cx.clone(), merchant.clone());
+        let search = Search {
+            after: Some(after),
+            ..search.clone()
+        };
         async move {
-            let mut search = search?;
-            search.after?;
-            let page = next_page(&cx, &merchant, &search);
-            let page = request_context.within(page).await;
-            let Some(page) = page else {
-                return Some((Err(FetchError::Unreachable), None));
-            };
-            search.after = page.after;
-            let text: String = page
-                .items
-                .iter()
-                .map(|item| row_of(item, columns))
-                .collect();
-            Some((Ok(text.into_bytes()), Some(search)))
+            let page = next_page(&cx, &merchant, &search).await?;
+            Some((page.items, page.after))
         }
-    });
-    let chunks: Chunks = stream::iter([Ok(begin.into_bytes())])
-        .chain(rest)
-        .boxed_local();
-    Ok(head.map(|_| Body::Pieces(chunks)))
+    };
+    let rows = (first.items, first.after);
+    Ok(csv(form.name, form.columns, rows, next))
 }
 
 async fn next_page<R: Runtime>(cx: &Services<R>, merchant: &str, search: &Search) -> Option<Page> {
@@ -346,41 +326,6 @@ async fn next_page<R: Runtime>(cx: &Services<R>, merchant: &str, search: &Search
             cx.runtime.log(format_args!("a list breaks off: {code}"));
             None
         }
-    }
-}
-
-fn rows_of(page: &Page, form: &Form) -> String {
-    let rows = page.items.iter();
-    rows.map(|item| row_of(item, form.columns)).collect()
-}
-
-fn row_of(item: &Value, columns: &[&str]) -> String {
-    let cells = columns.iter().map(|column| match item.get(*column) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => cell(text),
-        // Numbers and flags are written as they are, an object or a list as JSON.
-        Some(value @ (Value::Object(_) | Value::Array(_))) => cell(&value.to_string()),
-        Some(value) => value.to_string(),
-    });
-    let cells: Vec<String> = cells.collect();
-    format!("{}\r\n", cells.join(","))
-}
-
-/// A text in a cell (RFC 4180). Spreadsheets evaluate a cell that begins with
-/// `=`, `+`, `-`, `@` or a control character as a formula; an apostrophe before
-/// it makes it a text.
-fn cell(text: &str) -> String {
-    let is_formula = text
-        .trim_start()
-        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
-        || text.starts_with(char::is_control);
-    let text = match is_formula {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    };
-    match text.contains(['"', ',', '\r', '\n', ';', '\t', '\'']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
     }
 }
 
@@ -503,31 +448,5 @@ fn inclusive(range: Range) -> Range {
     Range {
         to: range.to.map(|to| to + 1),
         ..range
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_never_a_formula() {
-        for (text, expected) in [
-            ("茶", "茶"),
-            ("Tea, green", "\"Tea, green\""),
-            ("say \"tea\"", "\"say \"\"tea\"\"\""),
-            ("=1+1", "\"'=1+1\""),
-            ("@SUM(A1)", "\"'@SUM(A1)\""),
-            ("+1", "\"'+1\""),
-            ("-1", "\"'-1\""),
-            (" =1", "\"' =1\""),
-            ("\t=1", "\"'\t=1\""),
-            ("＝1", "\"'＝1\""),
-            ("a\r\nb", "\"a\r\nb\""),
-            ("a;b", "\"a;b\""),
-            ("", ""),
-        ] {
-            assert_eq!(cell(text), expected, "{text:?}");
-        }
     }
 }

@@ -1,0 +1,108 @@
+//! Lists as CSV (RFC 4180), in chunks.
+
+use crate::http::message::{answer, set};
+use crate::observe::RequestContext;
+use crate::runtime::{Answer, Body, Chunks, FetchError};
+use futures_util::StreamExt;
+use futures_util::stream;
+use serde_json::Value;
+use std::future::Future;
+
+/// The rows of a page, and where the next page begins.
+pub type Rows<At> = (Vec<Value>, Option<At>);
+
+/// A whole list as CSV. `next` reads the page that begins at a place; it is called
+/// when the previous page has been sent, so that only one is in memory. If it gives
+/// none, the answer is aborted.
+pub fn csv<At, Next, Page>(
+    name: &str,
+    columns: &'static [&'static str],
+    (first, after): Rows<At>,
+    next: Next,
+) -> Answer
+where
+    At: 'static,
+    Next: Fn(At) -> Page + Clone + 'static,
+    Page: Future<Output = Option<Rows<At>>> + 'static,
+{
+    let mut head = answer(200, "text/csv; charset=utf-8", "");
+    let name = format!("attachment; filename=\"{name}.csv\"");
+    set(&mut head, http::header::CONTENT_DISPOSITION, &name);
+    // Without a byte order mark spreadsheets do not read Chinese.
+    let begin = format!("\u{feff}{}\r\n{}", columns.join(","), text(&first, columns));
+    let request_context = RequestContext::current();
+    let rest = stream::unfold(after, move |at| {
+        let (next, request_context) = (next.clone(), request_context.clone());
+        async move {
+            let page = request_context.within(next(at?)).await;
+            let Some((rows, after)) = page else {
+                return Some((Err(FetchError::Unreachable), None));
+            };
+            Some((Ok(text(&rows, columns).into_bytes()), after))
+        }
+    });
+    let chunks: Chunks = stream::iter([Ok(begin.into_bytes())])
+        .chain(rest)
+        .boxed_local();
+    head.map(|_| Body::Pieces(chunks))
+}
+
+fn text(rows: &[Value], columns: &[&str]) -> String {
+    rows.iter().map(|item| row(item, columns)).collect()
+}
+
+fn row(item: &Value, columns: &[&str]) -> String {
+    let cells = columns.iter().map(|column| match item.get(*column) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => cell(text),
+        // Numbers and flags are written as they are, an object or a list as JSON.
+        Some(value @ (Value::Object(_) | Value::Array(_))) => cell(&value.to_string()),
+        Some(value) => value.to_string(),
+    });
+    let cells: Vec<String> = cells.collect();
+    format!("{}\r\n", cells.join(","))
+}
+
+/// A text in a cell (RFC 4180). Spreadsheets evaluate a cell that begins with
+/// `=`, `+`, `-`, `@` or a control character as a formula; an apostrophe before
+/// it makes it a text.
+fn cell(text: &str) -> String {
+    let is_formula = text
+        .trim_start()
+        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+        || text.starts_with(char::is_control);
+    let text = match is_formula {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    };
+    match text.contains(['"', ',', '\r', '\n', ';', '\t', '\'']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_never_a_formula() {
+        for (text, expected) in [
+            ("茶", "茶"),
+            ("Tea, green", "\"Tea, green\""),
+            ("say \"tea\"", "\"say \"\"tea\"\"\""),
+            ("=1+1", "\"'=1+1\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("+1", "\"'+1\""),
+            ("-1", "\"'-1\""),
+            (" =1", "\"' =1\""),
+            ("\t=1", "\"'\t=1\""),
+            ("＝1", "\"'＝1\""),
+            ("a\r\nb", "\"a\r\nb\""),
+            ("a;b", "\"a;b\""),
+            ("", ""),
+        ] {
+            assert_eq!(cell(text), expected, "{text:?}");
+        }
+    }
+}
