@@ -4,6 +4,7 @@
 //!
 //! That an answer's code is one of its operation's is checked where it is sent.
 
+use crate::events::endpoints::endpoint;
 use gateway::route::{Audience, ROUTES, Route};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
@@ -43,12 +44,14 @@ struct Call<'a> {
     world: &'a Memory,
     shop: &'a Shop,
     route: &'a Route,
+    /// What is in the path's `{id}`.
+    id: &'a str,
     wrong: &'a RefCell<Vec<String>>,
 }
 
 impl Call<'_> {
     fn send(&self, query: &str, body: &[u8]) -> (u16, Value) {
-        let path = self.route.path.replace("{id}", "demo");
+        let path = self.route.path.replace("{id}", self.id);
         let request = http::Request::builder()
             .method(self.route.method.clone())
             .uri(format!("{GATEWAY}{path}?{query}"))
@@ -213,22 +216,31 @@ fn what_the_description_forbids_is_refused_by_name_and_stores_nothing() {
                        "trade_type": "NATIVE", "notify_url": "https://shop.example.com/notify"});
     world.scan(&shop.order(&order)["code_url"]);
     world.advance(1);
+    let (endpoint, _) = endpoint(&shop, &[]);
+    let test = format!("/v1/endpoints/{endpoint}/test");
+    let tested = shop.call("POST", &test, "").1["data"].clone();
+    world.advance(60);
+    let event = tested["event"].as_str().unwrap();
+    let delivery = tested["delivery"].to_string();
     let wrong = RefCell::default();
     let mut sent = 0;
     for route in ROUTES {
-        // What is in the path of these must exist first, and each has its own tests.
-        let has_object = ["/v1/endpoints", "/v1/events", "/v1/deliveries/"]
-            .iter()
-            .any(|begin| route.path.starts_with(begin));
         let of_programs = [Audience::Merchant, Audience::Operator].contains(&route.audience);
-        if has_object || !of_programs {
+        if !of_programs {
             continue;
         }
+        let id = match route.path {
+            path if path.starts_with("/v1/endpoints/") => &endpoint,
+            path if path.starts_with("/v1/events/") => event,
+            path if path.starts_with("/v1/deliveries/") => &delivery,
+            _ => "demo",
+        };
         let operation = operation(&route.method, route.path).unwrap();
         let call = Call {
             world: &world,
             shop: &shop,
             route,
+            id,
             wrong: &wrong,
         };
         let before = stored(&world);

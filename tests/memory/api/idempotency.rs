@@ -1,10 +1,11 @@
 //! `Idempotency-Key`: one request has one effect and one answer for a day.
 
+use crate::events::endpoints::endpoint;
 use gateway::route::{Audience, ROUTES};
 use gateway::runtime::Request;
 use http::Method;
 use serde_json::{Value, json};
-use tests::memory::{GATEWAY, Memory, Shop};
+use tests::memory::{GATEWAY, MASTER_KEY, Memory, SHOP_NOTIFY, Shop, registry_of};
 
 const DAY_S: i64 = 24 * 60 * 60;
 
@@ -38,6 +39,17 @@ fn bodies(path: &str) -> [String; 2] {
         "/v1/product" => {
             [1, 2].map(|fee| json!({"product_id": "tea", "body": "x", "total_fee": fee}))
         }
+        "/v1/endpoints" => ["a", "b"].map(|name| {
+            json!({"url": format!("https://shop.example.com/{name}"), "description": name})
+        }),
+        "/v1/keys" => ["a", "b"].map(|name| {
+            json!({"name": name, "scopes": ["orders:read"], "expires_in_seconds": 600})
+        }),
+        "/v1/token" => [600, 700].map(|seconds| json!({ "expires_in_seconds": seconds })),
+        "/v1/delivery" => [json!({"id": 1}), json!({"id": "1"})],
+        "/v1/endpoints/{id}/resend" => [0, 1].map(|since| json!({ "since_ms": since })),
+        // These read no body.
+        "/v1/endpoints/{id}/rotate" | "/v1/endpoints/{id}/test" => [json!({}), json!({"a": 1})],
         other => panic!("a route without a body here: {other}"),
     };
     both.map(|body| body.to_string())
@@ -67,6 +79,11 @@ fn kept(world: &Memory, object: &str) -> i64 {
 fn every_route_that_keeps_answers_repeats_them_and_refuses_another_body() {
     let world = Memory::default();
     let shop = world.shop("demo");
+    let (endpoint, _) = endpoint(&shop, &[]);
+    let order = json!({"out_trade_no": "1", "body": "x", "total_fee": 1, "trade_type": "NATIVE",
+                       "notify_url": SHOP_NOTIFY});
+    world.scan(&shop.order(&order)["code_url"]);
+    world.advance(60);
     let routes = ROUTES.iter().filter(|route| route.keeps_answers);
     let mut checked = 0;
     for route in routes {
@@ -75,7 +92,8 @@ fn every_route_that_keeps_answers_repeats_them_and_refuses_another_body() {
             (&Method::POST, Audience::Merchant)
         );
         let [body, other] = bodies(route.path);
-        let call = |key: &str, body: &str| compared(post(&world, &shop, route.path, key, body));
+        let path = route.path.replace("{id}", &endpoint);
+        let call = |key: &str, body: &str| compared(post(&world, &shop, &path, key, body));
         let first = call("k-1", &body);
         assert_eq!(first.0, 200, "{first:?}");
         world.advance(DAY_S - 60);
@@ -90,7 +108,7 @@ fn every_route_that_keeps_answers_repeats_them_and_refuses_another_body() {
         );
         assert_eq!((status, &refused["code"], &refused["field"]), expected);
         assert_eq!(call("k-1", &body), first, "{}", route.path);
-        if route.path == "/v1/link" {
+        if first.1["data"]["id"].is_string() && !route.path.contains("{id}") {
             assert_ne!(call("k-2", &body).1["data"]["id"], first.1["data"]["id"]);
         }
         // After a day the key is free.
@@ -99,7 +117,7 @@ fn every_route_that_keeps_answers_repeats_them_and_refuses_another_body() {
         assert_eq!(again.0, 200, "{again:?}");
         checked += 1;
     }
-    assert_eq!(checked, 3, "routes that keep answers");
+    assert_eq!(checked, 10, "routes that keep answers");
 }
 
 /// Another caller's key is another key, within a merchant and among merchants:
@@ -206,48 +224,118 @@ fn a_refusal_is_not_kept() {
     }
 }
 
-/// The reply is written with what it is about: a database that refuses any
+/// What a list of a merchant has, by its path and the member of its answer.
+fn listed(shop: &Shop, path: &str, name: &str) -> usize {
+    let (_, listed) = shop.call("GET", path, "");
+    listed["data"][name].as_array().unwrap().len()
+}
+
+/// The routes that make something, with the list that shows it.
+const MADE: [(&str, &str); 4] = [
+    ("/v1/link", "links"),
+    ("/v1/endpoints", "endpoints"),
+    ("/v1/keys", "keys"),
+    ("/v1/token", "tokens"),
+];
+
+/// The answer is written with what it is about: a database that refuses any
 /// statement leaves both or neither.
 #[test]
-fn a_refused_statement_leaves_the_link_and_its_key_or_neither() {
-    let path = "/v1/link";
-    for nth in 1.. {
-        let world = Memory::default();
-        let shop = world.shop("demo");
-        shop.order(&json!({"out_trade_no": "1", "body": "x", "total_fee": 1,
-                           "trade_type": "NATIVE"}));
-        let [body, _] = bodies(path);
-        world.refuse_statement(nth);
-        let first = post(&world, &shop, path, "k", &body);
-        let is_over = world.call_off_refusal();
-        assert!(links(&shop) <= 1, "{nth}");
-        let again = post(&world, &shop, path, "k", &body);
-        assert_eq!(again.0, 200, "{nth}: {again:?}");
-        assert_eq!(links(&shop), 1, "made twice after statement {nth}");
-        if first.0 == 200 {
-            assert_eq!(again, first, "{nth}");
-        }
-        if is_over {
-            assert!(nth > 3, "so few statements");
-            break;
+fn a_refused_statement_leaves_what_is_made_and_its_key_or_neither() {
+    for (path, name) in MADE {
+        for nth in 1.. {
+            let world = Memory::default();
+            let shop = world.shop("demo");
+            shop.order(&json!({"out_trade_no": "1", "body": "x", "total_fee": 1,
+                               "trade_type": "NATIVE"}));
+            let [body, _] = bodies(path);
+            world.refuse_statement(nth);
+            let first = post(&world, &shop, path, "k", &body);
+            let is_over = world.call_off_refusal();
+            assert!(listed(&shop, path, name) <= 1, "{path} {nth}");
+            let again = post(&world, &shop, path, "k", &body);
+            assert_eq!(again.0, 200, "{path} {nth}: {again:?}");
+            let made = listed(&shop, path, name);
+            assert_eq!(made, 1, "{path} made twice after statement {nth}");
+            if first.0 == 200 {
+                assert_eq!(again, first, "{path} {nth}");
+            }
+            if is_over {
+                assert!(nth > 3, "{path}: so few statements");
+                break;
+            }
         }
     }
 }
 
 #[test]
 fn concurrent_repetitions_make_one() {
+    for (path, name) in MADE {
+        let world = Memory::default();
+        let shop = world.shop("demo");
+        let [body, _] = bodies(path);
+        let all = (0..8).map(|_| request(&shop, path, "k", &body)).collect();
+        let answers = world.send_all(all);
+        let first = answers[0].body();
+        for answer in &answers {
+            assert_eq!((answer.status().as_u16(), answer.body()), (200, first), "{path}");
+        }
+        assert_eq!(listed(&shop, path, name), 1, "{path}");
+    }
+}
+
+/// An answer with a secret is repeated with it, and nothing stored shows it. It is
+/// removed after a day.
+#[test]
+fn an_answer_with_a_secret_is_kept_sealed_and_removed() {
     let world = Memory::default();
     let shop = world.shop("demo");
-    let [body, _] = bodies("/v1/link");
-    let all = (0..8)
-        .map(|_| request(&shop, "/v1/link", "k", &body))
-        .collect();
-    let answers = world.send_all(all);
-    let first = answers[0].body();
-    for answer in &answers {
-        assert_eq!((answer.status().as_u16(), answer.body()), (200, first));
+    let (endpoint, _) = endpoint(&shop, &[]);
+    let rotate = format!("/v1/endpoints/{endpoint}/rotate");
+    let calls = [
+        ("/v1/keys", bodies("/v1/keys")[0].clone(), "key"),
+        ("/v1/token", bodies("/v1/token")[0].clone(), "api-token"),
+        ("/v1/endpoints", bodies("/v1/endpoints")[0].clone(), "secret"),
+        (&rotate, String::new(), "secret"),
+    ];
+    let mut answers = Vec::new();
+    for (path, body, name) in &calls {
+        let answer = post(&world, &shop, path, "k", body);
+        let secret = answer.1["data"][*name].as_str().unwrap().to_owned();
+        assert!(secret.len() > 30, "{path}");
+        assert_eq!(answer.1["data"]["sealed_secret"], Value::Null);
+        answers.push((answer, secret));
     }
-    assert_eq!(links(&shop), 1);
+    let stored = world.stored_text();
+    let log = world.log_text();
+    for (_, secret) in &answers {
+        let inner = secret.rsplit('_').next().unwrap();
+        assert!(!stored.contains(inner) && !log.contains(inner), "{secret}");
+    }
+    // What the answers show works, also where it is shown again.
+    let named = answers[0].1.clone();
+    let by_named = http::Request::get(format!("{GATEWAY}/v1/orders")).header("api-key", &named);
+    assert_eq!(sent(&world, by_named.body(Vec::new()).unwrap()).0, 200);
+    // While the master key changes, the earlier one opens them; afterwards nothing does.
+    let keys = [("MASTER_KEY", "7".repeat(64)), ("MASTER_KEY_PREVIOUS", MASTER_KEY.to_owned())];
+    world.deploy(&[(keys[0].0, &keys[0].1), (keys[1].0, &keys[1].1)]);
+    for ((path, body, _), (answer, _)) in calls.iter().zip(&answers) {
+        assert_eq!(post(&world, &shop, path, "k", body), *answer, "{path}");
+    }
+    assert_eq!(world.admin("/reseal", &json!({})).0, 200);
+    world.deploy(&[(keys[0].0, &keys[0].1)]);
+    for (path, body, _) in &calls {
+        let (status, refused) = post(&world, &shop, path, "k", body);
+        assert_eq!((status, &refused["code"]), (422, &json!("IDEMPOTENCY_KEY_REUSED")), "{path}");
+        assert!(refused["message"].as_str().unwrap().contains("MASTER_KEY"), "{refused}");
+    }
+    let shard = registry_of("demo");
+    assert_eq!((kept(&world, "demo"), kept(&world, &shard)), (2, 2));
+    world.advance(DAY_S + 10);
+    assert_eq!(kept(&world, "demo"), 0);
+    // The registry has no timer: the next call that keeps an answer removes them.
+    assert_eq!(post(&world, &shop, "/v1/token", "k2", &calls[1].1).0, 200);
+    assert_eq!(kept(&world, &shard), 1);
 }
 
 /// Kept replies are removed after a day, by the book's alarm.

@@ -1,6 +1,7 @@
 //! Everything that happened to a purchase, in one list.
 
 use crate::api::lists::get;
+use crate::events::endpoints::{endpoint, endpoint_at};
 use crate::checkout::sign_in::{Browser, DESKTOP, call};
 use crate::notice_fixture::order;
 use serde_json::{Value, json};
@@ -71,6 +72,37 @@ fn a_checkout_has_what_happened_to_all_its_attempts() {
     let kinds: Vec<_> = events(&data).into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, ["checkout", "attempt", "order"]);
     assert_eq!(data["events"][2]["out_trade_no"], "BASKET");
+}
+
+/// Deliveries of events stand beside those to `notify_url`, each with its endpoint.
+#[test]
+fn the_deliveries_of_events_to_endpoints_are_part_of_it() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let (id, _) = endpoint(&shop, &["order.paid"]);
+    let (other, _) = endpoint_at(&shop, "https://books.example.com/in", &[]);
+    world.scan(&order(&shop, "L1")["code_url"]);
+    world.advance(1);
+    world.scan(&order(&shop, "L2")["code_url"]);
+    world.advance(60);
+    let data = get(&shop, "/v1/timeline?out_trade_no=L1");
+    let to: Vec<&Value> = data["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["endpoint"].is_string())
+        .collect();
+    assert_eq!(to.len(), 2, "{data}");
+    for (event, endpoint) in to.into_iter().zip([&id, &other]) {
+        assert_eq!(event["kind"], "delivery");
+        assert_eq!(event["endpoint"], *endpoint);
+        assert_eq!(event["state"], "acknowledged");
+        assert_eq!(event["attempts"], 1);
+        let what = event["what"].as_str().unwrap();
+        assert!(what.contains("of the event order.paid to ep_"), "{what}");
+        let found = get(&shop, &format!("/v1/events/{}", event["event"].as_str().unwrap()));
+        assert_eq!(found["subject"], "L1");
+    }
 }
 
 #[test]

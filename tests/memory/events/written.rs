@@ -3,6 +3,7 @@
 use super::endpoints::endpoint;
 use crate::api::lists::get;
 use crate::checkout::links::{buy, link, pay as pay_link};
+use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use crate::notice_fixture::order;
 use serde_json::{Value, json};
 use tests::memory::{Memory, SHOP_NOTIFY, Shop};
@@ -286,10 +287,12 @@ fn events_are_kept_for_ninety_days_and_their_numbers_for_ever() {
     let first = all_events(&shop)[0]["id"].as_str().unwrap().to_owned();
     world.advance(89 * 86_400);
     assert_eq!(all_events(&shop).len(), 1);
-    world.advance(3 * 86_400);
-    // An idle book is not woken for it.
-    order(&shop, "A2");
-    world.advance(60);
+    // A book that has nothing else to do is woken for it.
+    world.advance(2 * 86_400);
+    let count = |table: &str| world.value("demo", &format!("SELECT count(*) FROM {table}"));
+    for table in ["events", "event_deliveries", "delivery_attempts"] {
+        assert_eq!(count(table), "0", "{table}");
+    }
     assert_eq!(all_events(&shop).len(), 0);
     let (_, answer) = shop.call("GET", &format!("/v1/events?after={first}"), "");
     assert_eq!(answer["code"], "CURSOR_INVALID");
@@ -299,4 +302,96 @@ fn events_are_kept_for_ninety_days_and_their_numbers_for_ever() {
     );
     test();
     assert_eq!(named(&all_events(&shop)), expected(&[("test", &id, 2)]));
+}
+
+/// `format=csv` gives what the filters show, in any number of pages.
+#[test]
+fn events_as_csv_are_those_that_the_filters_show() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    for n in 0..105 {
+        let number = format!("A{n}");
+        world.scan(&order(&shop, &number)["code_url"]);
+        world.advance(1);
+    }
+    order(&shop, "茶");
+    let close = json!({"out_trade_no": "A0", "refund_fee": 1}).to_string();
+    assert_eq!(shop.call("POST", "/v1/refund", close).0, 200);
+    world.advance(1);
+    let csv = |query: &str| {
+        let answer = shop.answer("GET", &format!("/v1/events?format=csv{query}"), "");
+        assert_eq!(answer.status(), 200);
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        assert_eq!(kind, "text/csv; charset=utf-8");
+        let text = String::from_utf8(answer.body().clone()).unwrap();
+        let text = text.strip_prefix('\u{feff}').expect("a byte order mark").to_owned();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        assert_eq!(lines.remove(0), "id,type,at_ms,subject,seq,object");
+        lines
+    };
+    let every = all_events(&shop);
+    assert_eq!(every.len(), 106);
+    let id = |event: &Value| event["id"].as_str().unwrap().to_owned();
+    let ids = |events: &[Value]| events.iter().map(id).collect::<Vec<_>>();
+    let of_lines = |lines: &[String]| {
+        let ids = lines.iter().map(|line| line.split(',').next().unwrap());
+        ids.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(of_lines(&csv("")), ids(&every));
+    let after = id(&every[102]);
+    assert_eq!(of_lines(&csv(&format!("&after={after}"))), ids(&every[103..]));
+    assert_eq!(csv("&type=refund.accepted").len(), 1);
+    assert_eq!(csv("&out_trade_no=A0").len(), 2);
+    assert_eq!(csv("&out_trade_no=A1&type=order.closed").len(), 0);
+    // The object is one cell, in quotation marks.
+    let line = &csv("&out_trade_no=A1")[0];
+    assert!(line.contains(",\"{\"\"amount\"\":"), "{line}");
+    for (query, field) in [("limit=5&", "limit"), ("after=evt_1_x&", "after")] {
+        let path = format!("/v1/events?{query}format=csv");
+        let (status, answer) = shop.call("GET", &path, "");
+        assert_eq!((status, &answer["field"]), (400, &json!(field)), "{answer}");
+    }
+    let (_, answer) = shop.call("GET", "/v1/events?format=xml", "");
+    assert_eq!(answer["field"], "format");
+}
+
+/// A payer who changes the device makes an attempt under a number of its own:
+/// its events name the purchase, and are selected by the purchase's number.
+#[test]
+fn events_of_a_repeated_attempt_name_the_purchase() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let page = checkout(&shop, "N7");
+    let mut desktop = Browser::new(&world, DESKTOP);
+    assert_eq!(desktop.post(&call(&page, "order")).0, 200);
+    let mut phone = Browser::new(&world, WECHAT);
+    let mut url = page.clone();
+    for _ in 0..3 {
+        url = phone.get(&url).1;
+    }
+    let (status, prepared) = phone.post(&call(&page, "order"));
+    assert_eq!(status, 200, "{prepared}");
+    let bridge = json!({"payer": "alice", "package": prepared["jsapi"], "action": "pay"});
+    world.control("/sandbox/bridge", &bridge);
+    world.advance(1);
+    let refund = json!({"out_trade_no": "N7-2", "refund_fee": 1}).to_string();
+    assert_eq!(shop.call("POST", "/v1/refund", refund).0, 200);
+    world.advance(1);
+    let events = get(&shop, "/v1/events?out_trade_no=N7")["events"].clone();
+    let events = events.as_array().unwrap();
+    let kinds: Vec<_> = named(events).into_iter().map(|(kind, subject, _)| (kind, subject)).collect();
+    for kind in ["order.paid", "refund.accepted"] {
+        assert!(kinds.contains(&(kind.to_owned(), "N7-2".to_owned())), "{kinds:?}");
+    }
+    for event in events {
+        assert_eq!(event["object"]["purchase"], "N7", "{event}");
+    }
+    for list in ["orders", "refunds"] {
+        let rows = get(&shop, &format!("/v1/{list}?q=N7-2"))[list].clone();
+        assert_eq!(rows[0]["purchase"], "N7", "{rows}");
+    }
+    let single = order(&shop, "S1");
+    assert!(single["code_url"].is_string());
+    let rows = get(&shop, "/v1/orders?q=S1")["orders"].clone();
+    assert_eq!(rows[0]["purchase"], Value::Null);
 }
