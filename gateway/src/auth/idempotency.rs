@@ -95,7 +95,10 @@ fn open_kept<R: Runtime>(
                 sealed,
                 expires_at_ms,
             } = kept;
-            let text = cx.config.master_key.open(&sealed_for(merchant, key), &sealed);
+            let text = cx
+                .config
+                .master_key
+                .open(&sealed_for(merchant, key), &sealed);
             let text = text.map_err(|_| answer_unreadable())?;
             let data = serde_json::from_str(&text);
             let data = data.map_err(|error| ApiError::unreadable("kept answer", &error))?;

@@ -37,8 +37,8 @@ pub use self::root::{Cursor, Page};
 use self::command::{
     AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant, ByToken,
     Change, Claim, Create, DomainFile, EndToken, Export, FindKept, Import, KeepCertificates, List,
-    NamedKeys, NewToken, Pointers, Reply, Reseal, Retire, Retired, RevokeNamedKey, RevokeToken, Rotate,
-    SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
+    NamedKeys, NewToken, Pointers, Reply, Reseal, Retire, Retired, RevokeNamedKey, RevokeToken,
+    Rotate, SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
 };
 use self::store::keys::Token;
 use self::store::merchants::StoredMerchant;

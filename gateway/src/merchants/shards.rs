@@ -10,8 +10,8 @@ use crate::http::error::ApiError;
 use crate::merchants::registry::command::{
     AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant, ByToken,
     Change, Claim, Create, DomainFile, EndToken, Export, FindKept, Import, KeepCertificates,
-    KeptAnswer, List, NamedKeys, NewKey, NewToken, Pointers, Reply, Reseal, Retire, Retired, RevokeNamedKey, RevokeToken,
-    Rotate, SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
+    KeptAnswer, List, NamedKeys, NewKey, NewToken, Pointers, Reply, Reseal, Retire, Retired,
+    RevokeNamedKey, RevokeToken, Rotate, SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
 };
 use crate::merchants::registry::{
     Answer, CLAIM_MS, Call, Command, Envelope, Found, Kind, NamedKey, Pointer, TokenFacts,

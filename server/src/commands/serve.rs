@@ -86,9 +86,11 @@ impl ServeOptions {
         let wechat = wechat.map(|text| origin("WECHATPAY", text)).transpose()?;
         let elsewhere = |found: &WithCertificate| matches!(found, WithCertificate::Origin(_));
         if wechat.is_none() && with_certificate.values().any(elsewhere) {
-            return Err("an origin as client certificate needs the setting WECHATPAY too: \
+            return Err(
+                "an origin as client certificate needs the setting WECHATPAY too: \
                         otherwise orders are made at WeChat and refunded elsewhere"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         let upstreams = Upstreams {
             wechat,

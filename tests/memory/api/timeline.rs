@@ -1,8 +1,8 @@
 //! Everything that happened to a purchase, in one list.
 
 use crate::api::lists::get;
-use crate::events::endpoints::{endpoint, endpoint_at};
 use crate::checkout::sign_in::{Browser, DESKTOP, call};
+use crate::events::endpoints::{endpoint, endpoint_at};
 use crate::notice_fixture::order;
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory};
@@ -100,7 +100,10 @@ fn the_deliveries_of_events_to_endpoints_are_part_of_it() {
         assert_eq!(event["attempts"], 1);
         let what = event["what"].as_str().unwrap();
         assert!(what.contains("of the event order.paid to ep_"), "{what}");
-        let found = get(&shop, &format!("/v1/events/{}", event["event"].as_str().unwrap()));
+        let found = get(
+            &shop,
+            &format!("/v1/events/{}", event["event"].as_str().unwrap()),
+        );
         assert_eq!(found["subject"], "L1");
     }
 }

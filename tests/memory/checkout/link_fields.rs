@@ -54,10 +54,19 @@ fn a_payers_answers_are_kept_with_the_purchase_and_find_it() {
     let url = made["url"].as_str().unwrap();
     let (status, _, html) = open(&world, "GET", url, "");
     assert_eq!(status, 200);
-    for shown in ["Table</label>", "Size (optional)", "M &lt;b&gt;", "name=\"f_guest\" maxlength=\"4\""] {
+    for shown in [
+        "Table</label>",
+        "Size (optional)",
+        "M &lt;b&gt;",
+        "name=\"f_guest\" maxlength=\"4\"",
+    ] {
         assert!(html.contains(shown), "{shown}: {html}");
     }
-    assert!(open(&world, "GET", &format!("{url}&lang=zh-Hans"), "").2.contains("桌号"));
+    assert!(
+        open(&world, "GET", &format!("{url}&lang=zh-Hans"), "")
+            .2
+            .contains("桌号")
+    );
     let answers = "&f_table=+7&f_size=M+%3Cb%3E&f_other=x";
     let (status, to, html) = submit(&world, &made, ONCE, answers);
     assert_eq!(status, 303, "{html}");
@@ -78,7 +87,10 @@ fn a_payers_answers_are_kept_with_the_purchase_and_find_it() {
     assert_eq!(found(&shop, "orders", &of_link)[0]["metadata"], expected);
     assert!(found(&shop, "orders", "q=M%20x").is_empty());
     let csv = shop.answer("GET", "/v1/orders?format=csv", "");
-    assert!(String::from_utf8_lossy(csv.body()).contains("table"), "{csv:?}");
+    assert!(
+        String::from_utf8_lossy(csv.body()).contains("table"),
+        "{csv:?}"
+    );
 }
 
 #[test]
@@ -91,16 +103,25 @@ fn a_wrong_answer_is_named_on_the_page_and_buys_nothing() {
         ("&f_table=+", "Please fill in this field."),
         ("&f_table=seven", "Enter digits only."),
         ("&f_table=1234567890123456", "Enter at most 15 characters."),
-        ("&f_table=7&f_size=L", "Please choose or enter a valid value."),
+        (
+            "&f_table=7&f_size=L",
+            "Please choose or enter a valid value.",
+        ),
         ("&f_table=7&f_guest=Alice", "Enter at most 4 characters."),
-        ("&f_table=7&f_guest=a%00b", "Please choose or enter a valid value."),
+        (
+            "&f_table=7&f_guest=a%00b",
+            "Please choose or enter a valid value.",
+        ),
     ] {
         let (status, _, html) = submit(&world, &made, ONCE, answers);
         assert_eq!(status, 422, "{answers}");
         assert_eq!(html.matches(sentence).count(), 1, "{answers}: {html}");
     }
     let (_, _, html) = submit(&world, &made, ONCE, "&f_table=x&f_guest=%22%3E%3Cb%3E");
-    assert!(!html.contains("\"><b>"), "what was written is not escaped: {html}");
+    assert!(
+        !html.contains("\"><b>"),
+        "what was written is not escaped: {html}"
+    );
     assert_eq!(found(&shop, "checkouts", "limit=1"), Vec::<Value>::new());
 }
 
@@ -110,7 +131,10 @@ fn wrong_fields_of_a_link_are_refused_by_name_and_store_nothing() {
     let shop = world.shop("demo");
     let one = |change: Value| {
         let mut field = json!({"name": "table", "label": "Table", "type": "text"});
-        field.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        field
+            .as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
         json!([field])
     };
     let four = json!(["a", "b", "c", "d"].map(|name| one(json!({"name": name}))[0].clone()));
@@ -119,21 +143,81 @@ fn wrong_fields_of_a_link_are_refused_by_name_and_store_nothing() {
         (json!("table"), "FIELD_INVALID", "fields"),
         (four, "FIELD_INVALID", "fields"),
         (twice, "FIELD_INVALID", "fields[1].name"),
-        (one(json!({"name": "Table"})), "FIELD_INVALID", "fields[0].name"),
-        (one(json!({"name": null})), "FIELD_MISSING", "fields[0].name"),
-        (one(json!({"label": null})), "FIELD_MISSING", "fields[0].label"),
-        (one(json!({"label": {}})), "FIELD_MISSING", "fields[0].label"),
-        (one(json!({"label": {"fr": "x"}})), "FIELD_INVALID", "fields[0].label"),
-        (one(json!({"label": "x".repeat(121)})), "FIELD_INVALID", "fields[0].label"),
-        (one(json!({"type": "date"})), "FIELD_INVALID", "fields[0].type"),
-        (one(json!({"type": null})), "FIELD_MISSING", "fields[0].type"),
-        (one(json!({"max_length": 101})), "FIELD_INVALID", "fields[0].max_length"),
-        (one(json!({"type": "number", "max_length": 5})), "FIELD_INVALID", "fields[0].max_length"),
-        (one(json!({"choices": ["a", "b"]})), "FIELD_INVALID", "fields[0].choices"),
-        (one(json!({"type": "choice"})), "FIELD_INVALID", "fields[0].choices"),
-        (one(json!({"type": "choice", "choices": ["a", "a"]})), "FIELD_INVALID", "fields[0].choices"),
-        (one(json!({"required": "yes"})), "FIELD_INVALID", "fields[0].required"),
-        (one(json!({"pattern": "x"})), "FIELD_INVALID", "fields[0].pattern"),
+        (
+            one(json!({"name": "Table"})),
+            "FIELD_INVALID",
+            "fields[0].name",
+        ),
+        (
+            one(json!({"name": null})),
+            "FIELD_MISSING",
+            "fields[0].name",
+        ),
+        (
+            one(json!({"label": null})),
+            "FIELD_MISSING",
+            "fields[0].label",
+        ),
+        (
+            one(json!({"label": {}})),
+            "FIELD_MISSING",
+            "fields[0].label",
+        ),
+        (
+            one(json!({"label": {"fr": "x"}})),
+            "FIELD_INVALID",
+            "fields[0].label",
+        ),
+        (
+            one(json!({"label": "x".repeat(121)})),
+            "FIELD_INVALID",
+            "fields[0].label",
+        ),
+        (
+            one(json!({"type": "date"})),
+            "FIELD_INVALID",
+            "fields[0].type",
+        ),
+        (
+            one(json!({"type": null})),
+            "FIELD_MISSING",
+            "fields[0].type",
+        ),
+        (
+            one(json!({"max_length": 101})),
+            "FIELD_INVALID",
+            "fields[0].max_length",
+        ),
+        (
+            one(json!({"type": "number", "max_length": 5})),
+            "FIELD_INVALID",
+            "fields[0].max_length",
+        ),
+        (
+            one(json!({"choices": ["a", "b"]})),
+            "FIELD_INVALID",
+            "fields[0].choices",
+        ),
+        (
+            one(json!({"type": "choice"})),
+            "FIELD_INVALID",
+            "fields[0].choices",
+        ),
+        (
+            one(json!({"type": "choice", "choices": ["a", "a"]})),
+            "FIELD_INVALID",
+            "fields[0].choices",
+        ),
+        (
+            one(json!({"required": "yes"})),
+            "FIELD_INVALID",
+            "fields[0].required",
+        ),
+        (
+            one(json!({"pattern": "x"})),
+            "FIELD_INVALID",
+            "fields[0].pattern",
+        ),
     ] {
         let body = json!({"body": "x", "total_fee": 1, "fields": fields});
         let (status, answer) = shop.call("POST", "/v1/link", body.to_string());
@@ -143,7 +227,10 @@ fn wrong_fields_of_a_link_are_refused_by_name_and_store_nothing() {
             "{fields}"
         );
     }
-    assert_eq!(shop.call("GET", "/v1/link", "").1["data"]["links"], json!([]));
+    assert_eq!(
+        shop.call("GET", "/v1/link", "").1["data"]["links"],
+        json!([])
+    );
     // Fields stay when another setting changes, and `null` removes them.
     let made = link(&shop, json!({"total_fee": 1, "fields": one(json!({}))}));
     for (change, left) in [(json!({"stock": 5}), 1), (json!({"fields": null}), 0)] {
