@@ -128,6 +128,58 @@ fn a_quantity_is_bought_until_none_is_left() {
     });
 }
 
+/// The merchant's own questions are part of the form: what is wrong is said beside
+/// its input, what was written stays, and the answers are kept with the order.
+#[test]
+fn a_links_questions_are_answered_before_the_payment() {
+    visit(|system, payer| {
+        payer.expects_in_the_console("422");
+        payer.has_a_window_of(390, 780);
+        let fields = json!([
+            {"name": "table", "label": {"en": "Table", "zh-Hans": "桌号"}, "type": "number",
+             "required": true},
+            {"name": "size", "label": "Size", "type": "choice", "choices": ["Small", "Large <b>"]},
+            {"name": "guest", "label": "Your name", "type": "text", "max_length": 4},
+        ]);
+        let link = system.link(&json!({ "total_fee": 8800, "fields": fields }));
+        let url = link["url"].as_str().unwrap();
+        payer.opens(url);
+        payer.sees("TEST");
+        payer.sees("Size (optional)");
+        payer.pictures("link-questions");
+        payer.finds_it_accessible("the questions");
+        payer.writes("Your name (optional)", "Ann");
+        payer.taps("Continue to payment");
+        payer.sees("Please fill in this field.");
+        payer.finds_it_accessible("a question without an answer");
+        payer.writes("Table", "seven");
+        payer.evaluates("document.querySelector('.banner').remove()");
+        payer.taps("Continue to payment");
+        payer.sees("Enter digits only.");
+        let kept = payer
+            .evaluates("return [document.getElementById('f2').value, document.activeElement.id]");
+        assert_eq!(kept, json!(["Ann", "f0"]));
+        payer.writes("Table", "7");
+        payer.evaluates("document.getElementById('f1').value = 'Large <b>'");
+        payer.taps("Continue to payment");
+        payer.is_at(&format!("{}/pay/?s=demo.", system.gateway()));
+        system.scan(&payer.scans());
+        payer.sees("Payment successful");
+        let id = link["id"].as_str().unwrap();
+        let listed = system.reads(&format!("/v1/orders?link={id}&q=Large"));
+        let metadata = &listed["orders"][0]["metadata"];
+        assert_eq!(
+            *metadata,
+            json!({"table": "7", "size": "Large <b>", "guest": "Ann"})
+        );
+        for lang in ["zh-Hans", "zh-Hant"] {
+            payer.opens(&format!("{url}&lang={lang}"));
+            payer.sees("桌号");
+            payer.finds_that_it_fits(lang);
+        }
+    });
+}
+
 #[test]
 fn a_link_that_is_off_expired_or_unknown_says_so_at_every_tap() {
     visit(|system, payer| {

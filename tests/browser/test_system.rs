@@ -175,6 +175,13 @@ impl TestSystem {
         answer.json()["data"].take()
     }
 
+    /// What the demo merchant reads there; its `data`.
+    pub fn reads(&self, path: &str) -> Value {
+        let answer = self.demo.call("GET", path, "");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["data"].take()
+    }
+
     /// The gateway and the sandbox are killed, and started again.
     pub fn crashes(&self) {
         self.live.crash_and_restart(Duration::from_millis(200));

@@ -1,5 +1,7 @@
 //! Named keys: what each scope permits, and what no named key can do.
 
+use crate::checkout::links::link;
+use crate::checkout::sign_in::DESKTOP;
 use gateway::route::{Audience, ROUTES, Scope};
 use gateway::runtime::Request;
 use serde_json::{Value, json};
@@ -392,4 +394,62 @@ fn test_and_live_keys_and_merchants_are_never_mixed() {
     // Back at the sandbox it goes on.
     world.deploy(&[("UPSTREAM", "sandbox")]);
     assert_eq!(shop.call("GET", "/v1/order?out_trade_no=1", "").0, 200);
+}
+
+/// The pages of a test deployment say so, in each language; those of others do not.
+#[test]
+fn the_pages_of_a_test_deployment_say_test() {
+    for (upstream, is_test) in [("sandbox", true), ("wechat", false)] {
+        let world = Memory::default();
+        world.deploy(&[("UPSTREAM", upstream)]);
+        let shop = world.shop("demo");
+        let made = link(&shop, json!({"total_fee": 900}));
+        let checkout = json!({"out_trade_no": "C1", "body": "x", "total_fee": 1}).to_string();
+        let checkout = shop.call("POST", "/v1/checkout", checkout).1["data"]["url"].clone();
+        for url in [&made["url"], &checkout] {
+            for lang in ["en", "zh-Hans", "zh-Hant"] {
+                let url = format!("{}&lang={lang}", url.as_str().unwrap());
+                let request = http::Request::get(url).header("user-agent", DESKTOP);
+                let page = world.send(request.body(Vec::new()).unwrap());
+                let html = String::from_utf8_lossy(page.body()).into_owned();
+                assert_eq!(
+                    html.contains("<p class=\"test\">"),
+                    is_test,
+                    "{lang}: {html}"
+                );
+            }
+        }
+    }
+}
+
+/// A merchant that a version without kinds has made belongs to the kind of the
+/// deployment that gives it new keys. The operator's calls refuse one of the other
+/// kind too.
+#[test]
+fn a_merchant_of_an_earlier_version_gets_its_kind_with_its_next_keys() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let registry = registry_of("demo");
+    let sql = "UPDATE merchants SET json = json_remove(json, '$.is_test')";
+    world.sql(&registry, sql).unwrap();
+    world.advance(60);
+    world.deploy(&[("UPSTREAM", "sandbox")]);
+    let (status, answer) = shop.call("GET", "/v1/orders", "");
+    assert_eq!(
+        (status, &answer["code"]),
+        (401, &json!("API_KEY_OF_OTHER_KIND"))
+    );
+    let (status, rotated) = world.admin("/merchants/demo/rotate", &json!({}));
+    assert_eq!(status, 200, "{rotated}");
+    let key = rotated["data"]["api-key"].as_str().unwrap();
+    assert!(key.starts_with("test_"), "{key}");
+    let stored = "SELECT json_extract(json, '$.is_test') FROM merchants";
+    assert_eq!(world.value(&registry, stored), "1");
+    world.advance(60);
+    world.deploy(&[]);
+    for call in ["rotate", "suspend"] {
+        let (status, answer) = world.admin(&format!("/merchants/demo/{call}"), &json!({}));
+        let expected = (409, &json!("MERCHANT_OF_OTHER_KIND"));
+        assert_eq!((status, &answer["code"]), expected, "{call}");
+    }
 }

@@ -3,6 +3,7 @@
 
 use crate::checkout::links::{link, pay};
 use crate::checkout::sign_in::DESKTOP;
+use crate::events::written::all_events;
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory, Shop};
 
@@ -240,4 +241,70 @@ fn wrong_fields_of_a_link_are_refused_by_name_and_store_nothing() {
         assert_eq!(status, 200, "{answer}");
         assert_eq!(answer["data"]["fields"].as_array().unwrap().len(), left);
     }
+}
+
+/// The answers are in the events of the order and of its refund, and in no log
+/// line; an address of the page does not carry them.
+#[test]
+fn answers_are_in_events_and_in_no_log() {
+    const GUEST: &str = "王小明";
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let fields = json!([{"name": "guest", "label": "Name", "type": "text"}]);
+    let made = link(&shop, json!({"total_fee": 900, "fields": fields}));
+    let encoded: String = url::form_urlencoded::byte_serialize(GUEST.as_bytes()).collect();
+    let (status, to, html) = submit(&world, &made, ONCE, &format!("&f_guest={encoded}"));
+    assert_eq!(status, 303, "{html}");
+    assert!(!to.contains(&encoded), "{to}");
+    let number = pay(&world, to.strip_prefix(GATEWAY).unwrap());
+    let refund = json!({"out_trade_no": number, "refund_fee": 1}).to_string();
+    assert_eq!(shop.call("POST", "/v1/refund", refund).0, 200);
+    world.advance(1);
+    let events = all_events(&shop);
+    assert_eq!(events.len(), 2, "{events:?}");
+    for event in &events {
+        assert_eq!(event["object"]["metadata"], json!({"guest": GUEST}));
+    }
+    assert!(!world.log_text().contains(GUEST));
+    assert!(
+        !world.upstream_body().contains(GUEST),
+        "WeChat gets no answer"
+    );
+    // An answer that is changed on the same form is another purchase.
+    let (_, other, _) = submit(&world, &made, ONCE, "&f_guest=Li");
+    assert_ne!(other, to);
+}
+
+/// The merchant changes the link while its page is open: what is submitted is held
+/// against the link as it is now.
+#[test]
+fn a_form_of_an_earlier_state_of_the_link_is_read_as_the_link_is_now() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let made = link(&shop, json!({"total_fee": 900, "fields": fields()}));
+    let change = json!({"id": made["id"], "fields": [
+        {"name": "room", "label": {"zh-Hant": "房號"}, "type": "text", "required": true},
+    ]});
+    assert_eq!(shop.call("POST", "/v1/link", change.to_string()).0, 200);
+    let (status, _, html) = submit(&world, &made, ONCE, "&f_table=7");
+    assert_eq!(status, 422);
+    assert!(
+        html.contains("房號") && html.contains("Please fill in this field."),
+        "{html}"
+    );
+    let (status, to, html) = submit(&world, &made, ONCE, "&f_table=7&f_room=12");
+    assert_eq!(status, 303, "{html}");
+    pay(&world, to.strip_prefix(GATEWAY).unwrap());
+    assert_eq!(
+        found(&shop, "orders", "q=12")[0]["metadata"],
+        json!({"room": "12"})
+    );
+    let listed = found(&shop, "links", "limit=1");
+    assert_eq!(listed[0]["fields"][0]["label"], json!({"zh-Hant": "房號"}));
+    let csv = shop.answer("GET", "/v1/links?format=csv", "");
+    let csv = String::from_utf8_lossy(csv.body()).into_owned();
+    assert!(
+        csv.contains("\"[{\"\"label\"\":") || csv.contains("\"[{\"\"name\"\":"),
+        "{csv}"
+    );
 }
