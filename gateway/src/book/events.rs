@@ -391,8 +391,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// This number, and where it is a checkout's, those of its attempts.
     fn numbers_of_purchase(&self, number: &str) -> Result<Vec<String>, StorageError> {
         let mut numbers = vec![number.to_owned()];
-        if let Some(json) = store::checkouts::json_of_number(&self.storage, number)? {
-            let checkout: Checkout = self.read_row("checkout", number, &json)?;
+        // An unreadable checkout raises an alarm, and does not hide its own events.
+        if let Some(json) = store::checkouts::json_of_number(&self.storage, number)?
+            && let Ok(checkout) = self.read_row::<Checkout>("checkout", number, &json)
+        {
             let attempts = checkout.attempts.iter();
             let attempts = attempts.map(|attempt| attempt.out_trade_no.to_string());
             numbers.extend(attempts.filter(|attempt| attempt != number));
