@@ -49,8 +49,14 @@ impl WorkersRuntime {
 
     /// Whether the upstream is to be the sandbox; see `Config`.
     fn is_test(&self) -> bool {
-        let upstream = self.env.var("UPSTREAM");
-        upstream.is_ok_and(|upstream| upstream.to_string() == "sandbox")
+        let plain = self.env.var("UPSTREAM").ok().map(|text| text.to_string());
+        let hidden = || {
+            self.env
+                .secret("UPSTREAM")
+                .ok()
+                .map(|text| text.to_string())
+        };
+        plain.or_else(hidden).as_deref() == Some("sandbox")
     }
 
     /// Sends a request; returns the answer's head, and its body if it has one.

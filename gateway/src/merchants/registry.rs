@@ -13,7 +13,7 @@
 //! keys( fingerprint, merchant_id, secret_fingerprint, expires_at_ms or NULL )
 //! tokens( fingerprint, merchant_id, expires_at_ms, issued_at_ms, key_fingerprint )
 //! named_keys( … )                                         see `named_keys.rs`
-//! kept( … )                                               see `kept.rs`
+//! kept_answers( … )                                       see `kept.rs`
 //! certificates( merchant_id, pems, asked_at_ms )          WeChat Pay's, for v3
 //! domain_files( name, merchant_id, contents )             an index of settings
 //! audit( id, subject, what, … )                            see `audit.rs`

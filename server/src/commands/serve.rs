@@ -86,11 +86,9 @@ impl ServeOptions {
         let wechat = wechat.map(|text| origin("WECHATPAY", text)).transpose()?;
         let elsewhere = |found: &WithCertificate| matches!(found, WithCertificate::Origin(_));
         if wechat.is_none() && with_certificate.values().any(elsewhere) {
-            return Err(
-                "an origin as client certificate needs the setting WECHATPAY too: \
-                        otherwise orders are made at WeChat and refunded elsewhere"
-                    .to_owned(),
-            );
+            let why = "a setting WECHATPAY_MTLS that is an origin needs the setting WECHATPAY: \
+                       otherwise orders are made at WeChat and refunded elsewhere";
+            return Err(why.to_owned());
         }
         let upstreams = Upstreams {
             wechat,

@@ -70,8 +70,12 @@ fn links(shop: &Shop) -> usize {
 
 fn kept(world: &Memory, object: &str) -> i64 {
     let disk = world.database(object);
-    let sql = "SELECT count(*) FROM kept";
-    let row = disk.connection().query_row(sql, [], |row| row.get(0));
+    let table = match object {
+        "demo" => "kept",
+        _ => "kept_answers",
+    };
+    let sql = format!("SELECT count(*) FROM {table}");
+    let row = disk.connection().query_row(&sql, [], |row| row.get(0));
     row.unwrap()
 }
 

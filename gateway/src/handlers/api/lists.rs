@@ -70,7 +70,6 @@ const fn form(list: List) -> Form {
             ],
             columns: &[
                 "out_trade_no",
-                "purchase",
                 "state",
                 "amount",
                 "currency",
@@ -88,6 +87,7 @@ const fn form(list: List) -> Form {
                 "paid_at_ms",
                 "expires_at_ms",
                 "metadata",
+                "purchase",
             ],
         },
         List::Refunds => Form {
@@ -113,7 +113,6 @@ const fn form(list: List) -> Form {
             columns: &[
                 "out_refund_no",
                 "out_trade_no",
-                "purchase",
                 "refund_id",
                 "transaction_id",
                 "state",
@@ -124,6 +123,7 @@ const fn form(list: List) -> Form {
                 "waiting",
                 "created_at_ms",
                 "reason",
+                "purchase",
             ],
         },
         List::Checkouts => Form {

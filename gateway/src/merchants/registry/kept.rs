@@ -2,7 +2,7 @@
 //! `Idempotency-Key`.
 //!
 //! ```text
-//! kept( merchant_id, key, request, sealed, expires_at_ms or NULL, until_ms )
+//! kept_answers( merchant_id, key, request, sealed, expires_at_ms or NULL, until_ms )
 //! ```
 //!
 //! An answer is written in the transaction that makes the key or token which it

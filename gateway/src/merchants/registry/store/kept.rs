@@ -6,11 +6,11 @@ use crate::runtime::{Storage, StorageError};
 use crate::store::first;
 
 pub(super) const TABLES: [&str; 2] = [
-    "CREATE TABLE IF NOT EXISTS kept(
+    "CREATE TABLE IF NOT EXISTS kept_answers(
         merchant_id TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL,
         sealed TEXT NOT NULL, expires_at_ms INTEGER, until_ms INTEGER NOT NULL,
         PRIMARY KEY(merchant_id, key))",
-    "CREATE INDEX IF NOT EXISTS kept_until ON kept(until_ms)",
+    "CREATE INDEX IF NOT EXISTS kept_answers_until ON kept_answers(until_ms)",
 ];
 
 /// The request's fingerprint and the answer that is kept under a key.
@@ -22,7 +22,7 @@ pub(in crate::merchants::registry) fn find(
 ) -> Result<Option<(String, Kept)>, StorageError> {
     first(
         storage,
-        "SELECT request, sealed, expires_at_ms FROM kept
+        "SELECT request, sealed, expires_at_ms FROM kept_answers
          WHERE merchant_id = ? AND key = ? AND until_ms > ?",
         &[id.into(), key.into(), now_ms.into()],
         |row| {
@@ -44,7 +44,7 @@ pub(in crate::merchants::registry) fn insert(
     until_ms: i64,
 ) -> Result<(), StorageError> {
     storage.exec(
-        "INSERT OR REPLACE INTO kept(merchant_id, key, request, sealed, expires_at_ms, until_ms)
+        "INSERT OR REPLACE INTO kept_answers(merchant_id, key, request, sealed, expires_at_ms, until_ms)
          VALUES(?, ?, ?, ?, ?, ?)",
         &[
             id.into(),
@@ -65,8 +65,8 @@ pub(in crate::merchants::registry) fn remove(
     limit: i64,
 ) -> Result<(), StorageError> {
     storage.exec(
-        "DELETE FROM kept WHERE rowid IN (
-            SELECT rowid FROM kept WHERE until_ms <= ? ORDER BY until_ms LIMIT ?)",
+        "DELETE FROM kept_answers WHERE rowid IN (
+            SELECT rowid FROM kept_answers WHERE until_ms <= ? ORDER BY until_ms LIMIT ?)",
         &[now_ms.into(), limit.into()],
     )?;
     Ok(())
