@@ -143,5 +143,5 @@ fn calls_of_the_registry_and_their_replies_keep_their_form() {
         assert_same(example.name, again::<registry::Envelope>(call), call);
         assert_same(example.name, again::<registry::Answer>(reply), reply);
     }
-    assert_eq!(names(&examples), 41, "an example of each call");
+    assert_eq!(names(&examples), 42, "an example of each call");
 }
