@@ -86,6 +86,8 @@ pub struct Client {
     upstream: Connection,
     with_certificate: BTreeMap<String, Connection>,
     merchants: Connection,
+    /// Whether merchants' addresses must be public.
+    public_only: bool,
 }
 
 impl Client {
@@ -109,6 +111,7 @@ impl Client {
             upstream: to_any_address()?,
             with_certificate,
             merchants: connection(Resolver { public_only }, tls::outgoing(None)?),
+            public_only,
         })
     }
 
@@ -134,7 +137,13 @@ impl Client {
     async fn send(&self, route: Route<'_>, mut request: Request) -> Result<Response, Failed> {
         let no_certificate = || Failed::because("no connection with this client certificate");
         let (connection, origin) = match route {
-            Route::Merchant | Route::Webhook => (&self.merchants, None),
+            Route::Merchant | Route::Webhook => {
+                // An address that is written as numbers is not resolved.
+                if self.public_only && request.uri().host().is_some_and(is_private) {
+                    return Err(Failed::because("the address is not public"));
+                }
+                (&self.merchants, None)
+            }
             Route::WeChatPayMtls(binding) => match self.upstreams.with_certificate.get(binding) {
                 Some(WithCertificate::Origin(origin)) => (&self.upstream, Some(origin)),
                 Some(WithCertificate::Files(_)) => {
@@ -250,6 +259,14 @@ impl Service<Name> for Resolver {
     }
 }
 
+/// Whether a host is written as an address that is not public.
+fn is_private(host: &str) -> bool {
+    let numbers = host.trim_start_matches('[').trim_end_matches(']');
+    numbers
+        .parse()
+        .is_ok_and(|address: IpAddr| !is_public(address))
+}
+
 /// Whether an address is public (RFC 6890 and its updates).
 fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
@@ -313,6 +330,55 @@ mod tests {
         ] {
             assert_eq!(is_public(address.parse().unwrap()), expected, "{address}");
         }
+    }
+
+    /// What a merchant's address leads to, by the route of deliveries.
+    fn delivered(development: bool, url: &str) -> Result<Response, Failed> {
+        let client = Client::new(Upstreams::default(), development).unwrap();
+        let executor = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let request = http::Request::get(url).body(Vec::new()).unwrap();
+        executor.block_on(client.fetch(Route::Merchant, request))
+    }
+
+    /// A name that was public when it was entered may resolve to this machine
+    /// when it is used (DNS rebinding); `localhost` always does.
+    #[test]
+    fn a_delivery_reaches_no_private_address_by_number_or_by_name() {
+        let private = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        private.set_nonblocking(true).unwrap();
+        let port = private.local_addr().unwrap().port();
+        for host in [
+            "127.0.0.1",
+            "localhost",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "10.0.0.1",
+        ] {
+            let failed = delivered(false, &format!("http://{host}:{port}/")).unwrap_err();
+            assert_eq!(failed.error, FetchError::Unreachable, "{host}");
+            let cause = failed.cause.unwrap();
+            assert!(cause.contains("public"), "{host}: {cause}");
+        }
+        assert_eq!(
+            private.accept().map(drop).map_err(|error| error.kind()),
+            Err(io::ErrorKind::WouldBlock)
+        );
+        // With development settings the same address is reached.
+        private.set_nonblocking(false).unwrap();
+        let serving = std::thread::spawn(move || {
+            let (mut connection, _) = private.accept().unwrap();
+            // A small request arrives in one piece.
+            let read = std::io::Read::read(&mut connection, &mut [0; 4096]);
+            assert!(read.unwrap() > 0);
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            std::io::Write::write_all(&mut connection, answer).unwrap();
+        });
+        let answer = delivered(true, &format!("http://localhost:{port}/"));
+        assert_eq!(answer.unwrap().status(), 200);
+        serving.join().unwrap();
     }
 
     #[test]

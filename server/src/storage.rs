@@ -16,6 +16,10 @@ use std::fmt;
 use std::path::Path;
 use std::rc::Rc;
 
+/// How many prepared statements an object keeps: more than an order uses until
+/// it is paid and delivered. With fewer, each would be prepared each time.
+const MOST_STATEMENTS: usize = 256;
+
 /// One object's database. Clones are the same database.
 #[derive(Clone)]
 pub struct SqliteStorage(Rc<Inner>);
@@ -74,6 +78,7 @@ impl SqliteStorage {
                     id INTEGER PRIMARY KEY CHECK (id IN (1, 2)), at_ms INTEGER NOT NULL)",
             )
             .map_err(refused)?;
+        database.set_prepared_statement_cache_capacity(MOST_STATEMENTS);
         Ok(Self(Rc::new(Inner {
             database,
             gate: Gate::default(),
@@ -96,10 +101,8 @@ impl SqliteStorage {
     /// The database refused the statement.
     pub fn alarm_ms(&self, just_opened: bool) -> Result<Option<i64>, StorageError> {
         let sql = "SELECT min(at_ms) FROM weceive_alarm WHERE id = 1 OR ?";
-        let found = self
-            .0
-            .database
-            .query_row(sql, [just_opened], |row| row.get(0));
+        let mut statement = self.0.database.prepare_cached(sql).map_err(refused)?;
+        let found = statement.query_row([just_opened], |row| row.get(0));
         found.map_err(refused)
     }
 
@@ -183,7 +186,8 @@ impl SqliteStorage {
     }
 
     fn run(&self, sql: &str) -> Result<(), StorageError> {
-        self.0.database.execute_batch(sql).map_err(refused)
+        let mut statement = self.0.database.prepare_cached(sql).map_err(refused)?;
+        statement.execute([]).map(drop).map_err(refused)
     }
 }
 
@@ -206,7 +210,8 @@ impl Storage for SqliteStorage {
         let done = match work() {
             Ok(value) => self.run("RELEASE work").map(|()| value).map_err(E::from),
             Err(error) => {
-                self.run("ROLLBACK TO work; RELEASE work")?;
+                self.run("ROLLBACK TO work")?;
+                self.run("RELEASE work")?;
                 Err(error)
             }
         };
@@ -216,7 +221,8 @@ impl Storage for SqliteStorage {
 
     fn size_bytes(&self) -> i64 {
         let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
-        let size = self.0.database.query_row(sql, [], |row| row.get(0));
+        let statement = self.0.database.prepare_cached(sql);
+        let size = statement.and_then(|mut statement| statement.query_row([], |row| row.get(0)));
         size.unwrap_or_else(|error| {
             self.failed(format_args!("the size was not read: {error}"));
             0
@@ -438,6 +444,62 @@ mod tests {
                 .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
                 .unwrap();
             assert_eq!(found, 1);
+        });
+    }
+
+    /// A book that cannot be read is an error with SQLite's name for it, and no
+    /// empty book takes its place.
+    #[test]
+    fn a_damaged_file_is_a_named_error_and_stays_as_it_is() {
+        on_one_thread(async {
+            let path = file("no-database");
+            std::fs::write(&path, "this is no database, ".repeat(100)).unwrap();
+            let before = std::fs::read(&path).unwrap();
+            let refused = SqliteStorage::open(&path, |_| {}).unwrap_err();
+            assert!(refused.to_string().contains("not a database"), "{refused}");
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+
+            // Damage in the middle is found when it is read.
+            let path = file("damaged");
+            let (storage, _) = counting(&path);
+            storage.exec("CREATE TABLE t(text TEXT)", &[]).unwrap();
+            for _ in 0..50 {
+                let row = "x".repeat(1000).into();
+                storage.exec("INSERT INTO t VALUES(?)", &[row]).unwrap();
+            }
+            storage.gate().passed().await.unwrap();
+            drop(storage);
+            let mut bytes = std::fs::read(&path).unwrap();
+            let middle = bytes.len() / 3 * 2;
+            bytes[middle..].fill(0xff);
+            std::fs::write(&path, bytes).unwrap();
+            let (storage, _) = counting(&path);
+            let refused = storage.exec("SELECT sum(length(text)) FROM t WHERE text > 'a'", &[]);
+            let refused = refused.unwrap_err();
+            assert!(refused.to_string().contains("malformed"), "{refused}");
+        });
+    }
+
+    #[test]
+    fn a_directory_without_write_access_is_a_named_error() {
+        on_one_thread(async {
+            // A directory in place of the file cannot be opened by root either.
+            let path = file("directory");
+            std::fs::create_dir_all(&path).unwrap();
+            let refused = SqliteStorage::open(&path, |_| {}).unwrap_err();
+            assert!(refused.to_string().contains("unable to open"), "{refused}");
+            std::fs::remove_dir(&path).unwrap();
+
+            // What SQLite says where the file system is read-only.
+            let path = file("read-only");
+            let (storage, commits) = counting(&path);
+            storage.exec("CREATE TABLE t(n INTEGER)", &[]).unwrap();
+            storage.gate().passed().await.unwrap();
+            let read_only = "PRAGMA query_only = ON";
+            storage.0.database.execute_batch(read_only).unwrap();
+            let refused = storage.exec("INSERT INTO t VALUES(1)", &[]).unwrap_err();
+            assert!(refused.to_string().contains("readonly"), "{refused}");
+            assert_eq!(commits.borrow().len(), 1, "nothing more is committed");
         });
     }
 
