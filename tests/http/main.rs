@@ -15,6 +15,8 @@ mod documented_commands;
 mod headers;
 mod listeners;
 mod merchant_calls;
+mod production;
+mod sdk;
 mod size;
 
 use serde_json::{Value, json};
