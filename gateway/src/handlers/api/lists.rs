@@ -86,8 +86,8 @@ const fn form(list: List) -> Form {
                 "created_at_ms",
                 "paid_at_ms",
                 "expires_at_ms",
-                "metadata",
                 "purchase",
+                "metadata",
             ],
         },
         List::Refunds => Form {
@@ -122,8 +122,8 @@ const fn form(list: List) -> Form {
                 "cancel_requested",
                 "waiting",
                 "created_at_ms",
-                "reason",
                 "purchase",
+                "reason",
             ],
         },
         List::Checkouts => Form {
