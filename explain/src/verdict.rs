@@ -2,6 +2,7 @@
 
 use crate::message::Form;
 use crate::mistake::Mistake;
+use std::fmt;
 
 /// The result of the examination of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,4 +45,39 @@ pub enum Verdict {
         /// The kind of key that the form needs.
         needed: &'static str,
     },
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "This is {}, signed by {}.\n\n", self.form, self.method)?;
+        match &self.verdict {
+            Verdict::Holds { key } => {
+                return writeln!(f, "The signature holds, with the key {key}.");
+            }
+            Verdict::Mistakes(mistakes) => {
+                f.write_str("The signature does not hold. Exactly this signature results from:\n")?;
+                for mistake in mistakes {
+                    writeln!(f, "  {}: {}", mistake.name(), mistake.advice())?;
+                }
+            }
+            Verdict::Unknown { expected } => {
+                f.write_str(
+                    "The signature does not hold, and no known mistake gives it. Compare the text below with the one \
+                     that was signed; if they are equal, the key is another.\n",
+                )?;
+                if let Some(expected) = expected {
+                    writeln!(f, "With this key the signature is {expected}")?;
+                }
+            }
+            Verdict::Unsigned => f.write_str("The message carries no signature.\n")?,
+            Verdict::Probe => f.write_str(
+                "This signature is one of Tencent's probes, which test whether a receiver verifies signatures. It never \
+                 holds; a receiver answers it like any wrong signature.\n",
+            )?,
+            Verdict::NoKey { needed } => {
+                writeln!(f, "None of the keys is of the kind that it needs: {needed}.")?;
+            }
+        }
+        write!(f, "\nThe text to sign:\n{}\n", self.text)
+    }
 }

@@ -292,6 +292,7 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::Metrics => whole(admin::metrics::metrics(cx, request).await?),
             Endpoint::Home => whole(site::home(cx)),
             Endpoint::Docs => whole(site::docs()),
+            Endpoint::SignTool => whole(site::sign_tool()),
             Endpoint::Openapi => whole(answer(200, "application/json", OPENAPI)),
             Endpoint::Healthz => {
                 let text = match cx.config.is_test {

@@ -254,6 +254,7 @@ routes! {
     /// Public.
     GET    "/"                               Home              Public Own Failures - -;
     GET    "/docs"                           Docs              Public Own Failures - -;
+    GET    "/tools/sign"                     SignTool          Public Own Failures - -;
     GET    "/openapi.json"                   Openapi           Public Own Failures - -;
     GET    "/healthz"                        Healthz           Public Own Failures - -;
     /// The page's files.

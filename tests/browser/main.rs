@@ -28,6 +28,7 @@ mod no_javascript;
 mod reference;
 mod repeat_visits;
 mod shop;
+mod sign_tool;
 mod test_system;
 mod unsupported;
 mod wechat;

@@ -21,6 +21,16 @@ use crate::{
     wasm::{with_short_names, without_names},
 };
 
+/// What the oldest supported browsers have.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-multivalue",
+];
+
 /// Builds `parts` and prints their sizes.
 ///
 /// # Errors
@@ -88,14 +98,16 @@ fn set_names_aside(part: Part) -> Result<()> {
 fn page() -> Result<()> {
     let root = paths::root();
     let compiled = compile("app", &["--bin", "app"])?;
+    let explainer = compile("explainer", &["--lib"])?;
     let mut inputs = vec![
         compiled.clone(),
+        explainer.clone(),
         root.join("Trunk.toml"),
         // The version of the viewer of `/docs`.
         root.join("node_modules/swagger-ui-dist/package.json"),
     ];
     inputs.extend(
-        ["app", "public"]
+        ["app", "public", "explain/page"]
             .iter()
             .flat_map(|directory| files_below(&root.join(directory))),
     );
@@ -119,6 +131,7 @@ fn page() -> Result<()> {
     shorten_names()?;
     minify(&Part::Page.directory())?;
     viewer(&Part::Page.directory())?;
+    sign_tool(&explainer, &Part::Page.directory())?;
     Part::Page.stamp(&inputs)?.write()
 }
 
@@ -126,15 +139,6 @@ fn page() -> Result<()> {
 /// ([`lean`](crate::lean)): that must be gone before wasm-bindgen looks at the
 /// module, and trunk has no place for it.
 fn lean(compiled: &Path) -> Result<()> {
-    /// What the oldest supported browsers have.
-    const FEATURES: [&str; 6] = [
-        "--enable-bulk-memory",
-        "--enable-reference-types",
-        "--enable-sign-ext",
-        "--enable-mutable-globals",
-        "--enable-nontrapping-float-to-int",
-        "--enable-multivalue",
-    ];
     let failed = |said: &dyn std::fmt::Display| {
         Failure::new(
             "leave out of the page what no payer uses",
@@ -255,6 +259,57 @@ fn viewer(dist: &Path) -> Result<()> {
                 "run `npm ci`, and see whether the disk is full",
             )
         })
+}
+
+/// Puts the program of `/tools/sign` beside the page, as one file: its page may
+/// open no connection, so the module is part of the script.
+fn sign_tool(module: &Path, dist: &Path) -> Result<()> {
+    let bound = target_directory()?.join("xtask/explainer");
+    step::run(
+        "bind the explainer",
+        tools::command(tools::WASM_BINDGEN.path()?)?
+            .args([
+                "--target",
+                "web",
+                "--no-typescript",
+                "--out-name",
+                "explainer",
+            ])
+            .arg("--out-dir")
+            .arg(&bound)
+            .arg(module),
+        "see wasm-bindgen's message above",
+    )?;
+    let (large, small) = (
+        bound.join("explainer_bg.wasm"),
+        bound.join("explainer.wasm"),
+    );
+    step::run(
+        "optimise the explainer",
+        tools::command(paths::npm_program("wasm-opt"))?
+            .args(FEATURES)
+            .args(["--low-memory-unused", "--strip-producers"])
+            .args(["--strip-target-features", "--strip-debug", "-Oz", "-o"])
+            .args([&small, &large]),
+        "see wasm-opt's message above",
+    )?;
+    let page = paths::root().join("explain/page");
+    step::run(
+        "bundle the explainer",
+        tools::command(paths::esbuild()?)?
+            .arg(page.join("sign.js"))
+            .arg(page.join("sign.css"))
+            .args(["--bundle", "--minify", "--format=esm", "--charset=utf8"])
+            .args(["--loader:.wasm=binary", "--log-level=warning"])
+            .arg(format!("--alias:explainer.wasm={}", small.display()))
+            .arg(format!(
+                "--alias:explainer={}",
+                bound.join("explainer.js").display()
+            ))
+            .arg(format!("--outdir={}", dist.display())),
+        "see esbuild's message above",
+    )?;
+    Ok(())
 }
 
 /// Compiles a package to WebAssembly with the options that trunk and

@@ -10,12 +10,14 @@ use testkit::{Failure, Result, paths};
 use crate::{part::Part, step, tools};
 
 /// Files of the page's build that no payer's page loads.
-const NOT_THE_PAYERS: [&str; 5] = [
+const NOT_THE_PAYERS: [&str; 7] = [
     "weceive-pay.js",
     "docs.css",
     "docs.js",
     "swagger-ui.js",
     "swagger-ui.css",
+    "sign.js",
+    "sign.css",
 ];
 
 /// The size of a file, before and after compression.
@@ -42,7 +44,7 @@ pub fn measure(parts: &[Part]) -> Result<Vec<Size>> {
     let files: Vec<(Part, PathBuf)> = parts
         .iter()
         .flat_map(|part| part.files().into_iter().map(|file| (*part, file)))
-        // These run on merchants' pages and at `/docs`: no payer's page loads them.
+        // These run on merchants' pages, at `/docs` and at `/tools/sign`.
         .filter(|(_, file)| !NOT_THE_PAYERS.iter().any(|name| file.ends_with(name)))
         .collect();
     let methods = files.iter().map(|(part, file)| (compression(*part), file));

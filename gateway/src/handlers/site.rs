@@ -1,4 +1,5 @@
-//! `/` and `/docs`: what answers at this address, and the API's reference.
+//! `/`, `/docs` and `/tools/sign`: what answers at this address, the API's
+//! reference, and why a signature is wrong.
 
 use crate::http::message::{answer, set};
 use crate::runtime::{Response, Runtime};
@@ -10,6 +11,9 @@ const HOME: &str = include_str!("site/home.html");
 /// The page at `/docs`. Its viewer is the file `swagger-ui.js`, which the build
 /// takes from npm, and `docs.js` starts it.
 const DOCS: &str = include_str!("site/docs.html");
+/// The page at `/tools/sign`. Its program is the file `sign.js`, which the build
+/// makes of `explain/page`.
+const SIGN: &str = include_str!("site/sign.html");
 
 /// `GET /`: what this is, and where things are. Without a script.
 pub fn home<R: Runtime>(cx: &Services<R>) -> Response {
@@ -28,6 +32,14 @@ pub fn docs() -> Response {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                   connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     shown(DOCS.to_owned(), policy)
+}
+
+/// `GET /tools/sign`: why a signature is wrong, found in the browser. The policy
+/// allows no connection, so that a key that is entered stays in the browser.
+pub fn sign_tool() -> Response {
+    let policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    shown(SIGN.to_owned(), policy)
 }
 
 fn shown(page: String, policy: &str) -> Response {

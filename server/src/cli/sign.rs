@@ -54,7 +54,7 @@ pub fn run(command: &SignCommand, json: bool) -> Result<(), Failure> {
     print(&if json {
         as_json(&explained)
     } else {
-        as_text(&explained)
+        explained.to_string()
     })?;
     match explained.verdict {
         Verdict::Holds { .. } => Ok(()),
@@ -88,42 +88,4 @@ fn as_json(explained: &Explanation) -> String {
         }
     }
     format!("{found:#}\n")
-}
-
-fn as_text(explained: &Explanation) -> String {
-    let mut out = format!(
-        "This is {}, signed by {}.\n\n",
-        explained.form, explained.method
-    );
-    match &explained.verdict {
-        Verdict::Holds { key } => {
-            out.push_str(&format!("The signature holds, with the key {key}.\n"));
-            return out;
-        }
-        Verdict::Mistakes(mistakes) => {
-            out.push_str("The signature does not hold. Exactly this signature results from:\n");
-            for mistake in mistakes {
-                out.push_str(&format!("  {}: {}\n", mistake.name(), mistake.advice()));
-            }
-        }
-        Verdict::Unknown { expected } => {
-            out.push_str(
-                "The signature does not hold, and no known mistake gives it. Compare the text below with the one \
-                 that was signed; if they are equal, the key is another.\n",
-            );
-            if let Some(expected) = expected {
-                out.push_str(&format!("With this key the signature is {expected}\n"));
-            }
-        }
-        Verdict::Unsigned => out.push_str("The message carries no signature.\n"),
-        Verdict::Probe => out.push_str(
-            "This signature is one of Tencent's probes, which test whether a receiver verifies signatures. It never \
-             holds; a receiver answers it like any wrong signature.\n",
-        ),
-        Verdict::NoKey { needed } => {
-            out.push_str(&format!("None of the keys is of the kind that it needs: {needed}.\n"));
-        }
-    }
-    out.push_str(&format!("\nThe text to sign:\n{}\n", explained.text));
-    out
 }
