@@ -31,10 +31,19 @@ impl core::fmt::Display for TemplateError {
 
 impl core::error::Error for TemplateError {}
 
+/// What the server adds to the template beside the purchase.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Frame<'a> {
+    /// The one of the answer's Content-Security-Policy, in base64 or hex.
+    pub nonce: &'a str,
+    /// The absolute address of a picture for link previews.
+    pub image: &'a str,
+    /// The address of the icon of the browser's tab.
+    pub icon: &'a str,
+}
+
 /// Fills in the template.
 ///
-/// `nonce` is the one of the answer's Content-Security-Policy, in base64 or
-/// hex. `image` is the absolute address of a picture for link previews.
 /// Inserted values are not scanned again, so a merchant called `{{VIEW}}` is
 /// shown as `{{VIEW}}`.
 ///
@@ -45,6 +54,7 @@ impl core::error::Error for TemplateError {}
 /// | `{{VIEW}}` | the [`Page`] as JSON |
 /// | `{{NONCE}}` | `nonce` |
 /// | `{{IMAGE}}` | `image` |
+/// | `{{ICON}}` | `icon` |
 /// | `{{MERCHANT}}` `{{AMOUNT}}` `{{DESCRIPTION}}` `{{OUT_TRADE_NO}}` | the summary; empty without a purchase |
 /// | `{{AMOUNT_CLASS}}` | [`amount_class`] |
 /// | `{{ITEM}}` `{{ORDER_NUMBER}}` | its labels; empty without a purchase |
@@ -58,9 +68,9 @@ pub fn fill(
     template: &str,
     page: &Page,
     lines: &[Line],
-    nonce: &str,
-    image: &str,
+    frame: Frame<'_>,
 ) -> Result<String, TemplateError> {
+    let Frame { nonce, image, icon } = frame;
     let mut out = String::with_capacity(template.len() + 1024);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -69,6 +79,7 @@ pub fn fill(
         match name {
             "NONCE" => escape(&mut out, nonce),
             "IMAGE" => escape(&mut out, image),
+            "ICON" => escape(&mut out, icon),
             "LINES" => lines::draw(&mut out, lines, page.lang(), nonce),
             name => place(&mut out, name, page)?,
         }
@@ -283,7 +294,12 @@ mod tests {
     use crate::{Brand, Lang, Method, PageError, State};
     use order::{Currency, Money};
 
-    const IMAGE: &str = "https://pay.example.com/share.png";
+    const IMAGE: &str = "https://pay.example.com/image/demo.png";
+    const FRAME: Frame<'_> = Frame {
+        nonce: "bm9uY2U=",
+        image: IMAGE,
+        icon: "https://pay.example.com/image/demo.svg",
+    };
 
     fn page(merchant: &str) -> Page {
         Page::View(View {
@@ -321,11 +337,12 @@ mod tests {
                 reference: String::new(),
             }),
         ] {
-            let html = fill(template, &page, &[], "bm9uY2U=", IMAGE).unwrap();
+            let html = fill(template, &page, &[], FRAME).unwrap();
             assert!(!html.contains("{{"), "{html}");
             let is_test = matches!(&page, Page::View(view) if view.is_test);
             assert_eq!(html.contains("<p class=\"test\">"), is_test);
             assert!(html.contains(&format!("og:image\" content=\"{IMAGE}\"")));
+            assert!(html.contains(&format!("rel=\"icon\" href=\"{}\"", FRAME.icon)));
             let (_, json) = html.split_once("id=\"view\">").unwrap();
             let (json, _) = json.split_once("</script>").unwrap();
             assert_eq!(serde_json::from_str::<Page>(json).unwrap(), page);
@@ -335,13 +352,13 @@ mod tests {
     #[test]
     fn a_hostile_merchant_is_escaped() {
         let page = page("</script><script>alert(1)</script>{{VIEW}}<!--");
-        let html = fill("<b>{{MERCHANT}}</b>{{DESCRIPTION}}", &page, &[], "", IMAGE).unwrap();
+        let html = fill("<b>{{MERCHANT}}</b>{{DESCRIPTION}}", &page, &[], FRAME).unwrap();
         assert_eq!(
             html,
             "<b>&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;{{VIEW}}&lt;!--</b>\
              Oolong &amp; &quot;friends&quot;"
         );
-        let json = fill("{{VIEW}}", &page, &[], "", IMAGE).unwrap();
+        let json = fill("{{VIEW}}", &page, &[], FRAME).unwrap();
         assert!(!json.contains('<'), "{json}");
         assert_eq!(serde_json::from_str::<Page>(&json).unwrap(), page);
     }
@@ -368,7 +385,7 @@ mod tests {
             reference: String::from("R<1>"),
         });
         assert_eq!(title(&error), "链接已过期");
-        let footer = fill("{{CARRIED_BY}}{{VIEW}}", &error, &[], "", IMAGE).unwrap();
+        let footer = fill("{{CARRIED_BY}}{{VIEW}}", &error, &[], FRAME).unwrap();
         let quoted = "参考编号 R&lt;1&gt;{\"error\":";
         assert!(footer.starts_with(quoted), "{footer}");
     }
@@ -384,11 +401,11 @@ mod tests {
     fn a_wrong_template_is_an_error() {
         let page = page("Demo");
         assert_eq!(
-            fill("{{OTHER}}", &page, &[], "", IMAGE),
+            fill("{{OTHER}}", &page, &[], FRAME),
             Err(TemplateError::UnknownPlace(String::from("OTHER")))
         );
         assert_eq!(
-            fill("{{LANG", &page, &[], "", IMAGE),
+            fill("{{LANG", &page, &[], FRAME),
             Err(TemplateError::Unclosed)
         );
     }

@@ -44,6 +44,8 @@ pub struct LinkPage<'a> {
     pub picture: Option<&'a str>,
     /// As in [`View::details`](crate::View::details).
     pub details: Option<&'a str>,
+    /// The one of the answer's Content-Security-Policy.
+    pub nonce: &'a str,
     /// About how much one piece costs in yuan, as in
     /// [`View::about_cny`](crate::View::about_cny).
     pub about_cny: Option<Money>,
@@ -631,6 +633,7 @@ mod tests {
                     icon: hostile,
                     image: hostile,
                     brand: &Brand::default(),
+                    nonce: hostile,
                     picture: None,
                     details: None,
                     about_cny: None,

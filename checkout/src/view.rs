@@ -20,6 +20,10 @@ use crate::{Colour, Lang, Method};
 /// The content of `<script id="view">`, with which the page starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is never in a list"
+)]
 pub enum Page {
     /// A purchase.
     View(View),

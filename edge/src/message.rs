@@ -3,7 +3,7 @@
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, TryStreamExt};
 use gateway::http::error::Code;
-use gateway::http::message::MAX_BODY_BYTES;
+use gateway::route::max_body_bytes;
 use gateway::runtime::{Answer, Body};
 use js_sys::Uint8Array;
 use js_sys::futures::JsFuture;
@@ -50,12 +50,13 @@ async fn read_all(mut request: Request) -> Result<gateway::runtime::Request> {
             builder = builder.header(name, value);
         }
     }
+    let max = max_body_bytes(request.inner().method().as_str(), request.url()?.path());
     let declared = request.headers().get("content-length")?;
     let declared = declared.and_then(|length| length.parse::<usize>().ok());
     let body = match (request.inner().body(), declared) {
         (None, _) => Vec::new(),
-        (Some(_), Some(length)) if length <= MAX_BODY_BYTES => read_whole(&request).await?,
-        (Some(_), _) => read_body(request.stream()?, MAX_BODY_BYTES).await?,
+        (Some(_), Some(length)) if length <= max => read_whole(&request).await?,
+        (Some(_), _) => read_body(request.stream()?, max).await?,
     };
     builder.body(body).map_err(as_worker_error)
 }

@@ -11,12 +11,13 @@ use crate::book::List;
 use crate::config::Config;
 use crate::handlers::{admin, api, assets, audit, doctor, notify, payer, site};
 use crate::http::error::{ApiError, Code};
-use crate::http::message::{MAX_BODY_BYTES, answer, query, set};
+use crate::http::message::{answer, query, set};
 use crate::observe::{Actor, Log, REQUEST_ID, RequestContext, without_addresses};
 use crate::reports;
 use crate::route::{self, Audience, Endpoint, Found, Logged, Route};
 use crate::runtime::{Answer, Body, Request, Response, Runtime};
 use crate::services::Services;
+use std::pin::Pin;
 use std::rc::Rc;
 
 /// The merchant's API as OpenAPI 3.1. Tests compare it with the code.
@@ -118,7 +119,9 @@ impl<R: Runtime + 'static> Gateway<R> {
     async fn answer(&self, request: &Request, found: &Found<'_>) -> Answer {
         let cx = &self.services;
         let (route, id) = match found {
-            _ if request.body().len() > MAX_BODY_BYTES => {
+            _ if request.body().len()
+                > route::max_body_bytes(request.method().as_str(), request.uri().path()) =>
+            {
                 return whole(ApiError::of(Code::BodyTooLarge).response());
             }
             Found::Route { route, id } => (*route, *id),
@@ -178,118 +181,179 @@ impl<R: Runtime + 'static> Gateway<R> {
     ) -> Result<Answer, ApiError> {
         let cx = &self.services;
         Ok(match endpoint {
-            Endpoint::CreateOrder => whole(api::order::create_order(cx, request).await?),
-            Endpoint::GetOrder => whole(api::order::get_order(cx, request).await?),
-            Endpoint::Checksign => whole(api::checksign::checksign(cx, request).await?),
-            Endpoint::GetCheckout => whole(api::checkout::get_checkout(cx, request).await?),
-            Endpoint::CreateCheckout => whole(api::checkout::create_checkout(cx, request).await?),
-            Endpoint::GetLinks => whole(api::link::get_links(cx, request).await?),
-            Endpoint::SetLink => whole(api::link::set_link(cx, request).await?),
-            Endpoint::Micropay => whole(api::micropay::micropay(cx, request).await?),
-            Endpoint::ReverseOrder => whole(api::micropay::reverse_order(cx, request).await?),
-            Endpoint::CreateRefund => whole(api::refund::create_refund(cx, request).await?),
-            Endpoint::GetRefunds => whole(api::refund::get_refunds(cx, request).await?),
-            Endpoint::CancelRefund => whole(api::refund::cancel_refund(cx, request).await?),
-            Endpoint::CloseOrder => whole(api::close::close_order(cx, request).await?),
-            Endpoint::ExchangeRate => whole(api::account::exchange_rate(cx, request).await?),
-            Endpoint::Settlement => whole(api::account::settlement(cx, request).await?),
-            Endpoint::GetProduct => whole(api::product::get_product(cx, request).await?),
-            Endpoint::SetProduct => whole(api::product::set_product(cx, request).await?),
-            Endpoint::Statement => api::statement::statement(cx, request).await?,
-            Endpoint::ListOrders => api::lists::list(cx, request, List::Orders).await?,
-            Endpoint::ListRefunds => api::lists::list(cx, request, List::Refunds).await?,
-            Endpoint::ListCheckouts => api::lists::list(cx, request, List::Checkouts).await?,
-            Endpoint::ListLinks => api::lists::list(cx, request, List::Links).await?,
-            Endpoint::ListDeliveries => api::lists::list(cx, request, List::Deliveries).await?,
-            Endpoint::ListAlarms => api::lists::list(cx, request, List::Alarms).await?,
-            Endpoint::ShortUrl => whole(api::account::short_url(cx, request).await?),
-            Endpoint::GetDeliveries => whole(api::delivery::get_deliveries(cx, request).await?),
-            Endpoint::ResendDelivery => whole(api::delivery::resend_delivery(cx, request).await?),
-            Endpoint::CreateEndpoint => whole(api::endpoint::create_endpoint(cx, request).await?),
-            Endpoint::GetEndpoints => whole(api::endpoint::get_endpoints(cx, request).await?),
-            Endpoint::GetEndpoint => whole(api::endpoint::get_endpoint(cx, request, id).await?),
+            Endpoint::CreateOrder => whole(boxed(|| api::order::create_order(cx, request)).await?),
+            Endpoint::GetOrder => whole(boxed(|| api::order::get_order(cx, request)).await?),
+            Endpoint::Checksign => whole(boxed(|| api::checksign::checksign(cx, request)).await?),
+            Endpoint::GetCheckout => {
+                whole(boxed(|| api::checkout::get_checkout(cx, request)).await?)
+            }
+            Endpoint::CreateCheckout => {
+                whole(boxed(|| api::checkout::create_checkout(cx, request)).await?)
+            }
+            Endpoint::GetLinks => whole(boxed(|| api::link::get_links(cx, request)).await?),
+            Endpoint::SetLink => whole(boxed(|| api::link::set_link(cx, request)).await?),
+            Endpoint::Micropay => whole(boxed(|| api::micropay::micropay(cx, request)).await?),
+            Endpoint::ReverseOrder => {
+                whole(boxed(|| api::micropay::reverse_order(cx, request)).await?)
+            }
+            Endpoint::CreateRefund => {
+                whole(boxed(|| api::refund::create_refund(cx, request)).await?)
+            }
+            Endpoint::GetRefunds => whole(boxed(|| api::refund::get_refunds(cx, request)).await?),
+            Endpoint::CancelRefund => {
+                whole(boxed(|| api::refund::cancel_refund(cx, request)).await?)
+            }
+            Endpoint::CloseOrder => whole(boxed(|| api::close::close_order(cx, request)).await?),
+            Endpoint::ExchangeRate => {
+                whole(boxed(|| api::account::exchange_rate(cx, request)).await?)
+            }
+            Endpoint::Settlement => whole(boxed(|| api::account::settlement(cx, request)).await?),
+            Endpoint::GetBrand => whole(boxed(|| api::brand::get_brand(cx, request)).await?),
+            Endpoint::ChangeBrand => whole(boxed(|| api::brand::change_brand(cx, request)).await?),
+            Endpoint::GetImages => whole(boxed(|| api::image::get_images(cx, request)).await?),
+            Endpoint::CreateImage => whole(boxed(|| api::image::create_image(cx, request)).await?),
+            Endpoint::DeleteImage => {
+                whole(boxed(|| api::image::delete_image(cx, request, id)).await?)
+            }
+            Endpoint::Image => whole(boxed(|| payer::image::image(cx, id)).await?),
+            Endpoint::CreateReceipt => {
+                whole(boxed(|| api::receipt::create_receipt(cx, request)).await?)
+            }
+            Endpoint::RevokeReceipt => {
+                whole(boxed(|| api::receipt::revoke_receipt(cx, request)).await?)
+            }
+            Endpoint::Receipt => whole(boxed(|| payer::receipt::receipt(cx, request)).await),
+            Endpoint::GetProduct => whole(boxed(|| api::product::get_product(cx, request)).await?),
+            Endpoint::SetProduct => whole(boxed(|| api::product::set_product(cx, request)).await?),
+            Endpoint::Statement => boxed(|| api::statement::statement(cx, request)).await?,
+            Endpoint::ListOrders => boxed(|| api::lists::list(cx, request, List::Orders)).await?,
+            Endpoint::ListRefunds => boxed(|| api::lists::list(cx, request, List::Refunds)).await?,
+            Endpoint::ListCheckouts => {
+                boxed(|| api::lists::list(cx, request, List::Checkouts)).await?
+            }
+            Endpoint::ListLinks => boxed(|| api::lists::list(cx, request, List::Links)).await?,
+            Endpoint::ListDeliveries => {
+                boxed(|| api::lists::list(cx, request, List::Deliveries)).await?
+            }
+            Endpoint::ListAlarms => boxed(|| api::lists::list(cx, request, List::Alarms)).await?,
+            Endpoint::ShortUrl => whole(boxed(|| api::account::short_url(cx, request)).await?),
+            Endpoint::GetDeliveries => {
+                whole(boxed(|| api::delivery::get_deliveries(cx, request)).await?)
+            }
+            Endpoint::ResendDelivery => {
+                whole(boxed(|| api::delivery::resend_delivery(cx, request)).await?)
+            }
+            Endpoint::CreateEndpoint => {
+                whole(boxed(|| api::endpoint::create_endpoint(cx, request)).await?)
+            }
+            Endpoint::GetEndpoints => {
+                whole(boxed(|| api::endpoint::get_endpoints(cx, request)).await?)
+            }
+            Endpoint::GetEndpoint => {
+                whole(boxed(|| api::endpoint::get_endpoint(cx, request, id)).await?)
+            }
             Endpoint::ChangeEndpoint => {
-                whole(api::endpoint::change_endpoint(cx, request, id).await?)
+                whole(boxed(|| api::endpoint::change_endpoint(cx, request, id)).await?)
             }
             Endpoint::DeleteEndpoint => {
-                whole(api::endpoint::delete_endpoint(cx, request, id).await?)
+                whole(boxed(|| api::endpoint::delete_endpoint(cx, request, id)).await?)
             }
             Endpoint::RotateEndpoint => {
-                whole(api::endpoint::rotate_endpoint(cx, request, id).await?)
+                whole(boxed(|| api::endpoint::rotate_endpoint(cx, request, id)).await?)
             }
-            Endpoint::TestEndpoint => whole(api::endpoint::test_endpoint(cx, request, id).await?),
-            Endpoint::ResendFailed => whole(api::endpoint::resend_failed(cx, request, id).await?),
-            Endpoint::GetDelivery => whole(api::delivery::get_delivery(cx, request, id).await?),
-            Endpoint::GetEvents => api::event::get_events(cx, request).await?,
-            Endpoint::GetEvent => whole(api::event::get_event(cx, request, id).await?),
-            Endpoint::GetAudit => whole(audit::get_audit(cx, request).await?),
-            Endpoint::GetTotals => whole(api::totals::get_totals(cx, request).await?),
-            Endpoint::GetTimeline => whole(api::timeline::get_timeline(cx, request).await?),
-            Endpoint::Doctor => whole(doctor::doctor(cx, request).await?),
-            Endpoint::GetKeys => whole(api::key::get_keys(cx, request).await?),
-            Endpoint::CreateKey => whole(api::key::create_key(cx, request).await?),
-            Endpoint::RevokeKey => whole(api::key::revoke_key(cx, request).await?),
-            Endpoint::CreateToken => whole(api::token::create_token(cx, request).await?),
-            Endpoint::GetTokens => whole(api::token::get_tokens(cx, request).await?),
-            Endpoint::RevokeToken => whole(api::token::revoke_token(cx, request).await?),
+            Endpoint::TestEndpoint => {
+                whole(boxed(|| api::endpoint::test_endpoint(cx, request, id)).await?)
+            }
+            Endpoint::ResendFailed => {
+                whole(boxed(|| api::endpoint::resend_failed(cx, request, id)).await?)
+            }
+            Endpoint::GetDelivery => {
+                whole(boxed(|| api::delivery::get_delivery(cx, request, id)).await?)
+            }
+            Endpoint::GetEvents => boxed(|| api::event::get_events(cx, request)).await?,
+            Endpoint::GetEvent => whole(boxed(|| api::event::get_event(cx, request, id)).await?),
+            Endpoint::GetAudit => whole(boxed(|| audit::get_audit(cx, request)).await?),
+            Endpoint::GetTotals => whole(boxed(|| api::totals::get_totals(cx, request)).await?),
+            Endpoint::GetTimeline => {
+                whole(boxed(|| api::timeline::get_timeline(cx, request)).await?)
+            }
+            Endpoint::Doctor => whole(boxed(|| doctor::doctor(cx, request)).await?),
+            Endpoint::GetKeys => whole(boxed(|| api::key::get_keys(cx, request)).await?),
+            Endpoint::CreateKey => whole(boxed(|| api::key::create_key(cx, request)).await?),
+            Endpoint::RevokeKey => whole(boxed(|| api::key::revoke_key(cx, request)).await?),
+            Endpoint::CreateToken => whole(boxed(|| api::token::create_token(cx, request)).await?),
+            Endpoint::GetTokens => whole(boxed(|| api::token::get_tokens(cx, request)).await?),
+            Endpoint::RevokeToken => whole(boxed(|| api::token::revoke_token(cx, request)).await?),
             Endpoint::Page => whole(match query(request).remove("l") {
-                Some(link) => payer::link::link_page(cx, request, &link).await,
-                None => payer::page::page(cx, request).await,
+                Some(link) => boxed(|| payer::link::link_page(cx, request, &link)).await,
+                None => boxed(|| payer::page::page(cx, request)).await,
             }),
-            Endpoint::PayStatus => whole(payer::page::pay_status(cx, request).await?),
-            Endpoint::PayLive => whole(payer::page::pay_live(cx, request).await?),
-            Endpoint::PayOrder => whole(payer::page::pay_order(cx, request).await?),
-            Endpoint::PayCheck => whole(payer::page::pay_check(cx, request).await?),
-            Endpoint::Buy => whole(payer::link::buy(cx, request).await),
-            Endpoint::LinkResult => whole(payer::link::link_result(cx, request).await?),
-            Endpoint::LinkQr => whole(payer::link::link_qr(cx, request).await?),
-            Endpoint::LinkSheet => whole(payer::link::link_sheet(cx, request).await?),
-            Endpoint::MiniStatus => whole(payer::mini::mini_status(cx, request).await?),
-            Endpoint::MiniOrder => whole(payer::mini::mini_order(cx, request).await?),
-            Endpoint::MiniCheck => whole(payer::mini::mini_check(cx, request).await?),
-            Endpoint::QuickAuth => whole(payer::sign_in::quick_auth(cx, request).await?),
-            Endpoint::OauthCallback => whole(payer::sign_in::oauth_callback(cx, request).await),
-            Endpoint::QuickAuthReturn => {
-                whole(payer::sign_in::quick_auth_return(cx, request).await)
+            Endpoint::PayStatus => whole(boxed(|| payer::page::pay_status(cx, request)).await?),
+            Endpoint::PayLive => whole(boxed(|| payer::page::pay_live(cx, request)).await?),
+            Endpoint::PayOrder => whole(boxed(|| payer::page::pay_order(cx, request)).await?),
+            Endpoint::PayCheck => whole(boxed(|| payer::page::pay_check(cx, request)).await?),
+            Endpoint::Buy => whole(boxed(|| payer::link::buy(cx, request)).await),
+            Endpoint::LinkResult => whole(boxed(|| payer::link::link_result(cx, request)).await?),
+            Endpoint::LinkQr => whole(boxed(|| payer::link::link_qr(cx, request)).await?),
+            Endpoint::LinkSheet => whole(boxed(|| payer::link::link_sheet(cx, request)).await?),
+            Endpoint::MiniStatus => whole(boxed(|| payer::mini::mini_status(cx, request)).await?),
+            Endpoint::MiniOrder => whole(boxed(|| payer::mini::mini_order(cx, request)).await?),
+            Endpoint::MiniCheck => whole(boxed(|| payer::mini::mini_check(cx, request)).await?),
+            Endpoint::QuickAuth => whole(boxed(|| payer::sign_in::quick_auth(cx, request)).await?),
+            Endpoint::OauthCallback => {
+                whole(boxed(|| payer::sign_in::oauth_callback(cx, request)).await)
             }
-            Endpoint::Notice => whole(notify::v2::notice(cx, request, id).await?),
-            Endpoint::RefundNotice => whole(notify::v2::refund_notice(cx, request, id).await?),
+            Endpoint::QuickAuthReturn => {
+                whole(boxed(|| payer::sign_in::quick_auth_return(cx, request)).await)
+            }
+            Endpoint::Notice => whole(boxed(|| notify::v2::notice(cx, request, id)).await?),
+            Endpoint::RefundNotice => {
+                whole(boxed(|| notify::v2::refund_notice(cx, request, id)).await?)
+            }
             Endpoint::ProductCallback => {
-                whole(notify::v2::product_callback(cx, request, id).await?)
+                whole(boxed(|| notify::v2::product_callback(cx, request, id)).await?)
             }
             Endpoint::V3Notice | Endpoint::V3RefundNotice => {
-                whole(notify::v3::v3_notice(cx, request, id).await?)
+                whole(boxed(|| notify::v3::v3_notice(cx, request, id)).await?)
             }
             Endpoint::IonlineNotice => {
-                whole(notify::ionline::ionline_notice(cx, request, id).await?)
+                whole(boxed(|| notify::ionline::ionline_notice(cx, request, id)).await?)
             }
-            Endpoint::GetMerchants => whole(admin::merchants::get_merchants(cx, request).await?),
-            Endpoint::GetMerchant => whole(admin::merchants::get_merchant(cx, request, id).await?),
+            Endpoint::GetMerchants => {
+                whole(boxed(|| admin::merchants::get_merchants(cx, request)).await?)
+            }
+            Endpoint::GetMerchant => {
+                whole(boxed(|| admin::merchants::get_merchant(cx, request, id)).await?)
+            }
             Endpoint::SuspendMerchant => {
-                whole(admin::merchants::suspend_merchant(cx, request, id).await?)
+                whole(boxed(|| admin::merchants::suspend_merchant(cx, request, id)).await?)
             }
             Endpoint::ResumeMerchant => {
-                whole(admin::merchants::resume_merchant(cx, request, id).await?)
+                whole(boxed(|| admin::merchants::resume_merchant(cx, request, id)).await?)
             }
             Endpoint::CreateMerchant => {
-                whole(admin::merchants::create_merchant(cx, request).await?)
+                whole(boxed(|| admin::merchants::create_merchant(cx, request)).await?)
             }
             Endpoint::ChangeMerchant => {
-                whole(admin::merchants::change_merchant(cx, request, id).await?)
+                whole(boxed(|| admin::merchants::change_merchant(cx, request, id)).await?)
             }
             Endpoint::RotateMerchant => {
-                whole(admin::merchants::rotate_merchant(cx, request, id).await?)
+                whole(boxed(|| admin::merchants::rotate_merchant(cx, request, id)).await?)
             }
             Endpoint::MerchantReport => {
-                whole(admin::merchants::merchant_report(cx, request, id).await?)
+                whole(boxed(|| admin::merchants::merchant_report(cx, request, id)).await?)
             }
-            Endpoint::SettleAlarm => whole(admin::alarms::settle_alarm(cx, request, id).await?),
-            Endpoint::DecideOrder => whole(admin::orders::decide_order(cx, request, id).await?),
-            Endpoint::AuditFor => whole(audit::audit_for(cx, request, id).await?),
-            Endpoint::DoctorFor => whole(doctor::doctor_for(cx, request, id).await?),
-            Endpoint::Reseal => whole(admin::merchants::reseal(cx, request).await?),
-            Endpoint::Alarms => whole(admin::alarms::alarms(cx, request).await?),
-            Endpoint::Metrics => whole(admin::metrics::metrics(cx, request).await?),
+            Endpoint::SettleAlarm => {
+                whole(boxed(|| admin::alarms::settle_alarm(cx, request, id)).await?)
+            }
+            Endpoint::DecideOrder => {
+                whole(boxed(|| admin::orders::decide_order(cx, request, id)).await?)
+            }
+            Endpoint::AuditFor => whole(boxed(|| audit::audit_for(cx, request, id)).await?),
+            Endpoint::DoctorFor => whole(boxed(|| doctor::doctor_for(cx, request, id)).await?),
+            Endpoint::Reseal => whole(boxed(|| admin::merchants::reseal(cx, request)).await?),
+            Endpoint::Alarms => whole(boxed(|| admin::alarms::alarms(cx, request)).await?),
+            Endpoint::Metrics => whole(boxed(|| admin::metrics::metrics(cx, request)).await?),
             Endpoint::Home => whole(site::home(cx)),
             Endpoint::Docs => whole(site::docs()),
             Endpoint::SignTool => whole(site::sign_tool()),
@@ -301,9 +365,15 @@ impl<R: Runtime + 'static> Gateway<R> {
                 };
                 whole(answer(200, "text/plain; charset=utf-8", text))
             }
-            Endpoint::Asset => whole(assets::asset(cx, request, id).await?),
+            Endpoint::Asset => whole(boxed(|| assets::asset(cx, request, id)).await?),
         })
     }
+}
+
+/// Puts a handler's future on the heap. It is made here, and not in the frame of
+/// `dispatch`, which would have room for the futures of all handlers at once.
+fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
 }
 
 /// Wraps an answer that is completely in memory.

@@ -2,6 +2,7 @@
 
 use crate::merchants::merchant::Merchant;
 use crate::merchants::seal::MasterKey;
+use checkout::Brand;
 use wechatpay::Secret;
 use wechatpay::oauth::AUTHORIZE_URL;
 use wechatpay::v2::exchange;
@@ -155,6 +156,26 @@ impl Config {
             true => "test_",
             false => "live_",
         }
+    }
+
+    /// The address of a merchant's image.
+    pub fn image_url(&self, merchant_id: &str, name: &str) -> String {
+        format!("{}/image/{merchant_id}.{name}", self.public_url)
+    }
+
+    /// How a merchant presents itself, with the addresses of its images.
+    pub fn brand(&self, merchant: &Merchant) -> Brand {
+        let url = |name: &String| self.image_url(&merchant.id, name);
+        Brand {
+            logo: merchant.brand.logo.as_ref().map(url),
+            mark: merchant.brand.mark.as_ref().map(url),
+            ..merchant.brand.clone()
+        }
+    }
+
+    /// The address of a merchant's receipt.
+    pub fn receipt_url(&self, merchant_id: &str, receipt: &str) -> String {
+        format!("{}/pay/receipt?r={merchant_id}.{receipt}", self.public_url)
     }
 
     /// Whether cookies can have the attribute `Secure`.

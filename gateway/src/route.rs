@@ -75,7 +75,7 @@ pub enum Scope {
     /// Make and cancel refunds.
     #[serde(rename = "refunds")]
     Refunds,
-    /// Read, make and change payment links and products.
+    /// Read, make and change payment links, products, images and the brand.
     #[serde(rename = "links")]
     Links,
     /// Read totals, statements, settlements, alarms, the audit and the doctor.
@@ -170,12 +170,19 @@ routes! {
     POST   "/v1/link"                        SetLink           Merchant Own Always Links Kept;
     POST   "/v1/micropay"                    Micropay          Merchant Own Always OrdersWrite -;
     POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always OrdersWrite -;
+    POST   "/v1/receipt"                     CreateReceipt     Merchant Own Always OrdersWrite -;
+    DELETE "/v1/receipt"                     RevokeReceipt     Merchant Own Always OrdersWrite -;
     POST   "/v1/refund"                      CreateRefund      Merchant Own Always Refunds -;
     GET    "/v1/refund"                      GetRefunds        Merchant Own Always OrdersRead -;
     DELETE "/v1/refund"                      CancelRefund      Merchant Own Always Refunds -;
     POST   "/v1/close"                       CloseOrder        Merchant Own Always OrdersWrite -;
     GET    "/v1/exchange_rate"               ExchangeRate      Merchant Own Always Reports -;
     GET    "/v1/settlement"                  Settlement        Merchant Own Always Reports -;
+    GET    "/v1/brand"                       GetBrand          Merchant Own Always Links -;
+    PATCH  "/v1/brand"                       ChangeBrand       Merchant Own Always Links -;
+    GET    "/v1/images"                      GetImages         Merchant Own Always Links -;
+    POST   "/v1/images"                      CreateImage       Merchant Own Always Links -;
+    DELETE "/v1/images/{id}"                 DeleteImage       Merchant Own Always Links -;
     GET    "/v1/product"                     GetProduct        Merchant Own Always Links -;
     POST   "/v1/product"                     SetProduct        Merchant Own Always Links Kept;
     GET    "/v1/statement"                   Statement         Merchant Own Always Reports -;
@@ -215,11 +222,14 @@ routes! {
     GET    "/pay/live"                       PayLive           Payer Page Always - -;
     POST   "/pay/order"                      PayOrder          Payer CheckoutMutation Always - -;
     POST   "/pay/check"                      PayCheck          Payer CheckoutMutation Always - -;
+    GET    "/pay/receipt"                    Receipt           Payer Page Always - -;
     /// A payment link's form and pictures; its page is `/pay/` as well.
     POST   "/pay/link"                       Buy               Payer Mutation Always - -;
     GET    "/pay/result"                     LinkResult        Payer Page Always - -;
     GET    "/pay/qr"                         LinkQr            Payer Mutation Always - -;
     GET    "/pay/sheet"                      LinkSheet         Payer Mutation Always - -;
+    /// A merchant's images.
+    GET    "/image/{id}"                     Image             Payer Page Failures - -;
     /// The merchant's Mini Program.
     GET    "/mini/status"                    MiniStatus        Payer Page Failures - -;
     POST   "/mini/order"                     MiniOrder         Payer CheckoutMutation Always - -;
@@ -301,6 +311,20 @@ pub enum Found<'a> {
     },
     /// The path has no endpoint.
     NotFound,
+}
+
+/// The most bytes of a request's body that are read, for every path but one.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// The same for an image that a merchant sends.
+pub const MAX_IMAGE_BYTES: usize = 2 << 20;
+
+/// The most bytes of a body that are read for this method and path.
+pub fn max_body_bytes(method: &str, path: &str) -> usize {
+    let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
+    match find(&method, path).route().map(|route| route.endpoint) {
+        Some(Endpoint::CreateImage) => MAX_IMAGE_BYTES,
+        _ => MAX_BODY_BYTES,
+    }
 }
 
 impl Found<'_> {

@@ -9,7 +9,7 @@ use crate::runtime::NativeRuntime;
 use futures_util::stream::{LocalBoxStream, StreamExt, TryStreamExt};
 use gateway::Gateway;
 use gateway::http::error::{ApiError, Code};
-use gateway::http::message::MAX_BODY_BYTES;
+use gateway::route::max_body_bytes;
 use gateway::runtime::{FetchError, Listen};
 use http::header::{self, HeaderName, HeaderValue};
 use http_body_util::{BodyExt, Either, Full, StreamBody};
@@ -180,7 +180,8 @@ async fn read(
     if let Ok(address) = HeaderValue::from_str(&client.to_string()) {
         parts.headers.insert(CLIENT_ADDRESS, address);
     }
-    let body = match tokio::time::timeout(PATIENCE, whole(body)).await {
+    let max = max_body_bytes(parts.method.as_str(), parts.uri.path());
+    let body = match tokio::time::timeout(PATIENCE, whole(body, max)).await {
         Err(error) => return Err((Code::BodyTooSlow, error.to_string())),
         Ok(body) => body?,
     };
@@ -189,7 +190,7 @@ async fn read(
 
 /// The whole body. Of one that is too long, the rest is read and discarded up to
 /// a limit: a client that still sends does not read the refusal.
-async fn whole(mut body: Incoming) -> Result<Vec<u8>, (Code, String)> {
+async fn whole(mut body: Incoming, max: usize) -> Result<Vec<u8>, (Code, String)> {
     let mut read = Vec::new();
     let mut length = 0;
     while length <= MAX_DISCARDED_BYTES
@@ -200,15 +201,12 @@ async fn whole(mut body: Incoming) -> Result<Vec<u8>, (Code, String)> {
             continue;
         };
         length += data.len();
-        if length <= MAX_BODY_BYTES {
+        if length <= max {
             read.extend_from_slice(&data);
         }
     }
-    match length <= MAX_BODY_BYTES {
+    match length <= max {
         true => Ok(read),
-        false => Err((
-            Code::BodyTooLarge,
-            format!("more than {MAX_BODY_BYTES} bytes"),
-        )),
+        false => Err((Code::BodyTooLarge, format!("more than {max} bytes"))),
     }
 }

@@ -58,9 +58,9 @@ fn the_limits_in_the_documents_equal_the_codes() {
     let number = |text: &str| text.replace(',', "");
     for (file, constant, rows) in [
         (
-            "gateway/src/http/message.rs",
+            "gateway/src/route.rs",
             "MAX_BODY_BYTES: usize = 64 * 1024",
-            "| 64 KiB, on every path",
+            "| 64 KiB, and 2 MiB of an image",
         ),
         (
             "edge/src/message.rs",

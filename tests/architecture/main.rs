@@ -154,7 +154,7 @@ fn the_pure_crates_have_no_clock_no_randomness_and_no_io() {
                 "std::fs",
                 "std::net::Tcp",
                 "getrandom",
-                "rand::",
+                " rand::",
             ] {
                 let is_word = |at: usize| !text[..at].ends_with(|c: char| c.is_alphanumeric());
                 let mut found = text.match_indices(word);

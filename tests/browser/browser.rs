@@ -9,6 +9,7 @@
 //! An element may not have been rendered yet: every method waits, and fails
 //! with the current contents of the page.
 
+use base64::Engine as _;
 use futures_executor::block_on;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -425,6 +426,35 @@ impl Browser {
             "Emulation.setEmulatedMedia",
             json!({ "features": features }),
         );
+    }
+
+    /// Sees the page as it is printed.
+    pub fn sees_paper(&self) {
+        self.cdp("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+    }
+
+    /// Sees the page as on a screen again.
+    pub fn sees_the_screen(&self) {
+        self.cdp("Emulation.setEmulatedMedia", json!({ "media": "" }));
+    }
+
+    /// Prints the page; the width and height of each sheet of paper, in points.
+    pub fn prints(&self) -> Vec<[i64; 2]> {
+        let how = json!({ "preferCSSPageSize": true, "printBackground": true });
+        let printed = self.cdp("Page.printToPDF", how);
+        let file = printed["data"].as_str().unwrap_or_default();
+        let file = base64::prelude::BASE64_STANDARD.decode(file);
+        let file = file.unwrap_or_else(|error| self.fail(&error.to_string()));
+        let file = String::from_utf8_lossy(&file);
+        // Each page of a PDF has its own box: [0 0 width height].
+        let boxes = file.split("/MediaBox [").skip(1);
+        let number = |text: &str| text.split('.').next()?.parse().ok();
+        boxes
+            .filter_map(|rest| {
+                let mut numbers = rest.split(']').next()?.split_whitespace().skip(2);
+                Some([number(numbers.next()?)?, number(numbers.next()?)?])
+            })
+            .collect()
     }
 
     /// Goes offline.

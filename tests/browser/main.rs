@@ -25,6 +25,7 @@ mod links;
 mod native;
 mod network;
 mod no_javascript;
+mod paper;
 mod reference;
 mod repeat_visits;
 mod shop;

@@ -33,6 +33,7 @@ mod api {
 /// The payer's pages.
 mod checkout {
     pub mod attempts;
+    pub mod brand;
     pub mod checkouts;
     pub mod environments;
     pub mod link_fields;

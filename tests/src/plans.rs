@@ -6,14 +6,17 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// Tables that do not grow with sales. `read` is what one page of a list
-/// compares with its filters: 1,000 rows at most; `endpoints` has at most 16.
-const SMALL: [&str; 6] = [
+/// compares with its filters: 1,000 rows at most; `endpoints` has at most 16,
+/// `images` at most 200, and `rates` one for each currency.
+const SMALL: [&str; 8] = [
     "facts",
     "counters",
     "totals",
     "sqlite_master",
     "read",
     "endpoints",
+    "images",
+    "rates",
 ];
 /// Indexes that contain only waiting rows.
 const WAITING: [&str; 7] = [

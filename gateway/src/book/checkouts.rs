@@ -11,6 +11,7 @@
 //! merchant as a sale.
 
 use super::index::Age;
+use super::receipts::PaymentFacts;
 use super::store::index::Entry;
 use super::transition::{Outcome, is_anothers};
 use super::{Book, NewOrder, store, write_stored};
@@ -70,6 +71,12 @@ pub struct Purchase {
     /// The merchant's own names and texts; never shown to the payer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+    /// The name of a picture of what is sold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    /// The longer description of what is sold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
 }
 
 /// One try to pay, by one method.
@@ -129,6 +136,13 @@ pub struct CheckoutFacts {
     /// The attempts that can still be paid.
     #[serde(default)]
     pub payable: Vec<Attempt>,
+    /// The payment that the purchase keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentFacts>,
+    /// WeChat's rate of the price's currency, where it is known: see
+    /// `rates.rs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_e8: Option<i64>,
 }
 
 /// A checkout with the orders of its attempts.
@@ -303,7 +317,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let json = store::checkouts::json(&self.storage, id)?;
         let json = json.ok_or_else(|| ApiError::of(Code::SessionNotFound))?;
         let checkout: Checkout = self.read_row("checkout", id, &json)?;
-        let state = self.state_of(&checkout)?;
+        let kept = self.kept_order(&checkout)?;
+        let state = self.state_of(&checkout, kept.as_ref())?;
+        let payment = self.payment_facts(kept.as_ref())?;
         let mut payable = Vec::new();
         for attempt in &checkout.attempts {
             let order = self.load_order(attempt.out_trade_no.as_str())?;
@@ -316,7 +332,22 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             checkout,
             state,
             payable,
+            payment,
+            rate_e8: None,
         })
+    }
+
+    /// As [`Book::view_checkout`], with the exchange rate while it can be paid.
+    pub(super) fn show_checkout(
+        &self,
+        context: &MerchantContext,
+        id: &str,
+    ) -> Result<CheckoutFacts, ApiError> {
+        let mut facts = self.view_checkout(id)?;
+        if facts.state == State::Open {
+            facts.rate_e8 = self.rate(context, facts.checkout.purchase.money.currency())?;
+        }
+        Ok(facts)
     }
 
     /// As [`Book::view_checkout`], after a query of the open attempts, which is
@@ -765,11 +796,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .transpose()
     }
 
-    fn state_of(&self, checkout: &Checkout) -> Result<State, StorageError> {
-        if let Some(order) = self.kept_order(checkout)?
-            && let Some(paid_at_ms) = paid_at(&order)
+    fn state_of(&self, checkout: &Checkout, kept: Option<&Order>) -> Result<State, StorageError> {
+        if let Some(order) = kept
+            && let Some(paid_at_ms) = paid_at(order)
         {
-            return Ok(match refunded_minor(&order) {
+            return Ok(match refunded_minor(order) {
                 0 => State::Paid { paid_at_ms },
                 n if n < order.terms().money.amount_minor() => State::PartlyRefunded { paid_at_ms },
                 _ => State::Refunded { paid_at_ms },

@@ -14,10 +14,12 @@ use super::decisions::Decision;
 use super::deliveries::Delivery;
 use super::endpoints::{EndpointChange, NewEndpoint, NewSecret, Resent};
 use super::events::{EventPage, EventSearch};
+use super::images::ImageFacts;
 use super::links::{Buy, Link, LinkFacts, SaleFacts};
 use super::lists::{Page, Search, Total};
 use super::orders::{NewOrder, Prepaid, Unmatched, Verdict};
 use super::products::Product;
+use super::receipts::{Receipt, ReceiptFacts};
 use super::refunds::{NewRefund, Refunded};
 use super::{Checkout, CheckoutFacts, FoundCheckout, NewCheckout, Offer, PrepareCheckout, Settled};
 use crate::merchants::idempotency::IdempotencyKey;
@@ -142,12 +144,20 @@ commands! {
         ResendFailed -> Resent;
         FindDelivery -> serde_json::Value;
         FindKept -> Option<serde_json::Value>;
+        CreateReceipt -> Receipt;
+        RevokeReceipt -> Receipt;
+        FindReceipt -> ReceiptFacts;
+        KeepImage -> ImageFacts;
+        HasImage -> bool;
+        ImageFile -> Option<String>;
+        RemoveImage -> bool;
         Settle -> bool;
         Decide -> Order;
         Raise -> ();
     }
     without {
         ResealEndpoints -> i64;
+        Images -> Vec<ImageFacts>;
         Report -> super::Report;
         Wake -> ();
     }
@@ -368,6 +378,43 @@ pub struct FindDelivery(pub i64);
 /// of how many.
 #[derive(Debug)]
 pub struct ResealEndpoints;
+
+/// Make the receipt of a paid order or checkout, or return the one it has.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CreateReceipt(pub OutTradeNo);
+
+/// Revoke the receipt of a paid order or checkout.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RevokeReceipt(pub OutTradeNo);
+
+/// Return what the receipt with this id shows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FindReceipt(pub String);
+
+/// Keep an image, or return the one with the same contents.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeepImage {
+    /// What is known of it.
+    pub image: ImageFacts,
+    /// The file.
+    pub base64: String,
+}
+
+/// Whether there is an image with this name.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HasImage(pub String);
+
+/// The file of the image with this name, in base64.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ImageFile(pub String);
+
+/// Remove the image with this name. The reply is whether there was one.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RemoveImage(pub String);
+
+/// Every image, newest first.
+#[derive(Debug)]
+pub struct Images;
 
 /// Settle an alarm that an operator has dealt with. The reply is whether it was
 /// open.

@@ -2,10 +2,11 @@
 
 use super::command::{
     Audit, Call, CancelRefund, ChangeEndpoint, CheckCheckout, Claim, CloseOrder, Command,
-    CreateEndpoint, CreateOrder, CreateRefund, Decide, DeleteEndpoint, Deliveries, Endpoints,
-    Events, FindCheckout, FindDelivery, FindEvent, FindKept, FindLink, FindOrder, FindProduct,
-    FindRefunds, Hinted, Links, List, Noticed, NoticesRefused, OpenCheckout, ProductScanned,
-    QuickPay, Raise, RefundNoticed, Resend, ResendFailed, Reverse, RotateEndpoint, Sale, SetLink,
+    CreateEndpoint, CreateOrder, CreateReceipt, CreateRefund, Decide, DeleteEndpoint, Deliveries,
+    Endpoints, Events, FindCheckout, FindDelivery, FindEvent, FindKept, FindLink, FindOrder,
+    FindProduct, FindReceipt, FindRefunds, HasImage, Hinted, ImageFile, KeepImage, Links, List,
+    Noticed, NoticesRefused, OpenCheckout, ProductScanned, QuickPay, Raise, RefundNoticed,
+    RemoveImage, Resend, ResendFailed, Reverse, RevokeReceipt, RotateEndpoint, Sale, SetLink,
     SetProduct, Settle, Stray, TestEndpoint, Timeline, Totals, ViewCheckout, Wake,
 };
 use super::{Book, Buy, PrepareCheckout, command, store};
@@ -94,7 +95,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 reply::<FindCheckout>(&self.find_checkout(context, &number).await?)
             }
             Call::ViewCheckout(ViewCheckout(id)) => {
-                reply::<ViewCheckout>(&self.view_checkout(&id)?)
+                reply::<ViewCheckout>(&self.show_checkout(context, &id)?)
             }
             Call::PrepareCheckout(prepare) => {
                 reply::<PrepareCheckout>(&self.prepare_checkout(context, prepare).await?)
@@ -151,6 +152,26 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Call::FindDelivery(FindDelivery(id)) => reply::<FindDelivery>(&self.find_delivery(id)?),
             Call::ResealEndpoints => reply::<command::ResealEndpoints>(&self.reseal_endpoints()?),
             Call::FindKept(FindKept(key)) => reply::<FindKept>(&self.kept(&key)?),
+            Call::CreateReceipt(CreateReceipt(number)) => {
+                reply::<CreateReceipt>(&self.create_receipt(&number)?)
+            }
+            Call::RevokeReceipt(RevokeReceipt(number)) => {
+                reply::<RevokeReceipt>(&self.revoke_receipt(&number)?)
+            }
+            Call::FindReceipt(FindReceipt(id)) => reply::<FindReceipt>(&self.find_receipt(&id)?),
+            Call::KeepImage(KeepImage { image, base64 }) => {
+                reply::<KeepImage>(&self.keep_image(&image, &base64)?)
+            }
+            Call::HasImage(HasImage(name)) => {
+                reply::<HasImage>(&store::images::find(&self.storage, &name)?.is_some())
+            }
+            Call::ImageFile(ImageFile(name)) => {
+                reply::<ImageFile>(&store::images::base64(&self.storage, &name)?)
+            }
+            Call::RemoveImage(RemoveImage(name)) => {
+                reply::<RemoveImage>(&self.remove_image(&name)?)
+            }
+            Call::Images => reply::<command::Images>(&store::images::list(&self.storage)?),
             Call::Settle(Settle(settled)) => reply::<Settle>(&self.settle_alarm(&settled)?),
             Call::Decide(Decide(decision)) => {
                 reply::<Decide>(&self.decide(context, &decision).await?)

@@ -13,6 +13,7 @@
 use super::changes::OrderSnapshot;
 use super::lists::refund_item;
 use super::store::events::NewEvent;
+use super::store::facts::Fact;
 use super::{Book, Checkout, Link, SET_ASIDE_MS, store};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::seal::random_text;
@@ -259,7 +260,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     if object.is_none() {
                         object = self.order_item(order).map(Some)?;
                     }
-                    if let Some(object) = &object {
+                    if let Some(object) = &mut object {
+                        if kind == EventType::OrderPaid {
+                            self.add_receipt(number, object)?;
+                        }
                         self.write_event(kind, number, object)?;
                     }
                 }
@@ -279,6 +283,18 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let link = object.as_ref().and_then(|object| object.get("link"));
         if is_sale && let Some(link) = link.and_then(Json::as_str) {
             self.note_last_piece(order, link)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the receipt of an order that is being paid, and adds its address to
+    /// the event's object.
+    fn add_receipt(&self, number: &str, object: &mut Json) -> Result<(), StorageError> {
+        let id = self.make_receipt(number)?;
+        let merchant = store::facts::get(&self.storage, Fact::Merchant)?;
+        if let (Some(merchant), Some(object)) = (merchant, object.as_object_mut()) {
+            let url = self.config.receipt_url(&merchant, &id);
+            object.insert("receipt_url".to_owned(), json!(url));
         }
         Ok(())
     }

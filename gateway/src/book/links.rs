@@ -60,6 +60,12 @@ pub struct Link {
     /// What each payer is asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<LinkField>,
+    /// The name of a picture of what is sold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    /// The longer description: plain text with line breaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
 }
 
 /// The price of a link's purchase.
@@ -119,6 +125,10 @@ pub struct LinkFacts {
     /// WeChat accepts no order with the link's texts, so nothing can be bought.
     #[serde(default)]
     pub unusable: bool,
+    /// As [`CheckoutFacts::rate_e8`](super::CheckoutFacts::rate_e8), for a fixed
+    /// price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_e8: Option<i64>,
 }
 
 /// The state of a purchase through a link.
@@ -269,6 +279,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 sold: stored.sold,
                 held: store::links::pieces_in_sales(&self.storage, id)?,
                 unusable: false,
+                rate_e8: None,
             })
         })
     }
@@ -286,6 +297,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .upstream(context)
             .takes_texts(&link.body, link.attach.as_deref());
         facts.unusable = !takes_texts || context.merchant.suspended_at_ms.is_some();
+        if let Price::Fixed { each, .. } = link.price {
+            facts.rate_e8 = self.rate(context, each.currency())?;
+        }
         if !takes_texts && link.active && !self.stands(Alarm::LinkUnusable, id)? {
             self.store_merchant_id(context)?;
             self.raise(Alarm::LinkUnusable, id)?;
@@ -349,6 +363,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 attach: facts.link.attach.clone(),
                 lines: Vec::new(),
                 metadata,
+                picture: facts.link.picture.clone(),
+                details: facts.link.details.clone(),
             },
             expires_at_ms: now_ms + sale_ms,
         };

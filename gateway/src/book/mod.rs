@@ -15,6 +15,9 @@
 //!                                                     refunds, under WeChat's number
 //! rechecks(   out_trade_no, due_at_ms, claim_since_ms )   queries later; see `rechecks.rs`
 //! kept(       key, request, reply, until_ms )         see `kept.rs`
+//! images(     name, width, height, made_at_ms, base64 )   see `images.rs`
+//! receipts(   out_trade_no, id, made_at_ms )         see `receipts.rs`
+//! rates(      currency, rate_e8, at_ms, … )          see `rates.rs`
 //! counters(   name, n )        alarms( name, subject, … )        facts( name, text )
 //! audit(      id, subject, what, … )                 see `audit.rs`
 //! listed( … )  numbers( … )  sums( … )               see `index.rs`
@@ -49,6 +52,7 @@ mod dispatch;
 mod endpoints;
 mod event_deliveries;
 mod events;
+mod images;
 mod index;
 mod kept;
 mod links;
@@ -56,6 +60,8 @@ mod lists;
 mod orders;
 mod products;
 mod quick_pay;
+mod rates;
+mod receipts;
 mod rechecks;
 mod refunds;
 mod report;
@@ -76,11 +82,14 @@ pub use endpoints::{
 };
 pub use event_deliveries::SECRET_PREFIX;
 pub use events::{EventPage, EventSearch, EventType, number_in};
+pub use images::ImageFacts;
 pub use index::{List, RowState, StateFilter};
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts, field_item};
 pub use lists::{Filter, Page, Position, Range, Search, Total};
 pub use orders::{NewOrder, Prepaid, Unmatched, UnmatchedRefund, Verdict};
 pub use products::Product;
+pub use rates::in_yuan;
+pub use receipts::{PaymentFacts, Receipt, ReceiptFacts, charged};
 pub use refunds::{NewRefund, Refunded};
 pub use upstream_answers::may_pass_later;
 
@@ -424,6 +433,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         self.remove_untried()?;
         self.remove_kept()?;
+        self.refresh_rates(context).await?;
         self.upstream(context).report_speed().await;
         self.raise_problems(context)?;
         Ok(Timers::Done)

@@ -31,7 +31,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             | Call::ProductScanned(_)
             | Call::OpenCheckout(_)
             | Call::PrepareCheckout(_)
-            | Call::SetLink(_) => NEW_STOPS_PERCENT,
+            | Call::SetLink(_)
+            | Call::KeepImage(_) => NEW_STOPS_PERCENT,
             _ => return Ok(()),
         };
         match self.used_percent() >= at_most {

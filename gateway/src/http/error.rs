@@ -57,7 +57,7 @@ macro_rules! codes {
 
 codes! {
     // The request itself.
-    BodyTooLarge "BODY_TOO_LARGE" 413 Caller "Send at most 64 KiB.";
+    BodyTooLarge "BODY_TOO_LARGE" 413 Caller "Send at most 64 KiB; an image may have 2 MiB.";
     BodyBroken "BODY_BROKEN" 400 Caller "Send the complete body, with the announced length or chunks.";
     BodyTooSlow "BODY_TOO_SLOW" 408 Caller "Send the whole body within 30 seconds.";
     BodyNotJson "BODY_NOT_JSON" 400 Caller "Send one JSON object, in UTF-8, each key once, with content-type application/json.";
@@ -87,6 +87,7 @@ codes! {
     KeyInvalid "KEY_INVALID" 400 Caller "Send the complete key or certificate, as PEM, from WeChat Pay's merchant platform.";
     AmountInvalid "AMOUNT_INVALID" 400 Caller "Send a whole number of the currency's smallest unit, 1 to 2147483647.";
     CurrencyNotAllowed "CURRENCY_NOT_ALLOWED" 400 Caller "Use a currency that the merchant's account supports: the settlement currency, or CNY.";
+    ImageInvalid "IMAGE_INVALID" 400 Caller "Send one whole PNG, JPEG or WebP: at most 2 MiB, 4096 pixels on a side and 8 million in all.";
     LinesMismatch "LINES_MISMATCH" 400 Caller "Send lines whose sum of quantity times unit_amount equals total_fee.";
     TradeTypeUnknown "TRADE_TYPE_UNKNOWN" 400 Caller "Use NATIVE, JSAPI or APP.";
     OpenIdMissing "OPEN_ID_MISSING" 400 Caller "A JSAPI order needs the payer's open_id: fetch it with Quick Auth.";
@@ -111,6 +112,7 @@ codes! {
     EndpointOff "ENDPOINT_OFF" 409 Caller "Switch the endpoint on with PATCH /v1/endpoints/{id}.";
     TooManyEndpoints "TOO_MANY_ENDPOINTS" 409 Caller "A merchant has at most 16 endpoints: delete one.";
     EventNotFound "EVENT_NOT_FOUND" 404 Caller "Check the id: GET /v1/events lists the events of the last 90 days.";
+    ReceiptNotFound "RECEIPT_NOT_FOUND" 404 Caller "Check the receipt's address; the merchant may have revoked it.";
     RefundNotFound "REFUND_NOT_FOUND" 404 Caller "Check out_refund_no: this merchant has no such refund.";
     RefundExistsWithDifferentTerms "REFUND_EXISTS_WITH_DIFFERENT_TERMS" 409 Caller "Repeat the first request exactly, or use a new out_refund_no.";
     RefundExceedsPaid "REFUND_EXCEEDS_PAID" 409 Caller "Refund at most the paid amount less earlier refunds.";
@@ -133,6 +135,9 @@ codes! {
     SignInNotSetUp "SIGN_IN_NOT_SET_UP" 409 Caller "WeChat does not return the payers' openids: set the app_secret of the merchant's appid or a quick_auth service, and run the doctor.";
     WebSocketNeeded "WEBSOCKET_NEEDED" 426 Caller "Open this address as a WebSocket, or poll GET /pay/status.";
     TooManyPages "TOO_MANY_PAGES" 429 Caller "Close the other pages of this checkout, or poll GET /pay/status.";
+    // Images.
+    ImageNotFound "IMAGE_NOT_FOUND" 404 Caller "Check the id: GET /v1/images lists the images.";
+    TooManyImages "TOO_MANY_IMAGES" 409 Caller "A merchant has at most 200 images: delete one with DELETE /v1/images/{id}.";
     // Payment links.
     LinkNotFound "LINK_NOT_FOUND" 404 Caller "Check the link's id: GET /v1/link lists them.";
     LinkOff "LINK_OFF" 409 Caller "Switch the link on with POST /v1/link.";

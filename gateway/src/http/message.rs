@@ -2,14 +2,12 @@
 //! parts of a request that handlers read.
 
 use crate::http::error::{ApiError, Code};
+use crate::route::MAX_BODY_BYTES;
 use crate::runtime::{Request, Response};
 use http::{HeaderName, HeaderValue, header};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// The most bytes of a request's body that are read, for every path.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// An answer with this status, type and body, and the headers of every answer:
 /// no caching, no type sniffing, and no referrer.

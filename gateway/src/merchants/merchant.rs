@@ -4,8 +4,10 @@
 use crate::http::address::{self, NotifyTargets};
 use crate::http::error::ApiError;
 use crate::http::fields::{CHOICE_BYTES, Fields};
+use crate::merchants::brand;
 use crate::merchants::credentials::{Credentials, Entered};
 use crate::merchants::time_zone;
+use checkout::Brand;
 use order::{Account, Currency, Money};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -79,6 +81,9 @@ pub struct Merchant {
     /// The time zone for the days and months of its totals, by its IANA name.
     #[serde(default = "usual_time_zone")]
     pub time_zone: String,
+    /// How it presents itself to payers; its images by their names.
+    #[serde(default, skip_serializing_if = "Brand::is_empty")]
+    pub brand: Brand,
     /// [`Credentials`], sealed under the merchant's id.
     pub sealed: String,
     /// When it was made, Unix milliseconds.
@@ -413,6 +418,8 @@ pub struct Settings {
     pub domain_files: DomainFiles,
     /// See [`Merchant::time_zone`].
     pub time_zone: String,
+    /// See [`Merchant::brand`].
+    pub brand: Brand,
 }
 
 impl Settings {
@@ -495,6 +502,11 @@ impl Settings {
                     ));
                 }
             },
+            brand: match fields.object("brand")? {
+                None => Brand::default(),
+                Some(inner) => brand::read(&inner, development)
+                    .map_err(|error| Fields::inside("brand", error))?,
+            },
             confirm_notices_from: fields
                 .whole("confirm_notices_from", 0..=Money::MAX_MINOR)?
                 .unwrap_or(0),
@@ -548,6 +560,7 @@ impl Merchant {
             "http_notify_url": self.http_notify_url,
             "domain_files": self.domain_files,
             "time_zone": self.time_zone,
+            "brand": brand::settings(&self.brand),
         })
     }
 
@@ -638,6 +651,7 @@ impl Merchant {
             http_notify_url,
             domain_files,
             time_zone,
+            brand,
         } = settings;
         Self {
             name,
@@ -653,6 +667,7 @@ impl Merchant {
             http_notify_url,
             domain_files,
             time_zone,
+            brand,
             ..self
         }
     }

@@ -1,6 +1,7 @@
 //! Merchants: their settings and sealed credentials, the registry that holds
 //! them, and the directory that finds them.
 
+pub(crate) mod brand;
 pub(crate) mod credentials;
 pub(crate) mod directory;
 pub(crate) mod idempotency;

@@ -1,11 +1,11 @@
 //! QR codes as pictures: the path of an SVG, an SVG, a PNG.
 
-use flate2::write::ZlibEncoder;
-use flate2::{Compression, Crc};
+use super::image::{OnWhite, encode_rgb};
+use super::png::two_colours;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use qrcodegen::QrCode;
 pub use qrcodegen::QrCodeEcc;
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 /// The light border that a scanner needs, in modules.
 const QUIET: i32 = 4;
@@ -13,15 +13,32 @@ const QUIET: i32 = 4;
 /// A QR code that can be drawn.
 pub struct Picture {
     code: QrCode,
-    /// A letter in its middle: five columns and seven rows of modules.
-    letter: Option<[u8; 7]>,
+    middle: Middle,
 }
+
+/// What is in the middle of a code.
+enum Middle {
+    /// More of the code.
+    Code,
+    /// A letter: five columns and seven rows of modules.
+    Letter([u8; 7]),
+    /// A logo, as PNG, on a light square with round corners.
+    Logo(Vec<u8>),
+}
+
+/// Half the side of a logo's light square, without the middle: 11 modules. It
+/// hides a fourteenth of the smallest code that an address needs; level H can
+/// restore four times that.
+const LOGO: i32 = 5;
 
 impl Picture {
     /// The code of a text; `None` for a text that is too long for a code.
     pub fn new(text: &str, level: QrCodeEcc) -> Option<Self> {
         let code = QrCode::encode_text(text, level).ok()?;
-        Some(Self { code, letter: None })
+        Some(Self {
+            code,
+            middle: Middle::Code,
+        })
     }
 
     /// As [`Picture::new`], with the first letter or digit of `name` on a light
@@ -30,7 +47,15 @@ impl Picture {
     pub fn with_letter(text: &str, name: &str) -> Option<Self> {
         let letter = name.bytes().find_map(letter);
         let code = QrCode::encode_text(text, QrCodeEcc::High).ok()?;
-        Some(Self { code, letter })
+        let middle = letter.map_or(Middle::Code, Middle::Letter);
+        Some(Self { code, middle })
+    }
+
+    /// As [`Picture::new`], with a logo in the middle.
+    pub fn with_logo(text: &str, png: Vec<u8>) -> Option<Self> {
+        let code = QrCode::encode_text(text, QrCodeEcc::High).ok()?;
+        let middle = Middle::Logo(png);
+        Some(Self { code, middle })
     }
 
     /// The side of the square in modules, quiet zone included.
@@ -42,13 +67,22 @@ impl Picture {
     fn is_dark(&self, x: i32, y: i32) -> bool {
         let middle = self.code.size() / 2;
         let (dx, dy) = (x - middle, y - middle);
-        match self.letter {
-            Some(rows) if dx.abs() <= 4 && dy.abs() <= 4 => {
+        let (far, near) = (dx.abs().max(dy.abs()), dx.abs().min(dy.abs()));
+        match &self.middle {
+            Middle::Letter(rows) if far <= 4 => {
                 let row = usize::try_from(dy + 3).ok().and_then(|row| rows.get(row));
                 row.is_some_and(|row| dx.abs() <= 2 && row & (1 << (2 - dx)) != 0)
             }
+            // The corners belong to the code: the square is round.
+            Middle::Logo(_) if far <= LOGO && near < LOGO => false,
             _ => self.code.get_module(x, y),
         }
+    }
+
+    /// Where a logo is: its left and upper edge and its side, in modules of the
+    /// picture. One module of the light square around it stays free.
+    fn logo_area(&self) -> (i32, i32) {
+        (QUIET + self.code.size() / 2 - LOGO + 1, 2 * LOGO - 1)
     }
 
     fn path(&self) -> Option<String> {
@@ -74,10 +108,21 @@ impl Picture {
     pub fn svg(&self, size: Option<u32>) -> Option<String> {
         let (side, path) = (self.side(), self.path()?);
         let size = size.map(|size| format!(" width=\"{size}\" height=\"{size}\""));
+        let logo = match &self.middle {
+            Middle::Logo(png) => {
+                let (at, side) = self.logo_area();
+                let png = BASE64_STANDARD.encode(png);
+                format!(
+                    "<image x=\"{at}\" y=\"{at}\" width=\"{side}\" height=\"{side}\" \
+                     href=\"data:image/png;base64,{png}\"/>"
+                )
+            }
+            Middle::Code | Middle::Letter(_) => String::new(),
+        };
         Some(format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\"{} \
              shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{side}v{side}H0z\"/>\
-             <path d=\"{path}\"/></svg>",
+             <path d=\"{path}\"/>{logo}</svg>",
             size.unwrap_or_default()
         ))
     }
@@ -85,67 +130,46 @@ impl Picture {
     /// A PNG for a screen, black and white. `size` pixels wide, or eight per
     /// module; every module is the same whole number of pixels, and the
     /// remainder widens the border. `None` if that is less than one.
-    ///
-    /// ```text
-    /// signature  { length  name  data  CRC-32 }  for IHDR, IDAT (zlib), IEND
-    /// ```
-    ///
-    /// Written here, over `flate2`, because a PNG library includes a decoder:
-    /// 80 KB of Worker for three chunks.
     pub fn png(&self, size: Option<u32>) -> Option<Vec<u8>> {
         let side = u32::try_from(self.side()).ok()?;
         let size = size.unwrap_or(side * 8);
+        match &self.middle {
+            Middle::Logo(png) => self.with_logo_in_it(size, side, png),
+            Middle::Code | Middle::Letter(_) => {
+                two_colours(size, side, None, |x, y| self.is_dark(x - QUIET, y - QUIET))
+            }
+        }
+    }
+
+    /// The PNG of a code with a logo, in colours.
+    fn with_logo_in_it(&self, size: u32, side: u32, png: &[u8]) -> Option<Vec<u8>> {
         let scale = size.checked_div(side).filter(|scale| *scale > 0)?;
         let border = (size - scale * side) / 2;
-        // The module under a pixel; the pixels of the border have none.
-        let module = |pixel: u32| -> i32 {
+        let (at, area) = self.logo_area();
+        let (at, area) = (u32::try_from(at).ok()?, u32::try_from(area).ok()?);
+        let logo = OnWhite::fitted(png, area * scale)?;
+        let (left, top) = (
+            border + at * scale + (area * scale - logo.width) / 2,
+            border + at * scale + (area * scale - logo.height) / 2,
+        );
+        let cell = |pixel: u32| {
             let at = pixel.checked_sub(border).map(|pixel| pixel / scale);
-            at.and_then(|at| i32::try_from(at).ok())
-                .map_or(-1, |at| at - QUIET)
+            let at = at.and_then(|at| i32::try_from(at).ok());
+            at.map_or(-1, |at| at - QUIET)
         };
-        let row_of = |y: u32| {
-            // A row begins with its filter; then each byte has eight pixels,
-            // and a light one is 1.
-            std::iter::once(0x00).chain((0..size.div_ceil(8)).map(move |byte| {
-                (0..8).fold(0, |bits, bit| {
-                    let dark = self.is_dark(module(byte * 8 + bit), module(y));
-                    (bits << 1) | u8::from(!dark)
-                })
-            }))
-        };
-        let mut pixels = Vec::new();
-        let (mut drawn, mut row) = (None, Vec::new());
+        let mut rgb = Vec::with_capacity(size as usize * size as usize * 3);
         for y in 0..size {
-            if drawn != Some(module(y)) {
-                drawn = Some(module(y));
-                row = row_of(y).collect();
+            for x in 0..size {
+                let inside = x.checked_sub(left).zip(y.checked_sub(top));
+                let of_logo = inside.and_then(|(x, y)| logo.at(x, y));
+                let of_code = || match self.is_dark(cell(x), cell(y)) {
+                    true => [0; 3],
+                    false => [u8::MAX; 3],
+                };
+                rgb.extend(of_logo.unwrap_or_else(of_code));
             }
-            pixels.extend_from_slice(&row);
         }
-        let mut header = Vec::new();
-        header.extend_from_slice(&size.to_be_bytes());
-        header.extend_from_slice(&size.to_be_bytes());
-        // One bit per pixel, greyscale, and PNG's only compression method.
-        header.extend_from_slice(&[1, 0, 0, 0, 0]);
-        let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
-        deflated.write_all(&pixels).ok()?;
-        let deflated = deflated.finish().ok()?;
-
-        let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-        for (name, data) in [
-            (b"IHDR", header.as_slice()),
-            (b"IDAT", &deflated),
-            (b"IEND", &[]),
-        ] {
-            file.extend_from_slice(&u32::try_from(data.len()).ok()?.to_be_bytes());
-            let mut check = Crc::new();
-            for part in [name.as_slice(), data] {
-                check.update(part);
-                file.extend_from_slice(part);
-            }
-            file.extend_from_slice(&check.sum().to_be_bytes());
-        }
-        Some(file)
+        encode_rgb(&rgb, size)
     }
 }
 
@@ -159,7 +183,7 @@ pub fn svg_path(text: &str) -> Option<(u32, String)> {
 
 /// The letters and digits, five modules wide and seven high: one byte per row,
 /// the lowest bit on the right.
-fn letter(byte: u8) -> Option<[u8; 7]> {
+pub(super) fn letter(byte: u8) -> Option<[u8; 7]> {
     Some(match byte.to_ascii_uppercase() {
         b'A' => [0x0e, 0x11, 0x11, 0x1f, 0x11, 0x11, 0x11],
         b'B' => [0x1e, 0x11, 0x11, 0x1e, 0x11, 0x11, 0x1e],

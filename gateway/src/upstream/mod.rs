@@ -464,6 +464,11 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
+    /// Whether the upstream tells exchange rates.
+    pub const fn has_exchange_rates(&self) -> bool {
+        matches!(self.context.merchant.dialect, Dialect::V2)
+    }
+
     /// A currency's rate to CNY on a day, times 10^8, in v2's names.
     pub async fn exchange_rate(
         &self,

@@ -463,7 +463,7 @@ fn a_wrong_choice_or_date_is_answered_with_the_valid_ones() {
             format!("/pay/sheet?l={link}&paper=letter"),
             "",
             "paper",
-            "a6 or a4",
+            "a6, a5, a4 or tent",
         ),
         (
             "POST",

@@ -58,6 +58,13 @@ fn values(setting: &str) -> (Value, Value, &'static str) {
             invalid,
         ),
         "time_zone" => (json!("Europe/London"), json!("Europe/Nowhere"), invalid),
+        "brand" => (
+            json!({"logo": null, "mark": null, "colour": "#1a7f37", "phone": "+852 2345 6789",
+                "mail": "tea@shop.example.com", "wechat": "demo_tea",
+                "terms_url": "https://shop.example.com/terms", "privacy_url": null}),
+            json!("green"),
+            invalid,
+        ),
         other => panic!("say in this test what {other} may be"),
     }
 }

@@ -76,7 +76,7 @@ fn a_link_preview_gets_title_amount_and_image_and_makes_no_order() {
             "<title>Demo Tea House · HK$88.00</title>",
             "<meta property=\"og:title\" content=\"Demo Tea House\">",
             "<meta property=\"og:description\" content=\"HK$88.00\">",
-            "<meta property=\"og:image\" content=\"https://pay.example.com/share.png\">",
+            "<meta property=\"og:image\" content=\"https://pay.example.com/image/demo.png\">",
             "noindex",
         ] {
             assert!(html.contains(expected), "{expected}: {html}");
@@ -90,7 +90,7 @@ fn a_link_preview_gets_title_amount_and_image_and_makes_no_order() {
     // A robot with a browser's User-Agent reads the same three from the page.
     let (_, _, html) = Browser::new(&world, DESKTOP).get(&page);
     assert!(html.contains("og:title\" content=\"Demo Tea House · HK$88.00\""));
-    assert!(html.contains("og:image\" content=\"https://pay.example.com/share.png\""));
+    assert!(html.contains("og:image\" content=\"https://pay.example.com/image/demo.png\""));
     assert_no_order(&world);
 }
 

@@ -89,6 +89,14 @@ fn reply_again(call: &Call, text: &str) -> Result<String, String> {
         Call::FindDelivery(_) => reply::<command::FindDelivery>(text),
         Call::ResealEndpoints => reply::<command::ResealEndpoints>(text),
         Call::FindKept(_) => reply::<command::FindKept>(text),
+        Call::CreateReceipt(_) => reply::<command::CreateReceipt>(text),
+        Call::RevokeReceipt(_) => reply::<command::RevokeReceipt>(text),
+        Call::FindReceipt(_) => reply::<command::FindReceipt>(text),
+        Call::KeepImage(_) => reply::<command::KeepImage>(text),
+        Call::HasImage(_) => reply::<command::HasImage>(text),
+        Call::ImageFile(_) => reply::<command::ImageFile>(text),
+        Call::RemoveImage(_) => reply::<command::RemoveImage>(text),
+        Call::Images => reply::<command::Images>(text),
         Call::Settle(_) => reply::<command::Settle>(text),
         Call::Decide(_) => reply::<command::Decide>(text),
         Call::Raise(_) => reply::<command::Raise>(text),
@@ -121,7 +129,7 @@ fn calls_of_a_book_and_their_replies_keep_their_form() {
         let reply = reply_again(&envelope.call, example.reply);
         assert_same(example.name, reply, example.reply);
     }
-    assert_eq!(names(&examples), 50, "an example of each call");
+    assert_eq!(names(&examples), 58, "an example of each call");
 }
 
 #[test]

@@ -12,8 +12,11 @@
 //! links        payment links, the sales of the last minutes and their holders
 //! products     what the codes of Native mode 1 sell
 //! deliveries   documents for the merchant
+//! rates        WeChat's exchange rates
+//! receipts     the lasting addresses of what was paid
 //! rechecks     later queries about an order
 //! alarms       open alarms
+//! images       what merchants show to payers
 //! facts        single values of the book
 //! endpoints    the addresses that receive events, and their sealed secrets
 //! event_deliveries  deliveries of events, and the attempts of every delivery
@@ -36,11 +39,14 @@ pub(super) mod endpoints;
 pub(super) mod event_deliveries;
 pub(super) mod events;
 pub(super) mod facts;
+pub(super) mod images;
 pub(super) mod index;
 pub(super) mod kept;
 pub(super) mod links;
 pub(super) mod orders;
 pub(super) mod products;
+pub(super) mod rates;
+pub(super) mod receipts;
 pub(super) mod rechecks;
 pub(super) mod refunds;
 pub(super) mod schema;

@@ -10,8 +10,14 @@ use crate::store::{self, Migration, add_columns, has_table};
 /// Every migration, in order. Its number is its place, counted from 1. A new
 /// column goes into a new migration, and not into the tables of an earlier one:
 /// a book that has carried that one out would not get it.
-fn migrations<S: Storage>() -> [Migration<S>; 4] {
-    [base_tables, index_tables, event_tables, kept_table]
+fn migrations<S: Storage>() -> [Migration<S>; 5] {
+    [
+        base_tables,
+        index_tables,
+        event_tables,
+        kept_table,
+        brand_tables,
+    ]
 }
 
 /// Executes the migrations that the database lacks.
@@ -210,6 +216,16 @@ fn index_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
 /// Replies to requests with an `Idempotency-Key`.
 fn kept_table<S: Storage>(storage: &S) -> Result<(), StorageError> {
     for statement in super::kept::STATEMENTS {
+        storage.exec(statement, &[])?;
+    }
+    Ok(())
+}
+
+/// The merchant's images, receipts and exchange rates.
+fn brand_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    let statements = super::images::STATEMENTS.into_iter();
+    let statements = statements.chain(super::receipts::STATEMENTS);
+    for statement in statements.chain(super::rates::STATEMENTS) {
         storage.exec(statement, &[])?;
     }
     Ok(())

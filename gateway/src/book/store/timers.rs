@@ -7,7 +7,7 @@ use crate::runtime::{Storage, StorageError};
 #[derive(Default)]
 pub(in crate::book) struct Timers {
     /// Of an order, a delivery, a purchase without an attempt, a kept reply, a
-    /// recheck, a checkout's end or an endpoint.
+    /// recheck, a checkout's end, an exchange rate or an endpoint.
     pub(in crate::book) due_ms: Option<i64>,
     /// When the oldest event was written, which is removed some day.
     pub(in crate::book) oldest_event_ms: Option<i64>,
@@ -28,6 +28,7 @@ pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Timers, Storag
             (SELECT min(until_ms) FROM kept),
             (SELECT min(due_at_ms) FROM rechecks),
             (SELECT min(due_at_ms) FROM checkout_ends),
+            (SELECT min(due_at_ms) FROM rates),
             (SELECT min(until_ms) FROM event_deliveries WHERE state = 'waiting'),
             (SELECT min(max(coalesce(resume_at_ms, 0),
                 (SELECT min(due_at_ms) FROM event_deliveries
@@ -37,10 +38,10 @@ pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Timers, Storag
         &[],
         |row| {
             let due: Result<Vec<Option<i64>>, StorageError> =
-                (0..8).map(|column| row.int_or_null(column)).collect();
+                (0..9).map(|column| row.int_or_null(column)).collect();
             Ok(Timers {
                 due_ms: due?.into_iter().flatten().min(),
-                oldest_event_ms: row.int_or_null(8)?,
+                oldest_event_ms: row.int_or_null(9)?,
             })
         },
     )?;

@@ -70,6 +70,7 @@ pub async fn create_merchant<R: Runtime>(
         http_notify_url: new.settings.http_notify_url,
         domain_files: new.settings.domain_files,
         time_zone: new.settings.time_zone,
+        brand: new.settings.brand,
         sealed,
         created_at_ms: now_ms,
         suspended_at_ms: None,

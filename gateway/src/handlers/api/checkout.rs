@@ -89,6 +89,8 @@ async fn open_checkout<R: Runtime>(
             attach: super::attach(&upstream, &fields)?,
             lines: lines(&fields, money)?,
             metadata: fields.metadata()?,
+            picture: None,
+            details: None,
         },
         expires_at_ms: cx.runtime.now_ms() + seconds * 1000,
     };

@@ -8,6 +8,7 @@ use crate::http::address;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
 use crate::http::message::{json_object, success};
+use crate::merchants::brand;
 use crate::merchants::directory::MerchantContext;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
@@ -22,6 +23,8 @@ const PIECES_BYTES: usize = 9;
 const MAX_QUANTITY: i64 = 99_999;
 /// The largest stock of a link.
 const MAX_STOCK: i64 = 1_000_000_000;
+/// The longest description.
+const MAX_DESCRIPTION_BYTES: usize = 4000;
 /// The fields that set a link's price.
 const PRICE: [&str; 5] = ["total_fee", "fee_type", "quantity", "min_fee", "max_fee"];
 /// The longest name and the longest label of a field, and the most choices.
@@ -105,6 +108,15 @@ async fn read_change<R: Runtime>(
         kept.filter(|_| !is_given).map(|old| &old.link)
     };
     let mut link = read_link(cx, &fields, context, id, kept)?;
+    if let Some(picture) = &link.picture
+        && names.iter().any(|name| name == "picture")
+        && !cx
+            .book(&context.merchant.id, command::HasImage(picture.clone()))
+            .await?
+    {
+        let advice = Code::ImageNotFound.advice();
+        return Err(ApiError::field(Code::ImageNotFound, "picture", advice));
+    }
     link.expires_at_ms = link.expires_at_ms.or(expires_at_ms);
     let new = |name: &str, url: &Option<String>| match kept(name) {
         Some(_) => None,
@@ -189,6 +201,8 @@ fn read_link<'a, R: Runtime>(
             None => super::attach(&upstream, fields)?,
         },
         fields: read_link_fields(fields)?,
+        picture: brand::image(fields, "picture", ".jpg")?,
+        details: details(fields)?,
     })
 }
 
@@ -230,6 +244,8 @@ fn settings(link: &Link) -> Value {
         "lang": link.lang.map(checkout::Lang::tag),
         "attach": link.attach,
         "fields": link.fields.iter().map(field_item).collect::<Vec<_>>(),
+        "picture": link.picture,
+        "description": link.details,
     });
     let price = match link.price {
         Price::Fixed { each, max_quantity } => json!({
@@ -343,6 +359,20 @@ fn read_link_field(given: &Fields) -> Result<LinkField, ApiError> {
         kind,
         required: given.flag("required")?,
     })
+}
+
+/// `description`: plain text with line breaks.
+fn details(fields: &Fields) -> Result<Option<String>, ApiError> {
+    const NAME: &str = "description";
+    let text = fields.pem(NAME, MAX_DESCRIPTION_BYTES)?;
+    let text = text.map(|text| text.replace("\r\n", "\n"));
+    match text
+        .as_ref()
+        .is_some_and(|text| text.chars().any(|c| c.is_control() && c != '\n'))
+    {
+        true => Err(fields.invalid(NAME, "must not hold control characters except line breaks")),
+        false => Ok(text),
+    }
 }
 
 /// Parses `total_fee` and `quantity`, or `min_fee` and `max_fee`.

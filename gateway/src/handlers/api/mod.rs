@@ -3,18 +3,21 @@
 //! answer.
 
 pub mod account;
+pub mod brand;
 pub mod checkout;
 pub mod checksign;
 pub mod close;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
+pub mod image;
 pub mod key;
 pub mod link;
 pub mod lists;
 pub mod micropay;
 pub mod order;
 pub mod product;
+pub mod receipt;
 pub mod refund;
 pub mod statement;
 pub mod timeline;

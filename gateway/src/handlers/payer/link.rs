@@ -16,12 +16,12 @@
 //! through it, and a plain `<img>` can show them.
 
 use super::{
-    VARY, environment, error_page, is_from_here, lang_chosen, lang_of, merchant_of, page_file,
-    refusal, share_image, too_often,
+    VARY, environment, error_page, icon, image_file, is_from_here, lang_chosen, lang_of,
+    merchant_of, page_file, refusal, share_image, too_often,
 };
 use crate::auth::sessions::new_cookie;
 use crate::auth::sessions::{VERSION, verified_payer};
-use crate::book::{Buy, CheckoutFacts, Choice, LinkFacts, Price, SaleFacts, command};
+use crate::book::{Buy, CheckoutFacts, Choice, LinkFacts, Price, SaleFacts, command, in_yuan};
 use crate::http::client::network;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
@@ -34,7 +34,7 @@ use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use checkout::fields::read_answers;
 use checkout::link::{Asks, EntryProblem, LinkPage, Refused, page, read_amount, read_quantity};
-use checkout::{App, Brand, State, format_amount};
+use checkout::{App, State, format_amount};
 use http::header;
 use order::Money;
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,12 @@ use std::rc::Rc;
 /// The sides of a picture in pixels.
 const MIN_SIZE: i64 = 64;
 const MAX_SIZE: i64 = 2048;
+
+/// The longest name of a series of sheets, its largest number, and the most
+/// sheets of one.
+const MAX_SERIES_BYTES: usize = 48;
+const MAX_LABEL: i64 = 9_999;
+const MOST_LABELS: i64 = 50;
 
 /// A cookie that stores the purchase that the browser has begun through a link.
 #[derive(Serialize, Deserialize)]
@@ -284,14 +290,14 @@ async fn result_for<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
 }
 
 /// `GET /pay/qr`: `format` svg or png, `size` in pixels, `level` L, M, Q or
-/// H, `logo=1` for the merchant's initial in the middle (level H).
+/// H, `logo=1` for the merchant's logo, or its initial, in the middle (level H).
 pub async fn link_qr<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
     let fields = Fields::of_query(query(request));
     let opened = open_link(cx, &fields.required("l", 64)?, None).await?;
-    let picture = picture(cx, &fields, &opened)?;
+    let picture = picture(cx, &fields, &opened).await?;
     let size = fields.whole("size", MIN_SIZE..=MAX_SIZE)?;
     let size = size.and_then(|size| u32::try_from(size).ok());
     let mut response = match fields.text("format", CHOICE_BYTES)?.as_deref() {
@@ -312,41 +318,76 @@ pub async fn link_qr<R: Runtime>(
     Ok(response)
 }
 
-/// `GET /pay/sheet`: `paper` a6 or a4, and `level` and `logo` as above.
+/// `GET /pay/sheet`: `paper` a6, a5, a4 or tent; `lang`; `marks=1` for cut
+/// marks; a series by `series`, `from` and `to`; and `level` and `logo` as
+/// above.
 pub async fn link_sheet<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
     let fields = Fields::of_query(query(request));
     let opened = open_link(cx, &fields.required("l", 64)?, None).await?;
-    let paper = match fields.text("paper", CHOICE_BYTES)?.as_deref() {
-        None | Some("a6") => Paper::A6,
-        Some("a4") => Paper::A4,
-        Some(_) => return Err(fields.invalid("paper", "must be a6 or a4")),
+    let paper = fields.text("paper", CHOICE_BYTES)?;
+    let paper = Paper::named(paper.as_deref().unwrap_or("a6"))
+        .ok_or_else(|| fields.invalid("paper", "must be a6, a5, a4 or tent"))?;
+    let cut_marks = match fields.text("marks", CHOICE_BYTES)?.as_deref() {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(_) => return Err(fields.invalid("marks", "must be 0 or 1")),
     };
-    let code = picture(cx, &fields, &opened)?.svg(None);
+    let chosen = fields.text("lang", CHOICE_BYTES)?;
+    let chosen = chosen.as_deref().and_then(checkout::Lang::from_tag);
+    let labels = series(&fields)?;
+    let code = picture(cx, &fields, &opened).await?.svg(None);
     let lang = lang_of(request, opened.facts.link.lang);
     let price = match opened.facts.link.price {
         Price::Fixed { each, .. } => Some(format_amount(each, lang)),
         Price::Entered { .. } => None,
     };
     let nonce = cx.random_text(22);
+    let merchant = &opened.context.merchant;
     let sheet = Sheet {
-        merchant: &opened.context.merchant.name,
+        merchant: &merchant.name,
+        brand: &cx.config.brand(merchant),
         description: &opened.facts.link.body,
         price: price.as_deref(),
         code: &code.ok_or_else(|| ApiError::internal("a picture that cannot be drawn"))?,
         paper,
+        lang: chosen,
+        labels: &labels,
+        cut_marks,
+        is_test: cx.config.is_test,
     };
     let mut response = answer(200, "text/html; charset=utf-8", sheet.html(&nonce));
     let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; \
+         img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
     Ok(response)
 }
 
-fn picture<R: Runtime>(
+/// The labels of a series: `Table 1` to `Table 20`.
+fn series(fields: &Fields) -> Result<Vec<String>, ApiError> {
+    let Some(name) = fields.text("series", MAX_SERIES_BYTES)? else {
+        return Ok(Vec::new());
+    };
+    let from = fields.whole("from", 0..=MAX_LABEL)?.unwrap_or(1);
+    let to = fields.whole("to", 0..=MAX_LABEL)?;
+    let to = to.ok_or_else(|| fields.missing("to"))?;
+    if !(from..from + MOST_LABELS).contains(&to) {
+        let problem = format!("must be from up to {} sheets on", MOST_LABELS);
+        return Err(fields.invalid("to", &problem));
+    }
+    // Between Chinese characters and digits there is no space.
+    let space = match name.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+        true => " ",
+        false => "",
+    };
+    Ok((from..=to).map(|n| format!("{name}{space}{n}")).collect())
+}
+
+async fn picture<R: Runtime>(
     cx: &Services<R>,
     fields: &Fields,
     opened: &Opened,
@@ -359,8 +400,15 @@ fn picture<R: Runtime>(
         level.as_deref(),
     ) {
         (Some("1"), None | Some("H")) => {
-            // A name in another script has no Latin letter; an id has one.
-            Picture::with_letter(&url, &format!("{}{}", merchant.name, merchant.id))
+            let logo = match &merchant.brand.logo {
+                Some(name) => image_file(cx, &merchant.id, name).await?,
+                None => None,
+            };
+            match logo {
+                Some(png) => Picture::with_logo(&url, png),
+                // A name in another script has no Latin letter; an id has one.
+                None => Picture::with_letter(&url, &format!("{}{}", merchant.name, merchant.id)),
+            }
         }
         (Some("1"), Some(_)) => return Err(fields.invalid("level", "must be H with a logo")),
         (None | Some("0"), None | Some("M")) => Picture::new(&url, QrCodeEcc::Medium),
@@ -428,9 +476,9 @@ async fn drawn_link<R: Runtime>(
             .as_deref()
             .and_then(|frame| page_file(frame, ending))
     };
-    let (Some(stylesheet), Some(icon)) = (file(".css"), file(".svg")) else {
+    let Some(stylesheet) = file(".css") else {
         cx.runtime
-            .log(format_args!("page: no stylesheet or icon in its frame"));
+            .log(format_args!("page: no stylesheet in its frame"));
         return refusal(cx, request, ApiError::of(Code::Internal)).await;
     };
     let link = &opened.facts.link;
@@ -445,8 +493,13 @@ async fn drawn_link<R: Runtime>(
     let lang = chosen.as_deref().and_then(checkout::Lang::from_tag);
     let mut hidden = vec![("l", link.id.as_str()), ("once", opened.once.as_str())];
     hidden.extend(lang.map(|lang| ("lang", lang.tag())));
+    let merchant = &opened.context.merchant;
+    let brand = cx.config.brand(merchant);
+    let picture = link.picture.as_ref();
+    let picture = picture.map(|name| cx.config.image_url(&merchant.id, name));
+    let nonce = cx.random_text(22);
     let html = page(&LinkPage {
-        merchant: &opened.context.merchant.name,
+        merchant: &merchant.name,
         description: &link.body,
         lang: lang.unwrap_or_else(|| lang_of(request, link.lang)),
         asks: asks(&opened.facts, cx.runtime.now_ms()),
@@ -457,19 +510,26 @@ async fn drawn_link<R: Runtime>(
         is_test: cx.config.is_test,
         hidden: &hidden,
         stylesheet,
-        icon,
-        image: &share_image(cx),
-        brand: &Brand::default(),
-        picture: None,
-        details: None,
-        about_cny: None,
+        icon: &icon(cx, merchant),
+        image: &share_image(cx, merchant),
+        brand: &brand,
+        picture: picture.as_deref(),
+        details: link.details.as_deref(),
+        nonce: &nonce,
+        about_cny: about(&opened.facts),
     });
     let mut response = answer(status, "text/html; charset=utf-8", html);
     // No form-action: the form's answer redirects to WeChat's sign-in, and
     // Chromium would apply form-action to that redirect.
-    let policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
-                  base-uri 'none'; frame-ancestors 'none'";
-    set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
+    let styles = match brand.colour {
+        Some(_) => format!(" 'nonce-{nonce}'"),
+        None => String::new(),
+    };
+    let policy = format!(
+        "default-src 'none'; style-src 'self'{styles}; img-src 'self' data:; \
+         base-uri 'none'; frame-ancestors 'none'"
+    );
+    set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
     set(&mut response, header::X_FRAME_OPTIONS, "DENY");
     // With no policy at all a browser sends the form with `origin: null`.
     response.headers_mut().remove(header::REFERRER_POLICY);
@@ -482,6 +542,14 @@ async fn drawn_link<R: Runtime>(
     }
     set(&mut response, header::VARY, VARY);
     response
+}
+
+/// About how much a fixed price is in yuan.
+fn about(facts: &LinkFacts) -> Option<Money> {
+    match facts.link.price {
+        Price::Fixed { each, .. } => in_yuan(each, facts.rate_e8),
+        Price::Entered { .. } => None,
+    }
 }
 
 /// What the page can ask of a payer now.

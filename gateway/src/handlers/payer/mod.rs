@@ -1,19 +1,24 @@
 //! The calls of a payer's browser or Mini Program: the checkout's page, payment
 //! links, Mini Programs, and the sign-in that finds the payer's openid.
 
+pub mod image;
 pub mod link;
 pub mod mini;
 pub mod page;
+pub mod receipt;
 pub mod sign_in;
 
 use crate::book::may_pass_later;
 use crate::book::{CheckoutFacts, command};
 use crate::http::error::{ApiError, Code, Fault};
 use crate::http::message::{answer, free_text, query, set};
+use crate::merchants::brand::is_image;
 use crate::merchants::directory::MerchantContext;
+use crate::merchants::merchant::Merchant;
 use crate::observe::{Log, RequestContext};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use checkout::{
     Environment, Lang, Line, Method, Offers, Page, PageError, Problem, html, plan, texts,
 };
@@ -21,6 +26,9 @@ use http::header;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::rc::Rc;
+
+/// The address of the gateway's own icon, for pages without a merchant.
+pub(crate) const ICON: &str = "/icon.svg";
 
 /// The request headers on which the page depends.
 pub(crate) const VARY: &str = "user-agent, accept-language, cookie";
@@ -69,7 +77,7 @@ pub async fn error_page<R: Runtime>(cx: &Services<R>, request: &Request, code: C
         lang: lang_of(request, None),
         reference: RequestContext::current().request_id,
     });
-    filled(cx, code.status(), &page, &[]).await
+    filled(cx, code.status(), &page, &[], None).await
 }
 
 /// The answer to a refused call that a browser may have made by opening the
@@ -94,7 +102,7 @@ pub async fn refusal<R: Runtime>(cx: &Services<R>, request: &Request, error: Api
     let frame = cx.template().await;
     let file = |ending| frame.as_deref().and_then(|frame| page_file(frame, ending));
     let reference = RequestContext::current().request_id;
-    let html = html::notice(lang, message, file(".css"), file(".svg"), &reference);
+    let html = html::notice(lang, message, file(".css"), Some(ICON), &reference);
     *response.body_mut() = html.into_bytes();
     let policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
                   base-uri 'none'; frame-ancestors 'none'";
@@ -134,11 +142,19 @@ pub async fn filled<R: Runtime>(
     status: u16,
     page: &Page,
     lines: &[Line],
+    merchant: Option<&Merchant>,
 ) -> Response {
     let nonce = cx.random_text(22);
     let filled = match cx.template().await {
         Some(template) => {
-            html::fill(&template, page, lines, &nonce, &share_image(cx)).map_err(|e| e.to_string())
+            let image = merchant.map(|merchant| share_image(cx, merchant));
+            let icon = merchant.map(|merchant| icon(cx, merchant));
+            let frame = html::Frame {
+                nonce: &nonce,
+                image: image.as_deref().unwrap_or_default(),
+                icon: icon.as_deref().unwrap_or(ICON),
+            };
+            html::fill(&template, page, lines, frame).map_err(|e| e.to_string())
         }
         None => Err("the page's files are not there".to_owned()),
     };
@@ -152,9 +168,10 @@ pub async fn filled<R: Runtime>(
     let mut response = answer(status, "text/html; charset=utf-8", filled);
     // Older browsers do not take a WebSocket for 'self'.
     let sockets = cx.config.public_url.replacen("http", "ws", 1);
-    // The page has inline styles where it shows lines.
+    // The page has inline styles where it shows lines or a merchant's colour.
+    let has_colour = matches!(page, Page::View(view) if view.brand.colour.is_some());
     let styles = match lines {
-        [] => String::new(),
+        [] if !has_colour => String::new(),
         _ => format!(" 'nonce-{nonce}'"),
     };
     let policy = format!(
@@ -172,8 +189,34 @@ pub async fn filled<R: Runtime>(
     response
 }
 
-pub fn share_image<R: Runtime>(cx: &Services<R>) -> String {
-    format!("{}/share.png", cx.config.public_url)
+/// The file of a merchant's image.
+pub(crate) async fn image_file<R: Runtime>(
+    cx: &Services<R>,
+    merchant: &str,
+    name: &str,
+) -> Result<Option<Vec<u8>>, ApiError> {
+    if !is_image(name) {
+        return Ok(None);
+    }
+    let call = command::ImageFile(name.to_owned());
+    let base64: Option<String> = cx.book(merchant, call).await?;
+    base64
+        .map(|base64| BASE64_STANDARD.decode(base64))
+        .transpose()
+        .map_err(ApiError::internal)
+}
+
+/// The address of the picture of a link's preview: the merchant's logo, or its
+/// monogram.
+pub(crate) fn share_image<R: Runtime>(cx: &Services<R>, merchant: &Merchant) -> String {
+    let logo = merchant.brand.logo.as_deref();
+    cx.config.image_url(&merchant.id, logo.unwrap_or("png"))
+}
+
+/// The address of the icon of a browser's tab, as [`share_image`].
+pub(crate) fn icon<R: Runtime>(cx: &Services<R>, merchant: &Merchant) -> String {
+    let logo = merchant.brand.logo.as_deref();
+    cx.config.image_url(&merchant.id, logo.unwrap_or("svg"))
 }
 
 /// Whether a page of this gateway sent the request.

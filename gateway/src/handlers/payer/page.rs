@@ -16,17 +16,18 @@
 use super::{VARY, Visit, error_page, is_from_here, lang_chosen, share_image, visit};
 use super::{filled, for_payer};
 use crate::auth::sessions::{cannot_sign_in, payer, sign_in, sign_in_failed};
-use crate::book::{Attempt, CheckoutFacts, Offer, PrepareCheckout};
+use crate::book::{Attempt, CheckoutFacts, Offer, PaymentFacts, PrepareCheckout, in_yuan};
 use crate::config::checkout_path;
 use crate::http::client::client_ip;
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{answer, header_text, json, json_object, set};
+use crate::merchants::merchant::Merchant;
 use crate::render::qr::svg_path;
 use crate::runtime::{Listen, Request, Response, Runtime};
 use crate::services::Services;
-use checkout::{Brand, Jsapi, Link, Method, Page, Prepared, Qr, Reason, State, View, html};
+use checkout::{Jsapi, Link, Method, Page, Payment, Prepared, Qr, Reason, State, View, html};
 use http::header;
-use order::TradeType;
+use order::{Money, TradeType};
 use serde::Serialize;
 
 const ROBOT: Method = Method::OpenInWeChat {
@@ -43,8 +44,9 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
             return error_page(cx, request, error.code).await;
         }
     };
+    let merchant = Some(&visit.context.merchant);
     if visit.method == ROBOT {
-        return preview(cx, &view(cx, &visit));
+        return preview(cx, &visit);
     }
     let needs_openid = visit.method == Method::Jsapi
         && visit.facts.state == State::Open
@@ -62,7 +64,7 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
         let mut view = view(cx, &visit);
         view.problem = Some(code.name().to_owned());
         let lines = &visit.facts.checkout.purchase.lines;
-        let mut page = filled(cx, code.status(), &Page::View(view), lines).await;
+        let mut page = filled(cx, code.status(), &Page::View(view), lines, merchant).await;
         set(&mut page, header::SET_COOKIE, &shown);
         return page;
     }
@@ -77,7 +79,7 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
     }
     let lines = &visit.facts.checkout.purchase.lines;
     let page = Page::View(view(cx, &visit));
-    filled(cx, 200, &page, lines).await
+    filled(cx, 200, &page, lines, merchant).await
 }
 
 /// `GET /pay/status`.
@@ -208,7 +210,14 @@ fn view<R: Runtime>(cx: &Services<R>, visit: &Visit) -> View {
         checkout,
         state,
         payable,
+        payment,
+        rate_e8,
     } = &visit.facts;
+    let merchant = &visit.context.merchant;
+    let image = |name: &Option<String>| {
+        let name = name.as_ref()?;
+        Some(cx.config.image_url(&merchant.id, name))
+    };
     // The page needs it only to show its code.
     let is_shown = |attempt: &&Attempt| attempt.trade_type == TradeType::Native;
     let attempt = match visit.method {
@@ -217,7 +226,7 @@ fn view<R: Runtime>(cx: &Services<R>, visit: &Visit) -> View {
     };
     let purchase = &checkout.purchase;
     View {
-        merchant: visit.context.merchant.name.clone(),
+        merchant: merchant.name.clone(),
         description: purchase.body.clone(),
         money: purchase.money,
         out_trade_no: purchase.out_trade_no.to_string(),
@@ -231,12 +240,29 @@ fn view<R: Runtime>(cx: &Services<R>, visit: &Visit) -> View {
         cancel_url: purchase.cancel_url.clone(),
         attempted: !checkout.attempts.is_empty(),
         problem: None,
-        brand: Brand::default(),
-        picture: None,
-        details: None,
-        about_cny: None,
-        payment: None,
+        brand: cx.config.brand(merchant),
+        picture: image(&purchase.picture),
+        details: purchase.details.clone(),
+        about_cny: in_yuan(purchase.money, *rate_e8),
+        payment: payment
+            .as_ref()
+            .map(|payment| shown(cx, merchant, purchase.money, payment)),
         is_test: cx.config.is_test,
+    }
+}
+
+/// What the payer may see of the payment.
+fn shown<R: Runtime>(
+    cx: &Services<R>,
+    merchant: &Merchant,
+    price: Money,
+    payment: &PaymentFacts,
+) -> Payment {
+    let receipt = payment.receipt.as_ref();
+    Payment {
+        transaction_id: payment.transaction_id.clone(),
+        charged: payment.charged(price),
+        receipt_url: receipt.map(|id| cx.config.receipt_url(&merchant.id, id)),
     }
 }
 
@@ -258,8 +284,9 @@ fn and_back<R: Runtime>(
 }
 
 /// The page of a robot or a link preview.
-fn preview<R: Runtime>(cx: &Services<R>, view: &View) -> Response {
-    let html = html::preview(view, &share_image(cx));
+fn preview<R: Runtime>(cx: &Services<R>, visit: &Visit) -> Response {
+    let image = share_image(cx, &visit.context.merchant);
+    let html = html::preview(&view(cx, visit), &image);
     let mut response = answer(200, "text/html; charset=utf-8", html);
     let policy = "default-src 'none'; frame-ancestors 'none'";
     set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
