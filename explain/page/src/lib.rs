@@ -67,7 +67,7 @@ struct WebCrypto;
 impl Rsa for WebCrypto {
     async fn rsa_sign(&self, _: &PrivateKey, _: &[u8]) -> Result<Vec<u8>, RsaError> {
         // An explanation compares signatures and makes none.
-        Err(RsaError)
+        Err(RsaError::of("an explanation makes no signature"))
     }
 
     async fn rsa_verify(
@@ -77,7 +77,7 @@ impl Rsa for WebCrypto {
         signature: &[u8],
     ) -> Result<bool, RsaError> {
         let verified = verified(key.spki_der(), message, signature).await;
-        verified.map_err(|_| RsaError)
+        verified.map_err(|error| RsaError::of(format!("the browser's WebCrypto: {error:?}")))
     }
 }
 
