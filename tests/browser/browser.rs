@@ -428,8 +428,12 @@ impl Browser {
         );
     }
 
-    /// Sees the page as it is printed.
+    /// Sees the page as it is printed, with 288 dots to an inch: printers have
+    /// more.
     pub fn sees_paper(&self) {
+        let metrics =
+            json!({ "width": 1000, "height": 1300, "deviceScaleFactor": 3, "mobile": false });
+        self.cdp("Emulation.setDeviceMetricsOverride", metrics);
         self.cdp("Emulation.setEmulatedMedia", json!({ "media": "print" }));
     }
 

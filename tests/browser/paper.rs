@@ -59,10 +59,13 @@ fn every_printed_code_is_read_from_its_sheet() {
             });
             payer.pictures(&format!("sheet-{}", query.replace(['&', '='], "-")));
             payer.sees_paper();
-            assert_eq!(payer.counts("button:not([hidden])"), 1);
             for page in 1..=3 {
                 for face in 1..=faces {
                     let code = format!("main:nth-of-type({page}) .card:nth-of-type({face}) > svg");
+                    // The driver's picture ends where the window ends.
+                    payer.evaluates(&format!(
+                        "document.querySelector('{code}').scrollIntoView({{ block: 'center' }})"
+                    ));
                     assert_eq!(payer.scans_picture(&code), url, "{query}: {code}");
                 }
             }

@@ -102,7 +102,7 @@ text-align:start;column-gap:calc(8*var(--u))}\
 .fold{position:absolute;inset:calc(var(--margin) + var(--height)) var(--margin) auto;border-top:.2mm dashed #999}\
 .cuts{position:absolute;inset:0;width:100%;height:100%}\
 body,.scan,.card{-webkit-print-color-adjust:exact;print-color-adjust:exact}\
-button{position:fixed;inset:1rem 1rem auto auto;padding:.5rem 1.5rem;border:0;border-radius:.75rem;background:#067a3c;color:#fff;\
+button{position:fixed;inset:1rem 1rem auto auto;min-height:2.75rem;padding:.5rem 1.5rem;border:0;border-radius:.75rem;background:#067a3c;color:#fff;\
 font:600 1rem system-ui,sans-serif;cursor:pointer}\
 @media screen{.page{margin:24px auto;box-shadow:0 1px 12px rgb(21 32 26/15%)}}\
 @media print{body{background:#fff}button{display:none}}";

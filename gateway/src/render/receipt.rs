@@ -156,7 +156,7 @@ dd{margin-inline-start:auto;text-align:end;font-variant-numeric:tabular-nums}\
 footer{padding-top:1rem;border-top:1px solid var(--line);color:var(--quiet);font-size:.875rem}\
 footer a{color:var(--brand-ink)}\
 footer p+p{margin-top:.25rem}\
-button{margin-top:1rem;padding:.5rem 1.25rem;border:1px solid var(--line);border-radius:.75rem;background:none;color:inherit;font:inherit;cursor:pointer}\
+button{min-height:2.75rem;margin-top:1rem;padding:.5rem 1.25rem;border:1px solid var(--line);border-radius:.75rem;background:none;color:inherit;font:inherit;cursor:pointer}\
 @media print{:root{color-scheme:light;--ground:#fff;--card:#fff;--ink:#000;--quiet:#333;--line:#999;--notice:#000;--notice-ground:#fff}\
 @page{margin:15mm}body,main{padding:0}main{max-width:none}button{display:none}\
 header img,.monogram{-webkit-print-color-adjust:exact;print-color-adjust:exact}}";
