@@ -183,7 +183,13 @@ pub fn encode_rgb(rgb: &[u8], side: u32) -> Option<Vec<u8>> {
 fn decode(bytes: &[u8]) -> Result<Pixels, Refused> {
     let file = Cursor::new(bytes);
     match bytes {
-        [0x89, b'P', b'N', b'G', ..] => read(PngDecoder::with_limits(file, memory())?),
+        [0x89, b'P', b'N', b'G', ..] => {
+            // The decoder refuses the largest sizes itself, without naming them.
+            if let Some((width, height)) = png_size(bytes) {
+                within_limits(width, height)?;
+            }
+            read(PngDecoder::with_limits(file, memory())?)
+        }
         [0xff, 0xd8, 0xff, ..] => read(JpegDecoder::new(file)?),
         [
             b'R',
@@ -205,7 +211,23 @@ fn decode(bytes: &[u8]) -> Result<Pixels, Refused> {
     }
 }
 
-/// The limit of a decoder's memory. The size is compared in [`read_boxed`],
+/// Width and height in a PNG's header, which begins each file.
+fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let (width, rest) = bytes.get(16..)?.split_first_chunk()?;
+    let (height, _) = rest.split_first_chunk()?;
+    Some((u32::from_be_bytes(*width), u32::from_be_bytes(*height)))
+}
+
+/// Refuses a size that is not decoded.
+fn within_limits(width: u32, height: u32) -> Result<(), Refused> {
+    let many = u64::from(width) * u64::from(height) > MAX_PIXELS;
+    match width > MAX_SIDE || height > MAX_SIDE || many || width == 0 || height == 0 {
+        true => Err(Refused::TooLarge(width, height)),
+        false => Ok(()),
+    }
+}
+
+/// The limit of a decoder's memory. The size is compared in [`within_limits`],
 /// whose refusal names it.
 fn memory() -> Limits {
     let mut limits = Limits::no_limits();
@@ -226,10 +248,7 @@ fn read(decoder: impl ImageDecoder) -> Result<Pixels, Refused> {
 
 fn read_boxed(mut decoder: Box<dyn ImageDecoder + '_>) -> Result<Pixels, Refused> {
     let (width, height) = decoder.dimensions();
-    let many = u64::from(width) * u64::from(height) > MAX_PIXELS;
-    if width > MAX_SIDE || height > MAX_SIDE || many || width == 0 || height == 0 {
-        return Err(Refused::TooLarge(width, height));
-    }
+    within_limits(width, height)?;
     decoder.set_limits(memory())?;
     // An orientation that cannot be read is none.
     let orientation = decoder.orientation().map_or(1, |turned| turned.to_exif());
