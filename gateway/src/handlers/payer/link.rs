@@ -525,8 +525,10 @@ async fn drawn_link<R: Runtime>(
         Some(_) => format!(" 'nonce-{nonce}'"),
         None => String::new(),
     };
+    // As on the checkout's page.
+    let images = &cx.config.public_url;
     let policy = format!(
-        "default-src 'none'; style-src 'self'{styles}; img-src 'self' data:; \
+        "default-src 'none'; style-src 'self'{styles}; img-src 'self' data: {images}; \
          base-uri 'none'; frame-ancestors 'none'"
     );
     set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);

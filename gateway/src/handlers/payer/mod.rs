@@ -166,7 +166,9 @@ pub async fn filled<R: Runtime>(
         return ApiError::of(Code::Internal).response();
     }
     let mut response = answer(status, "text/html; charset=utf-8", filled);
-    // Older browsers do not take a WebSocket for 'self'.
+    // The merchant's images have the gateway's own address, also where the
+    // sandbox's phone shows this page at another. Older browsers do not take a
+    // WebSocket for 'self'.
     let sockets = cx.config.public_url.replacen("http", "ws", 1);
     // The page has inline styles where it shows lines or a merchant's colour.
     let has_colour = matches!(page, Page::View(view) if view.brand.colour.is_some());
@@ -174,9 +176,10 @@ pub async fn filled<R: Runtime>(
         [] if !has_colour => String::new(),
         _ => format!(" 'nonce-{nonce}'"),
     };
+    let images = &cx.config.public_url;
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
-         style-src 'self'{styles}; img-src 'self' data:; connect-src 'self' {sockets}; \
+         style-src 'self'{styles}; img-src 'self' data: {images}; connect-src 'self' {sockets}; \
          form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     );
     set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);

@@ -101,9 +101,11 @@ fn drawn<R: Runtime>(
         nonce: &nonce,
     };
     let mut response = answer(200, "text/html; charset=utf-8", sheet.html());
+    // As on the checkout's page.
+    let images = &cx.config.public_url;
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; \
-         img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+         img-src 'self' {images}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
     set(&mut response, header::X_FRAME_OPTIONS, "DENY");
