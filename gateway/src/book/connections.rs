@@ -11,10 +11,12 @@
 //! | 1 | Quick Pay and its reverse: a payer waits at the counter |
 //! | 2 | requests for which a caller waits: orders, refunds, queries |
 //! | 3 | timers |
-//! | own | deliveries to merchants: at most two at once, and one slot is always theirs |
+//! | own | deliveries to merchants, notices and events: at most two at once, and one slot is always theirs |
 //!
 //! Deliveries have slots of their own, so that a slow `notify_url` never delays
-//! a payment's query, and a burst of orders never stops deliveries.
+//! a payment's query, and a burst of orders never stops deliveries. Notices and
+//! events wait in lines of their own: while both wait, each has one of the two
+//! slots, so that slow endpoints delay no `notify_url`, and the other way round.
 //!
 //! A caller that disconnects may leave its future unfinished for ever. So a
 //! slot that was taken and not released counts as free once the request's
@@ -53,19 +55,41 @@ enum Priority {
     QuickPay,
     Caller,
     Timer,
-    Delivery,
+    Notice,
+    Event,
+}
+
+/// Requests that wait for one another, and for no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Call,
+    Notice,
+    Event,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Call, Self::Notice, Self::Event];
 }
 
 impl Priority {
     fn of(route: Route<'_>) -> Self {
         let request_context = RequestContext::current();
         match route {
-            Route::Merchant | Route::Webhook => Self::Delivery,
+            Route::Merchant => Self::Notice,
+            Route::Webhook => Self::Event,
             _ if request_context.urgent => Self::QuickPay,
             _ => match request_context.who {
                 Actor::Timer | Actor::None => Self::Timer,
                 _ => Self::Caller,
             },
+        }
+    }
+
+    const fn kind(self) -> Kind {
+        match self {
+            Self::QuickPay | Self::Caller | Self::Timer => Kind::Call,
+            Self::Notice => Kind::Notice,
+            Self::Event => Kind::Event,
         }
     }
 }
@@ -86,7 +110,7 @@ struct Line {
 
 #[derive(Debug)]
 struct Running {
-    is_delivery: bool,
+    kind: Kind,
     began_ms: i64,
     /// After this time the request counts as ended.
     longest_ms: i64,
@@ -99,26 +123,31 @@ struct Waiting {
     called_at_ms: Option<i64>,
 }
 
+impl Waiting {
+    /// Whether it was woken to take a slot and did not.
+    fn is_called_off(&self, now_ms: i64) -> bool {
+        let passed_ms = self.called_at_ms.map(|at_ms| now_ms - at_ms);
+        passed_ms.is_some_and(|ms| !(0..i64::from(LOOK_AGAIN_MS)).contains(&ms))
+    }
+}
+
 impl Line {
     /// Takes a slot for the request, if it is the next in its queue.
     fn take(&mut self, key: (Priority, u64), longest_ms: i64, now_ms: i64) -> bool {
         self.running
             .retain(|_, running| (0..running.longest_ms).contains(&(now_ms - running.began_ms)));
-        let is_called_off = |waiting: &Waiting| {
-            let passed_ms = waiting.called_at_ms.map(|at_ms| now_ms - at_ms);
-            passed_ms.is_some_and(|ms| !(0..i64::from(LOOK_AGAIN_MS)).contains(&ms))
-        };
-        let is_delivery = key.0 == Priority::Delivery;
-        let first = self.waiting.iter().find(|(other, waiting)| {
-            (other.0 == Priority::Delivery) == is_delivery && !is_called_off(waiting)
-        });
+        let kind = key.0.kind();
+        let first = self
+            .waiting
+            .iter()
+            .find(|(other, waiting)| other.0.kind() == kind && !waiting.is_called_off(now_ms));
         let is_first = first.is_none_or(|(other, _)| *other >= key);
-        if !is_first || !self.has_place(is_delivery) {
+        if !is_first || !self.has_place(kind, now_ms) {
             return false;
         }
         self.waiting.remove(&key);
         let running = Running {
-            is_delivery,
+            kind,
             began_ms: now_ms,
             longest_ms,
         };
@@ -126,26 +155,33 @@ impl Line {
         true
     }
 
-    fn has_place(&self, is_delivery: bool) -> bool {
+    fn has_place(&self, kind: Kind, now_ms: i64) -> bool {
         let all = self.running.len();
-        let deliveries = self.running.values().filter(|r| r.is_delivery).count();
+        let running = |kind: Kind| self.running.values().filter(|r| r.kind == kind).count();
+        let calls = running(Kind::Call);
+        // A kind of delivery has both slots only while none of the other waits.
+        let other_waits = self.waiting.iter().any(|(key, waiting)| {
+            let other = key.0.kind();
+            other != Kind::Call && other != kind && !waiting.is_called_off(now_ms)
+        });
         all < AT_ONCE
-            && match is_delivery {
-                true => deliveries < DELIVERIES_AT_ONCE,
-                false => all - deliveries < CALLS_AT_ONCE,
+            && match kind {
+                Kind::Call => calls < CALLS_AT_ONCE,
+                Kind::Notice | Kind::Event => {
+                    all - calls < DELIVERIES_AT_ONCE && (running(kind) == 0 || !other_waits)
+                }
             }
     }
 
-    /// Wakes the next request of both kinds if a slot is free.
+    /// Wakes the next request of each kind if a slot is free.
     fn call_next(&mut self, now_ms: i64) {
-        for is_delivery in [false, true] {
-            if !self.has_place(is_delivery) {
+        for kind in Kind::ALL {
+            if !self.has_place(kind, now_ms) {
                 continue;
             }
             let mut waiting = self.waiting.iter_mut();
-            let next = waiting.find(|(key, waiting)| {
-                (key.0 == Priority::Delivery) == is_delivery && waiting.called_at_ms.is_none()
-            });
+            let next = waiting
+                .find(|(key, waiting)| key.0.kind() == kind && waiting.called_at_ms.is_none());
             if let Some((_, waiting)) = next {
                 waiting.called_at_ms = Some(now_ms);
                 if let Some(waker) = waiting.waker.take() {
@@ -179,6 +215,22 @@ impl<R: Runtime> Queued<R> {
             runtime,
             line: RefCell::default(),
         }
+    }
+
+    /// As [`Runtime::fetch`], and when the request was sent: the time in the queue
+    /// says nothing about the other side.
+    pub(super) async fn fetch_from(
+        &self,
+        route: Route<'_>,
+        request: Request,
+    ) -> (Result<Response, FetchError>, i64) {
+        let place = self.place(route).await;
+        let sent_at_ms = self.runtime.now_ms();
+        let answer = match &place {
+            Ok(_) => self.runtime.fetch(route, request).await,
+            Err(error) => Err(*error),
+        };
+        (answer, sent_at_ms)
     }
 
     /// Waits for a slot. Deliveries and timers wait without a limit, because

@@ -8,8 +8,8 @@
 //!
 //! The deliveries of one subject to one endpoint are sent in order: of those that
 //! wait, only the first has a timer. One attempt at a time is made to an
-//! endpoint, and one to all endpoints that fail: a slow endpoint leaves the other
-//! connection to the others. An endpoint that fails three times in a row is
+//! endpoint, and one to all endpoints that fail or answer slowly: they leave the
+//! other connection to the others. An endpoint that fails three times in a row is
 //! paused as a whole, so that the number of attempts does not grow with the
 //! number of events that wait.
 
@@ -39,6 +39,8 @@ pub(super) const EVENTS_AT_ONCE: usize = 2;
 pub const SECRET_PREFIX: &str = "whsec_";
 /// The pauses between the attempts of one delivery, in seconds; the last repeats.
 const RETRY_SECONDS: [i64; 9] = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800];
+/// An endpoint whose last answer took longer is slow.
+const SLOW_MS: i64 = 2_000;
 /// An endpoint that fails so often in a row is paused.
 const PAUSED_AFTER: i64 = 3;
 /// The pauses of an endpoint that fails, in seconds; the last repeats.
@@ -59,8 +61,8 @@ pub(super) struct DueEvent {
     url: String,
     subject: String,
     secrets: Vec<Secret>,
-    /// Whether the last attempt to this endpoint failed.
-    pub(super) is_failing: bool,
+    /// Whether the last attempt to this endpoint failed or was slow.
+    pub(super) is_slow: bool,
 }
 
 impl DueEvent {
@@ -78,12 +80,13 @@ impl DueEvent {
 /// The endpoints to which attempts are being made.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
+    /// With whether each is slow.
     endpoints: BTreeMap<String, bool>,
 }
 
 impl InFlight {
     pub(super) fn add(&mut self, due: &DueEvent) {
-        self.endpoints.insert(due.endpoint.clone(), due.is_failing);
+        self.endpoints.insert(due.endpoint.clone(), due.is_slow);
     }
 
     pub(super) fn remove(&mut self, endpoint: &str) {
@@ -95,9 +98,9 @@ impl InFlight {
     }
 
     /// Whether an attempt to this endpoint may begin.
-    fn admits(&self, endpoint: &str, is_failing: bool) -> bool {
-        let is_slow = is_failing && self.endpoints.values().any(|is_failing| *is_failing);
-        !self.endpoints.contains_key(endpoint) && !is_slow
+    fn admits(&self, endpoint: &str, is_slow: bool) -> bool {
+        let is_second_slow = is_slow && self.endpoints.values().any(|is_slow| *is_slow);
+        !self.endpoints.contains_key(endpoint) && !is_second_slow
     }
 }
 
@@ -133,8 +136,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     ) -> Result<Option<DueEvent>, StorageError> {
         let now_ms = self.runtime.now_ms();
         for endpoint in store::endpoints::due(&self.storage, now_ms)? {
-            let is_failing = endpoint.failures > 0;
-            if !in_flight.admits(&endpoint.secrets.id, is_failing) {
+            let was_slow = self.slow_endpoints.borrow().contains(&endpoint.secrets.id);
+            let is_slow = endpoint.failures > 0 || was_slow;
+            if !in_flight.admits(&endpoint.secrets.id, is_slow) {
                 continue;
             }
             let id = &endpoint.secrets.id;
@@ -157,7 +161,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 subject,
                 secrets: self.open_secrets(&endpoint.secrets, now_ms),
                 endpoint: endpoint.secrets.id,
-                is_failing,
+                is_slow,
             }));
         }
         Ok(None)
@@ -197,14 +201,25 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Makes one attempt.
     pub(super) async fn send_event(&self, due: &DueEvent) -> Result<(), StorageError> {
         let began_ms = self.runtime.now_ms();
-        let answer = match self.event_request(due, began_ms / 1000)? {
+        let (answer, sent_at_ms) = match self.event_request(due, began_ms / 1000)? {
             Some(request) => {
-                let answer = self.runtime.fetch(Route::Webhook, request).await;
-                answer.map_err(|error: FetchError| error.to_string())
+                let (answer, sent_at_ms) = self.runtime.fetch_from(Route::Webhook, request).await;
+                let answer = answer.map_err(|error: FetchError| error.to_string());
+                (answer, sent_at_ms)
             }
-            None => Err("not sent: the address or the secret cannot be used".to_owned()),
+            None => {
+                let why = "not sent: the address or the secret cannot be used";
+                (Err(why.to_owned()), began_ms)
+            }
         };
-        let attempt = attempt(&answer, began_ms, self.runtime.now_ms());
+        let attempt = attempt(&answer, sent_at_ms, self.runtime.now_ms());
+        match attempt.duration_ms > SLOW_MS {
+            true => self
+                .slow_endpoints
+                .borrow_mut()
+                .insert(due.endpoint.clone()),
+            false => self.slow_endpoints.borrow_mut().remove(&due.endpoint),
+        };
         let is_taken = answer.is_ok_and(|answer| answer.status().is_success());
         let last = match (is_taken, attempt.status) {
             (true, _) => "acknowledged".to_owned(),
@@ -439,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn one_slot_is_left_to_endpoints_that_work() {
+    fn one_slot_is_left_to_endpoints_that_are_fast() {
         let mut in_flight = InFlight::default();
         in_flight.endpoints.insert("slow".to_owned(), true);
         assert!(!in_flight.admits("slow", true));

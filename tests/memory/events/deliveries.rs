@@ -281,6 +281,38 @@ fn a_failing_endpoint_delays_no_other() {
     assert_eq!(received_at(&world, SHOP_NOTIFY).len(), 10);
 }
 
+/// Two endpoints that accept every event after nine seconds delay neither another
+/// endpoint nor the forward of notices.
+#[test]
+fn endpoints_that_answer_slowly_delay_no_other() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let good_url = "https://shop.example.com/good";
+    for path in ["slow1", "slow2"] {
+        let url = format!("https://shop.example.com/{path}");
+        endpoint_at(&shop, &url, &["order.paid"]);
+        world.endpoint_takes(&url, 9_000);
+    }
+    endpoint_at(&shop, good_url, &["order.paid"]);
+    for number in 0..20 {
+        world.scan(&order(&shop, &format!("A{number}"))["code_url"]);
+    }
+    world.advance(500);
+    assert_eq!(received_at(&world, SHOP_NOTIFY).len(), 20);
+    assert_eq!(received_at(&world, good_url).len(), 20);
+    // In the order of arrival: each slow one before the last of the others took nine
+    // seconds.
+    let sent = world.received();
+    let last_fast = sent.iter().rposition(|one| !one.url.contains("slow"));
+    let before = sent.iter().take(last_fast.unwrap());
+    let slow = before.filter(|one| one.url.contains("slow")).count();
+    assert!(slow <= 6, "{slow} slow ones came before");
+    for path in ["slow1", "slow2"] {
+        let url = format!("https://shop.example.com/{path}");
+        assert_eq!(received_at(&world, &url).len(), 20);
+    }
+}
+
 #[test]
 fn only_the_first_kilobyte_of_an_answer_is_kept() {
     let world = Memory::default();

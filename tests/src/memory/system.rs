@@ -57,6 +57,8 @@ pub(super) struct Inner {
     lose_notices: bool,
     /// Addresses whose server answers 503.
     down: BTreeSet<String>,
+    /// How long addresses of merchants take to answer, where it is set.
+    slow: BTreeMap<String, i64>,
     /// The size that each database reports.
     size_bytes: i64,
     /// How long WeChat and the merchant take to answer, in milliseconds.
@@ -171,6 +173,7 @@ impl Memory {
             merchant_answers: VecDeque::new(),
             lose_notices: false,
             down: BTreeSet::new(),
+            slow: BTreeMap::new(),
             size_bytes: 0,
             takes_ms: (0, 0),
             never_sent: 0,
@@ -346,6 +349,11 @@ impl Memory {
             true => down.insert(url.to_owned()),
             false => down.remove(url),
         };
+    }
+
+    /// How long the merchant's server at this address takes to answer from now on.
+    pub fn endpoint_takes(&self, url: &str, ms: i64) {
+        self.0.borrow_mut().slow.insert(url.to_owned(), ms);
     }
 
     /// The next requests to WeChat have these faults, in order; then it works.
@@ -757,10 +765,16 @@ impl Memory {
     ) -> Result<Response, FetchError> {
         let _wire = self.2.take().await;
         sent.set(true);
+        let slow_ms = self
+            .0
+            .borrow()
+            .slow
+            .get(&request.uri().to_string())
+            .copied();
         let answer = self.arrives(route, request).await;
         let (wechat_ms, merchant_ms) = self.0.borrow().takes_ms;
         let takes_ms = match route {
-            Route::Merchant | Route::Webhook => merchant_ms,
+            Route::Merchant | Route::Webhook => slow_ms.unwrap_or(merchant_ms),
             Route::Assets => 0,
             _ => wechat_ms,
         };
