@@ -55,9 +55,14 @@ pub enum FieldProblem {
 }
 
 impl LinkField {
-    /// The label in a language, or in the first that there is.
+    /// The label in a language, or in the first that there is. Who reads one
+    /// Chinese script reads the other rather than English.
     pub fn label_in(&self, lang: Lang) -> &str {
-        let tags = ["", lang.tag(), "en", "zh-Hans", "zh-Hant"];
+        let tags = match lang {
+            Lang::En => ["", "en", "zh-Hans", "zh-Hant"],
+            Lang::ZhHans => ["", "zh-Hans", "zh-Hant", "en"],
+            Lang::ZhHant => ["", "zh-Hant", "zh-Hans", "en"],
+        };
         let label = tags.into_iter().find_map(|tag| self.label.get(tag));
         label.map_or(self.name.as_str(), String::as_str)
     }
