@@ -151,16 +151,29 @@ fn trapped(section: &[u8], imported: usize, trapping: &[usize]) -> Option<Vec<u8
     Some(code)
 }
 
+/// Where the sources of the standard library and of crates are.
+fn roots() -> Vec<Vec<u8>> {
+    let directories = ["CARGO_HOME", "HOME"]
+        .into_iter()
+        .filter_map(std::env::var_os);
+    let mut roots: Vec<Vec<u8>> = directories
+        .map(std::ffi::OsString::into_encoded_bytes)
+        .filter(|root| root.len() > 1)
+        .collect();
+    roots.push(b"/rustc/".to_vec());
+    roots
+}
+
 /// The data in which the paths of source files are zeros: the places of all
 /// other data stay.
 fn without_paths(data: &[u8]) -> Vec<u8> {
-    const ROOTS: [&[u8]; 3] = [b"/rustc/", b"/root/", b"/home/"];
+    let roots = roots();
     let mut data = data.to_vec();
     let mut from = 0;
     while let Some(rest) = data.get(from..) {
         let found = (0..rest.len()).find(|at| {
             let here = rest.get(*at..).unwrap_or_default();
-            ROOTS.iter().any(|root| here.starts_with(root))
+            roots.iter().any(|root| here.starts_with(root))
         });
         let Some(at) = found else { break };
         let start = from + at;
@@ -216,9 +229,9 @@ mod tests {
     fn a_function_for_messages_traps_and_paths_are_zeros() {
         let lean = without_messages(&module(
             b"\0\x01\x01\x01\x0b",
-            b"ok/root/a-1/src/lib.rsno /root/ no",
+            b"ok/rustc/a-1/src/lib.rsno /rustc/ no",
         ));
-        let zeros = [&b"ok"[..], &[0; 20], b"no /root/ no"].concat();
+        let zeros = [&b"ok"[..], &[0; 21], b"no /rustc/ no"].concat();
         assert_eq!(lean, Some(module(TRAP, &zeros)));
     }
 
