@@ -13,7 +13,6 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory};
 
 /// An object's storage that refuses one statement and counts SQLite's work.
@@ -269,26 +268,4 @@ fn a_migration_costs_the_same_for_every_size() {
     let cost = |orders| open(Kind::Book, &stored(&with_orders(orders)), None).steps;
     let steps = [3_000, 30_000].map(|orders| cost(orders).unwrap());
     assert!(steps[1] < steps[0] + steps[0] / 20, "{steps:?}");
-}
-
-/// The same measured, in a file of seven gigabytes. To run it:
-/// `cargo test -p tests --test memory -- --ignored --nocapture ten_million`.
-#[test]
-#[ignore = "writes seven gigabytes, and depends on the speed of the machine"]
-fn a_book_of_ten_million_rows_opens_within_a_second() {
-    let path = std::env::temp_dir().join("weceive-ten-million-rows.sqlite");
-    let _ = std::fs::remove_file(&path);
-    let made = Connection::open(&path).unwrap();
-    made.execute_batch("PRAGMA synchronous = OFF").unwrap();
-    made.execute_batch(&with_orders(10_000_000)).unwrap();
-    drop(made);
-    for opening in ["the first opening, which migrates", "the next opening"] {
-        let database = Rc::new(Connection::open(&path).unwrap());
-        let begin = Instant::now();
-        assert!(open(Kind::Book, &database, None).steps.is_some());
-        let took = begin.elapsed();
-        println!("{opening}: {took:?}");
-        assert!(took < Duration::from_secs(1), "{opening}: {took:?}");
-    }
-    std::fs::remove_file(&path).unwrap();
 }
