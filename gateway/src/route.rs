@@ -115,12 +115,15 @@ impl Scope {
     }
 }
 
-macro_rules! scope {
+macro_rules! scopes {
     (-) => {
-        None
+        &[]
     };
     ($scope:ident) => {
-        Some(Scope::$scope)
+        &[Scope::$scope]
+    };
+    (($($scope:ident)*)) => {
+        &[$(Scope::$scope),*]
     };
 }
 
@@ -152,7 +155,7 @@ macro_rules! routes {
                 audience: $audience,
                 rate: $rate,
                 logged: $logged,
-                scope: scope!($scope),
+                scopes: scopes!($scope),
                 keeps_answers: keeps_answers!($kept),
             },)*
         ];
@@ -190,12 +193,12 @@ routes! {
     GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always OrdersRead -;
     POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always OrdersWrite Kept;
     GET    "/v1/deliveries/{id}"             GetDelivery       Merchant Own Always OrdersRead -;
-    POST   "/v1/endpoints"                   CreateEndpoint    Merchant Own Always Keys Kept;
+    POST   "/v1/endpoints"                   CreateEndpoint    Merchant Own Always (Keys OrdersRead) Kept;
     GET    "/v1/endpoints"                   GetEndpoints      Merchant Own Always OrdersRead -;
     GET    "/v1/endpoints/{id}"              GetEndpoint       Merchant Own Always OrdersRead -;
-    PATCH  "/v1/endpoints/{id}"              ChangeEndpoint    Merchant Own Always Keys -;
+    PATCH  "/v1/endpoints/{id}"              ChangeEndpoint    Merchant Own Always (Keys OrdersRead) -;
     DELETE "/v1/endpoints/{id}"              DeleteEndpoint    Merchant Own Always Keys -;
-    POST   "/v1/endpoints/{id}/rotate"       RotateEndpoint    Merchant Own Always Keys Kept;
+    POST   "/v1/endpoints/{id}/rotate"       RotateEndpoint    Merchant Own Always (Keys OrdersRead) Kept;
     POST   "/v1/endpoints/{id}/test"         TestEndpoint      Merchant Own Always OrdersWrite Kept;
     POST   "/v1/endpoints/{id}/resend"       ResendFailed      Merchant Own Always OrdersWrite Kept;
     GET    "/v1/events"                      GetEvents         Merchant Own Always OrdersRead -;
@@ -286,8 +289,8 @@ pub struct Route {
     pub rate: RateClass,
     /// Which calls are logged.
     pub logged: Logged,
-    /// What a named key needs for it. Every call of a merchant has one.
-    pub scope: Option<Scope>,
+    /// What a named key needs for it, each of them. Every call of a merchant has one.
+    pub scopes: &'static [Scope],
     /// Whether an answer is kept for the repetitions of a request with an
     /// `Idempotency-Key`. What has a number or an id of the caller's needs none: it
     /// says which order, refund or merchant is meant.
@@ -473,7 +476,7 @@ mod tests {
     fn every_call_of_a_merchant_needs_a_scope_and_no_other_call_does() {
         for route in ROUTES {
             let is_merchants = route.audience == Audience::Merchant;
-            assert_eq!(route.scope.is_some(), is_merchants, "{}", route.path);
+            assert_eq!(!route.scopes.is_empty(), is_merchants, "{}", route.path);
         }
         for scope in Scope::ALL {
             let name = serde_json::to_value(scope).unwrap();

@@ -220,7 +220,9 @@ impl Storage for SqliteStorage {
     }
 
     fn size_bytes(&self) -> i64 {
-        let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        // Pages on the free list are used before the file grows.
+        let sql = "SELECT (page_count - freelist_count) * page_size
+            FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
         let statement = self.0.database.prepare_cached(sql);
         let size = statement.and_then(|mut statement| statement.query_row([], |row| row.get(0)));
         size.unwrap_or_else(|error| {

@@ -59,6 +59,7 @@ mod orders {
 
 /// What the gateway reports to merchants' programs.
 mod events {
+    pub mod bounds;
     pub mod deliveries;
     pub mod endpoints;
     pub mod written;

@@ -13,7 +13,7 @@ use crate::http::address::origin;
 use crate::http::client::network;
 use crate::http::error::{ApiError, Code};
 use crate::http::message::header_text;
-use crate::http::rate_limit::{FLOOD, Rate, WRONG_KEYS};
+use crate::http::rate_limit::{CREDENTIALS, FLOOD, Rate, WRONG_KEYS};
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::{fingerprint, short};
 use crate::observe::labels::Limit;
@@ -66,6 +66,30 @@ pub async fn caller<R: Runtime>(
     Ok(context)
 }
 
+/// As [`caller`], with the keys looked up anew: for calls that make something which
+/// outlives its maker's key. A key that was revoked is cached for some seconds.
+pub async fn caller_now<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    access: Access,
+) -> Result<Rc<MerchantContext>, ApiError> {
+    caller(cx, request, access).await?;
+    for name in ["api-key", "api-token"] {
+        if let Some(text) = header_text(request, name) {
+            cx.directory.forget(text);
+        }
+    }
+    caller(cx, request, access).await
+}
+
+/// Limits how often a merchant's keys and tokens are made and revoked.
+pub fn limit_credentials<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+) -> Result<(), ApiError> {
+    cx.limit(Limit::Credentials, &context.merchant.id, CREDENTIALS)
+}
+
 /// Refuses a call that a named key has no scope for. A route without a scope is
 /// refused to every named key.
 fn require_scope(request: &Request, context: &MerchantContext) -> Result<(), ApiError> {
@@ -73,11 +97,12 @@ fn require_scope(request: &Request, context: &MerchantContext) -> Result<(), Api
         return Ok(());
     };
     let found = route::find(request.method(), request.uri().path());
-    let scope = found.route().and_then(|route| route.scope);
-    match scope {
-        Some(scope) if key.scopes.contains(&scope) => Ok(()),
-        Some(scope) => Err(lacks_scope(scope)),
-        None => Err(ApiError::of(Code::ScopeMissing)),
+    let needed = found.route().map_or(&[][..], |route| route.scopes);
+    let missing = needed.iter().find(|scope| !key.scopes.contains(scope));
+    match missing {
+        Some(scope) => Err(lacks_scope(*scope)),
+        None if needed.is_empty() => Err(ApiError::of(Code::ScopeMissing)),
+        None => Ok(()),
     }
 }
 

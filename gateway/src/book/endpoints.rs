@@ -6,15 +6,18 @@
 //! ```
 //!
 //! A secret is made and sealed by the caller of the book, and a reply of the book
-//! contains it sealed: what is kept for repetitions of a request has no open one. While a secret changes, the previous one stays valid for a
-//! day, and each delivery has a signature of both.
+//! contains it sealed: what is kept for repetitions of a request has no open one.
+//! While a secret changes, the previous ones stay valid for a day, and each delivery
+//! has a signature of each.
 
-use super::event_deliveries::UNTIL_MS;
-use super::events::EventType;
+use super::event_deliveries::{UNTIL_MS, until_of};
+use super::events::{EventType, KEPT_MS};
 use super::store::endpoints::Secrets;
 use super::{Book, store};
+use crate::http::address::origin;
 use crate::http::error::{ApiError, Code};
 use crate::merchants::directory::MerchantContext;
+use crate::observe::Log;
 use crate::observe::alarm::Alarm;
 use crate::runtime::{Runtime, Storage, StorageError};
 use serde::{Deserialize, Serialize};
@@ -22,6 +25,9 @@ use serde_json::{Value as Json, json};
 
 /// The most endpoints of a merchant. Each event is written once more for each.
 pub const MOST_ENDPOINTS: i64 = 16;
+/// How many previous secrets of an endpoint are valid at once. A rotation whose answer
+/// was lost is repeated, and the receiver's secret stays valid.
+const MOST_PREVIOUS: usize = 4;
 /// So many deliveries of an endpoint are settled in one transaction when it is
 /// removed, or sent again by one call.
 const AT_ONCE: i64 = 1_000;
@@ -179,8 +185,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     pub(super) fn change_endpoint(&self, change: &EndpointChange) -> Result<Json, ApiError> {
         self.storage.atomically(|| {
             let mut endpoint = self.endpoint(&change.id)?;
-            if let Some(active) = change.active {
+            if let Some(active) = change.active
+                && active != endpoint.is_active
+            {
                 endpoint.is_active = active;
+                self.end_alarm(Alarm::EndpointFailing, &endpoint.id)?;
             }
             if let Some(events) = &change.events {
                 endpoint.events = stored_types(events);
@@ -221,9 +230,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let all = store::endpoints::secrets(&self.storage)?;
             let secrets = all.into_iter().find(|secrets| secrets.id == new.id);
             let secrets = secrets.ok_or_else(|| ApiError::of(Code::EndpointNotFound))?;
+            let now_ms = self.runtime.now_ms();
+            let earlier = secrets.valid_previous(now_ms).cloned().collect::<Vec<_>>();
+            let previous = [secrets.current].into_iter().chain(earlier);
             let secrets = Secrets {
                 id: secrets.id,
-                previous: Some(secrets.current),
+                previous: previous.take(MOST_PREVIOUS).collect(),
                 current: new.secret.clone(),
                 previous_until_ms: Some(new.previous_until_ms),
             };
@@ -233,7 +245,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// Sends an event of the type `test` to one endpoint, at once.
+    /// Sends an event of the type `test` to one endpoint, at once. While an earlier one
+    /// waits, that one is sent.
     pub(super) fn test_endpoint(&self, id: &str) -> Result<Json, ApiError> {
         self.storage.atomically(|| {
             let endpoint = self.endpoint(id)?;
@@ -241,16 +254,34 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 return Err(ApiError::of(Code::EndpointOff));
             }
             let now_ms = self.runtime.now_ms();
-            let object = endpoint.item(now_ms);
-            let n = self.insert_event(EventType::Test, id, &object)?;
-            let delivery = store::event_deliveries::insert_for(
-                &self.storage,
-                n,
-                id,
-                id,
-                now_ms,
-                now_ms + UNTIL_MS,
-            )?;
+            let kind = EventType::Test.name();
+            let waiting = store::event_deliveries::waiting_of_type(&self.storage, id, kind)?;
+            let (delivery, n) = match waiting {
+                Some((delivery, n)) => {
+                    let until_ms = now_ms + UNTIL_MS;
+                    store::event_deliveries::begin_again(
+                        &self.storage,
+                        delivery,
+                        now_ms,
+                        until_ms,
+                    )?;
+                    (delivery, n)
+                }
+                None => {
+                    let object = endpoint.item(now_ms);
+                    let n = self.insert_event(EventType::Test, id, &object)?;
+                    let until_ms = now_ms + UNTIL_MS;
+                    let delivery = store::event_deliveries::insert_for(
+                        &self.storage,
+                        n,
+                        id,
+                        id,
+                        now_ms,
+                        until_ms,
+                    )?;
+                    (delivery, n)
+                }
+            };
             store::event_deliveries::line_up(&self.storage, id, id, now_ms)?;
             store::endpoints::resume(&self.storage, id)?;
             self.arm()?;
@@ -263,18 +294,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// this time that were given up.
     pub(super) fn resend_failed(&self, id: &str, since_ms: i64) -> Result<Resent, ApiError> {
         self.storage.atomically(|| {
-            self.endpoint(id)?;
+            if !self.endpoint(id)?.is_active {
+                return Err(ApiError::of(Code::EndpointOff));
+            }
             let now_ms = self.runtime.now_ms();
+            // Older ones are being removed.
+            let since_ms = since_ms.max(now_ms - KEPT_MS + 1);
             let failed =
                 store::event_deliveries::given_up_since(&self.storage, id, since_ms, AT_ONCE + 1)?;
             let mut resent = 0;
             for delivery in failed.iter().take(usize::try_from(AT_ONCE).unwrap_or(0)) {
-                store::event_deliveries::begin_again(
-                    &self.storage,
-                    delivery.id,
-                    now_ms,
-                    now_ms + UNTIL_MS,
-                )?;
+                let Some(until_ms) = until_of(delivery.created_at_ms, now_ms) else {
+                    continue;
+                };
+                store::event_deliveries::begin_again(&self.storage, delivery.id, now_ms, until_ms)?;
                 store::event_deliveries::line_up(&self.storage, id, &delivery.subject, now_ms)?;
                 resent += 1;
             }
@@ -288,14 +321,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// Seals the secrets again, under the deployment's current key. Returns of how
-    /// many endpoints.
+    /// Seals the secrets again, under the deployment's current key, and erases the
+    /// previous ones that are no longer valid. Returns how many endpoints have a secret
+    /// that does not open; theirs stay as they are.
     pub(super) fn reseal_endpoints(&self) -> Result<i64, ApiError> {
+        let now_ms = self.runtime.now_ms();
         self.storage.atomically(|| {
-            let mut resealed = 0;
+            let mut unreadable = 0;
             for secrets in store::endpoints::secrets(&self.storage)? {
                 let id = secrets.id.clone();
-                let again = |sealed: &str| {
+                let again = |sealed: &String| {
                     let text = self.config.master_key.open(&id, sealed);
                     let text = text.map_err(ApiError::internal)?;
                     let mut nonce = [0; 12];
@@ -303,21 +338,33 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     let sealed = self.config.master_key.seal(&id, &text, nonce);
                     sealed.map_err(ApiError::internal)
                 };
+                let previous: Result<Vec<_>, _> =
+                    secrets.valid_previous(now_ms).map(again).collect();
+                let (Ok(current), Ok(previous)) = (again(&secrets.current), previous) else {
+                    self.runtime
+                        .log(format_args!("a secret of {id} does not open"));
+                    unreadable += 1;
+                    continue;
+                };
                 let secrets = Secrets {
-                    current: again(&secrets.current)?,
-                    previous: secrets.previous.as_deref().map(again).transpose()?,
+                    current,
+                    previous,
                     ..secrets
                 };
                 store::endpoints::set_secrets(&self.storage, &secrets)?;
-                resealed += 1;
             }
-            Ok(resealed)
+            Ok(unreadable)
         })
     }
 
-    /// The endpoint as events about it show it; `None` where it is removed.
+    /// The endpoint as an event about it shows it; `None` where it is removed. Other
+    /// endpoints receive the event, and the rest of an address may be a secret: only
+    /// its origin is shown.
     pub(super) fn endpoint_object(&self, id: &str) -> Result<Option<Json>, StorageError> {
         let found = store::endpoints::find(&self.storage, id)?;
-        Ok(found.map(|endpoint| endpoint.item(self.runtime.now_ms())))
+        Ok(found.map(|mut endpoint| {
+            endpoint.url = origin(&endpoint.url).unwrap_or_default();
+            endpoint.item(self.runtime.now_ms())
+        }))
     }
 }

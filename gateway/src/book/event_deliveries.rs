@@ -14,7 +14,7 @@
 //! number of events that wait.
 
 use super::deliveries::{Delivery, DeliveryState};
-use super::events::{Event, EventType};
+use super::events::{Event, EventType, KEPT_MS};
 use super::store::endpoints::Secrets;
 use super::store::event_deliveries::{Attempt, Due, IDS_ABOVE, Listed, Overdue};
 use super::{Book, store};
@@ -181,13 +181,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// The valid secrets. One that does not open is left out: an event without a
     /// signature is not sent.
     fn open_secrets(&self, sealed: &Secrets, now_ms: i64) -> Vec<Secret> {
-        let is_valid = sealed.previous_until_ms.is_some_and(|at_ms| now_ms < at_ms);
-        let previous = sealed.previous.as_deref().filter(|_| is_valid);
+        let previous = sealed.valid_previous(now_ms);
         let mut secrets = Vec::new();
-        for sealed_text in [Some(sealed.current.as_str()), previous]
-            .into_iter()
-            .flatten()
-        {
+        for sealed_text in [&sealed.current].into_iter().chain(previous) {
             match self.config.master_key.open(&sealed.id, sealed_text) {
                 Ok(text) => secrets.push(Secret::new(text)),
                 Err(error) => self
@@ -285,11 +281,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let Some(event) = store::events::find(&self.storage, due.event)? else {
             return Ok(None);
         };
-        if due.secrets.is_empty() || !address::may_be_sent_to(&due.url, targets) {
+        let (id, body) = (event.id(), event.body()?.to_string());
+        let Some(signature) = signatures(&due.secrets, &id, now_s, &body) else {
+            return Ok(None);
+        };
+        if !address::may_be_sent_to(&due.url, targets) {
             return Ok(None);
         }
-        let (id, body) = (event.id(), event.body()?.to_string());
-        let signature = signatures(&due.secrets, &id, now_s, &body);
         let request = http::Request::post(&due.url)
             .header(http::header::CONTENT_TYPE, "application/json")
             .header(http::header::USER_AGENT, "WeCeive/1")
@@ -314,6 +312,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 id,
                 endpoint,
                 subject,
+                ..
             } in &overdue
             {
                 store::event_deliveries::give_up(&self.storage, *id)?;
@@ -344,7 +343,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 return Err(ApiError::of(Code::EndpointOff));
             }
             let now_ms = self.runtime.now_ms();
-            store::event_deliveries::begin_again(&self.storage, id, now_ms, now_ms + UNTIL_MS)?;
+            let Some(until_ms) = until_of(found.created_at_ms, now_ms) else {
+                return Err(missing());
+            };
+            store::event_deliveries::begin_again(&self.storage, id, now_ms, until_ms)?;
             store::event_deliveries::line_up(
                 &self.storage,
                 &found.endpoint,
@@ -398,6 +400,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
+/// Until when a delivery is sent that begins again now. Its event is removed after
+/// [`KEPT_MS`], and a delivery does not keep it longer; `None` where that is over.
+pub(super) fn until_of(created_at_ms: i64, now_ms: i64) -> Option<i64> {
+    let until_ms = (now_ms + UNTIL_MS).min(created_at_ms + KEPT_MS);
+    (now_ms < until_ms).then_some(until_ms)
+}
+
 /// An attempt as it is kept: of the answer its status and its beginning.
 pub(super) fn attempt(answer: &Result<Response, String>, began_ms: i64, ended_ms: i64) -> Attempt {
     let (status, answer) = match answer {
@@ -418,18 +427,19 @@ pub(super) fn attempt(answer: &Result<Response, String>, began_ms: i64, ended_ms
 }
 
 /// The header `webhook-signature`: `v1,` and the base64 of HMAC-SHA256 over
-/// `{id}.{timestamp}.{body}`, one for each valid secret.
-fn signatures(secrets: &[Secret], id: &str, now_s: i64, body: &str) -> String {
+/// `{id}.{timestamp}.{body}`, one for each valid secret. `None` without any secret
+/// that is base64.
+fn signatures(secrets: &[Secret], id: &str, now_s: i64, body: &str) -> Option<String> {
     let content = format!("{id}.{now_s}.{body}");
-    let signed = secrets.iter().map(|secret| {
+    let signed = secrets.iter().filter_map(|secret| {
         let text = secret.expose();
         let text = text.strip_prefix(SECRET_PREFIX).unwrap_or(text);
-        // A secret of ours is base64.
-        let key = BASE64.decode(text).unwrap_or_default();
+        let key = BASE64.decode(text).ok().filter(|key| !key.is_empty())?;
         let mac = hmac_sha256(&key, content.as_bytes());
-        format!("v1,{}", BASE64.encode(mac))
+        Some(format!("v1,{}", BASE64.encode(mac)))
     });
-    signed.collect::<Vec<_>>().join(" ")
+    let signed: Vec<_> = signed.collect();
+    (!signed.is_empty()).then(|| signed.join(" "))
 }
 
 #[cfg(test)]
@@ -448,9 +458,19 @@ mod tests {
                 "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
                 1_649_367_553,
                 body
-            ),
-            "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw="
+            )
+            .as_deref(),
+            Some("v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=")
         );
+    }
+
+    /// The HMAC of an empty key is known to everyone.
+    #[test]
+    fn a_secret_that_is_not_base64_signs_nothing() {
+        for text in ["whsec_", "", "whsec_not base64"] {
+            let secrets = [Secret::new(text)];
+            assert_eq!(signatures(&secrets, "msg_1", 1, "{}"), None, "{text}");
+        }
     }
 
     #[test]

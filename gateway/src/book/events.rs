@@ -141,7 +141,7 @@ pub struct EventPage {
 }
 
 /// How long events are kept.
-const KEPT_MS: i64 = 90 * 86_400_000;
+pub(super) const KEPT_MS: i64 = 90 * 86_400_000;
 /// How often a book looks for old events at most.
 const REMOVED_EVERY_MS: i64 = 3_600_000;
 /// So many events are removed in one transaction.
@@ -434,39 +434,39 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(event.body()?)
     }
 
-    /// When the oldest event is to be removed. One that must stay, because a delivery
-    /// of it waits, is looked at again an hour later.
+    /// When the oldest event or attempt is to be removed. One that must stay, because a
+    /// delivery of it waits, is looked at again an hour later.
     pub(super) fn old_events_due_ms(&self, oldest_at_ms: Option<i64>) -> Option<i64> {
         let due_ms = oldest_at_ms.map(|at_ms| at_ms + KEPT_MS + 1);
         due_ms.map(|due_ms| due_ms.max(self.events_end_at_ms.get()))
     }
 
-    /// Removes events that are older than ninety days, one slice under one alarm.
+    /// Removes events and attempts that are older than ninety days, one slice of each
+    /// under one alarm.
     pub(super) fn remove_old_events(&self) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
         if now_ms < self.events_end_at_ms.get() {
             return Ok(());
         }
         let before_ms = now_ms - KEPT_MS;
-        let removed = self.storage.atomically(|| {
-            let removed = store::events::remove_before(&self.storage, before_ms, REMOVED_AT_ONCE)?;
-            store::event_deliveries::remove_attempts_before(
-                &self.storage,
-                before_ms,
-                REMOVED_AT_ONCE,
-            )?;
-            Ok::<_, StorageError>(removed)
+        let (removed, attempts) = self.storage.atomically(|| {
+            let (storage, at_most) = (&self.storage, REMOVED_AT_ONCE);
+            let removed = store::events::remove_before(storage, before_ms, at_most)?;
+            let attempts =
+                store::event_deliveries::remove_attempts_before(storage, before_ms, at_most)?;
+            Ok::<_, StorageError>((removed, attempts))
         })?;
         // More may be left after a whole slice, or none for an hour.
-        let is_full = i64::try_from(removed).is_ok_and(|n| n == REMOVED_AT_ONCE);
+        let most = removed.max(attempts);
+        let is_full = i64::try_from(most).is_ok_and(|n| n == REMOVED_AT_ONCE);
         self.events_end_at_ms.set(match is_full {
             true => now_ms,
             false => now_ms + REMOVED_EVERY_MS,
         });
         self.removing.set(is_full);
-        if removed > 0 {
+        if most > 0 {
             self.runtime.log(format_args!(
-                "events: {removed} removed, older than 90 days"
+                "{removed} events and {attempts} attempts removed, older than 90 days"
             ));
         }
         Ok(())

@@ -508,7 +508,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let timers = store::timers::earliest(&self.storage)?;
         let at_once = self.filling.get() || self.removing.get();
         let at_once_ms = at_once.then(|| self.runtime.now_ms());
-        let old_events_ms = self.old_events_due_ms(timers.oldest_event_ms);
+        let old_events_ms = self.old_events_due_ms(timers.oldest_ms);
         let due = [timers.due_ms, at_once_ms, old_events_ms];
         Ok(due.into_iter().flatten().min())
     }

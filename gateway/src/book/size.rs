@@ -32,7 +32,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             | Call::OpenCheckout(_)
             | Call::PrepareCheckout(_)
             | Call::SetLink(_)
-            | Call::KeepImage(_) => NEW_STOPS_PERCENT,
+            | Call::KeepImage(_)
+            | Call::CreateEndpoint(_)
+            | Call::RotateEndpoint(_)
+            | Call::TestEndpoint(_)
+            | Call::ResendFailed(_) => NEW_STOPS_PERCENT,
+            // An endpoint that fills the object can be switched off.
+            Call::ChangeEndpoint(change) if change.0.active != Some(false) => NEW_STOPS_PERCENT,
             _ => return Ok(()),
         };
         match self.used_percent() >= at_most {

@@ -3,6 +3,7 @@
 //! | bucket of | limits |
 //! |---|---|
 //! | an api-key, or a merchant's api-tokens | all its calls, so that one merchant's peak does not delay others |
+//! | a merchant's makes and revocations of keys and tokens | what is written in the shared registry |
 //! | a network with wrong keys | answers that give the reason; in a flood, every check of a key |
 //! | a network | payers' pages, a high limit: many payers of a carrier share one address (NAT) |
 //! | a network | refused notices, and requests for what does not exist |
@@ -43,6 +44,12 @@ pub const WRONG_KEYS: Rate = Rate {
 pub const FLOOD: Rate = Rate {
     per_minute: 600,
     at_most: 600,
+};
+/// Limit per merchant of keys and tokens that are made or revoked: each is kept in the
+/// audit, in an object that other merchants share.
+pub const CREDENTIALS: Rate = Rate {
+    per_minute: 60,
+    at_most: 120,
 };
 /// Limit per address on payers' pages: polls of many payers behind one carrier.
 pub const PAGES: Rate = Rate {

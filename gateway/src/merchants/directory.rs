@@ -188,6 +188,15 @@ impl Directory {
             .await
     }
 
+    /// Forgets what is cached of a key or token, so that it is looked up again.
+    pub fn forget(&self, text: &str) {
+        let print = fingerprint(text);
+        let mut remembered = self.remembered.borrow_mut();
+        for by in [By::ApiKey, By::Token, By::NamedKey] {
+            remembered.remove(&by(print.clone()));
+        }
+    }
+
     /// Finds a merchant by its id.
     pub async fn by_id(
         &self,

@@ -187,11 +187,7 @@ impl Ask for Change {
         let saved = in_shard(runtime, shard, Some(not_after_ms), &self).await?;
         if matches!(saved, Saved::Done) {
             for pointer in left {
-                // A pointer that stays has no target, and the next claim replaces it.
-                let shard = pointer.shard();
-                if let Err(error) = in_shard(runtime, shard, None, &Unpoint(pointer)).await {
-                    error.log_as(runtime, "a pointer was not removed");
-                }
+                unpoint(runtime, pointer).await;
             }
         }
         Ok(saved)
@@ -214,8 +210,13 @@ impl Ask for AddToken {
             until_ms: Some(self.expires_at_ms),
             ..Pointer::only(Kind::Token, &self.fingerprint, &self.id)
         };
-        claim(runtime, pointer).await?;
-        in_shard(runtime, Shard::of(&self.id), Some(not_after_ms), &self).await
+        claim(runtime, pointer.clone()).await?;
+        let shard = Shard::of(&self.id);
+        let added = in_shard(runtime, shard, Some(not_after_ms), &self).await?;
+        if !matches!(added, NewToken::Issued(_)) {
+            unpoint(runtime, pointer).await;
+        }
+        Ok(added)
     }
 }
 
@@ -226,8 +227,21 @@ impl Ask for AddNamedKey {
             until_ms: self.key.expires_at_ms,
             ..Pointer::only(Kind::NamedKey, &self.fingerprint, &self.id)
         };
-        claim(runtime, pointer).await?;
-        in_shard(runtime, Shard::of(&self.id), Some(not_after_ms), &self).await
+        claim(runtime, pointer.clone()).await?;
+        let shard = Shard::of(&self.id);
+        let added = in_shard(runtime, shard, Some(not_after_ms), &self).await?;
+        if !matches!(added, NewKey::Made(_)) {
+            unpoint(runtime, pointer).await;
+        }
+        Ok(added)
+    }
+}
+
+/// Removes a pointer without a target. One that stays is replaced by the next claim.
+async fn unpoint(runtime: &impl Runtime, pointer: Pointer) {
+    let shard = pointer.shard();
+    if let Err(error) = in_shard(runtime, shard, None, &Unpoint(pointer)).await {
+        error.log_as(runtime, "a pointer was not removed");
     }
 }
 

@@ -126,6 +126,7 @@ labels! {
     Limit {
         Key = "key",
         WrongKeys = "wrong_keys",
+        Credentials = "credentials",
         Pages = "pages",
         Mutations = "mutations",
         Checkout = "checkout",

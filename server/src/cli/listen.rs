@@ -186,7 +186,9 @@ impl Listener {
                     eprintln!("{failure}; asked again in {} s", pause.as_secs());
                     tokio::time::sleep(pause).await;
                 }
-                Err(Failure::Refused(said)) if self.state.after.is_some() => {
+                Err(Failure::Refused(said))
+                    if self.state.after.is_some() && said.contains("CURSOR_INVALID") =>
+                {
                     return Err(Failure::Refused(format!(
                         "{said}\nThe last acknowledged event is stored in {}; delete this file to begin with the oldest \
                          event, or with --skip after the newest",

@@ -135,9 +135,17 @@ fn every_route_is_described_with_its_name_and_its_keys() {
             );
         }
         assert!(codes.contains("INTERNAL"), "{name}");
-        if let Some(scope) = route.scope {
+        if !route.scopes.is_empty() {
             let description = operation["description"].as_str().unwrap_or_default();
-            let said = format!("A named key needs the scope `{}`.", scope.name());
+            let names: Vec<_> = route
+                .scopes
+                .iter()
+                .map(|s| format!("`{}`", s.name()))
+                .collect();
+            let said = match names.as_slice() {
+                [name] => format!("A named key needs the scope {name}."),
+                names => format!("A named key needs the scopes {}.", names.join(" and ")),
+            };
             assert!(description.ends_with(&said), "{name}: {said}");
             assert!(codes.contains("SCOPE_MISSING"), "{name}");
         }

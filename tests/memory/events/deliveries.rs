@@ -23,7 +23,7 @@ fn received_at(world: &Memory, url: &str) -> Vec<Received> {
     received.filter(|received| received.url == url).collect()
 }
 
-fn received(world: &Memory) -> Vec<Received> {
+pub fn received(world: &Memory) -> Vec<Received> {
     received_at(world, EVENTS_URL)
 }
 
@@ -32,7 +32,7 @@ fn body(received: &Received) -> Value {
 }
 
 /// Whether a signature is what the independent library computes.
-fn is_signed(received: &Received, secret: &str) -> bool {
+pub fn is_signed(received: &Received, secret: &str) -> bool {
     let header = |name: &str| received.headers[name].to_str().unwrap();
     let time = header("webhook-timestamp").parse().unwrap();
     let webhook = Webhook::new(secret).unwrap();
@@ -60,7 +60,7 @@ fn is_verified_in_javascript(received: &Received, secret: &str, body: &str) -> b
     ran.unwrap().status.success()
 }
 
-fn pay(world: &Memory, shop: &Shop, number: &str) {
+pub fn pay(world: &Memory, shop: &Shop, number: &str) {
     world.scan(&order(shop, number)["code_url"]);
     world.advance(1);
 }

@@ -2,7 +2,8 @@
 //! previous_until_ms, failures, failing_since_ms, resume_at_ms, reported )`.
 //!
 //! `events` is NULL for all types, or the names with a comma before and after
-//! each. Secrets are sealed under the endpoint's id.
+//! each. Secrets are sealed under the endpoint's id; previous ones, the latest first,
+//! are separated by spaces.
 
 use super::{all, exists, first, integer, owned_or_null};
 use crate::book::endpoints::Endpoint;
@@ -65,7 +66,7 @@ pub(in crate::book) fn list(storage: &impl Storage) -> Result<Vec<Endpoint>, Sto
     all(storage, &sql, &[], endpoint)
 }
 
-/// Writes what a merchant changes. One that is switched on begins without
+/// Writes what a merchant changes. One that is switched on or off begins without
 /// failures.
 pub(in crate::book) fn change(
     storage: &impl Storage,
@@ -73,9 +74,10 @@ pub(in crate::book) fn change(
 ) -> Result<(), StorageError> {
     storage.exec(
         "UPDATE endpoints SET events = ?, description = ?,
-            failures = CASE WHEN active < ?3 THEN 0 ELSE failures END,
-            failing_since_ms = CASE WHEN active < ?3 THEN NULL ELSE failing_since_ms END,
-            resume_at_ms = CASE WHEN active < ?3 THEN NULL ELSE resume_at_ms END,
+            failures = CASE WHEN active <> ?3 THEN 0 ELSE failures END,
+            failing_since_ms = CASE WHEN active <> ?3 THEN NULL ELSE failing_since_ms END,
+            resume_at_ms = CASE WHEN active <> ?3 THEN NULL ELSE resume_at_ms END,
+            reported = CASE WHEN active <> ?3 THEN 0 ELSE reported END,
             active = ?3
          WHERE id = ?4",
         &[
@@ -98,8 +100,27 @@ pub(in crate::book) fn remove(storage: &impl Storage, id: &str) -> Result<bool, 
 pub(in crate::book) struct Secrets {
     pub(in crate::book) id: String,
     pub(in crate::book) current: String,
-    pub(in crate::book) previous: Option<String>,
+    /// The latest first.
+    pub(in crate::book) previous: Vec<String>,
     pub(in crate::book) previous_until_ms: Option<i64>,
+}
+
+impl Secrets {
+    /// The previous secrets that are still valid.
+    pub(in crate::book) fn valid_previous(&self, now_ms: i64) -> impl Iterator<Item = &String> {
+        let is_valid = self.previous_until_ms.is_some_and(|at_ms| now_ms < at_ms);
+        self.previous.iter().filter(move |_| is_valid)
+    }
+}
+
+fn secrets_of(row: &Row) -> Result<Secrets, StorageError> {
+    let previous = owned_or_null(row, 2)?.unwrap_or_default();
+    Ok(Secrets {
+        id: row.text(0)?.to_owned(),
+        current: row.text(1)?.to_owned(),
+        previous: previous.split_whitespace().map(str::to_owned).collect(),
+        previous_until_ms: row.int_or_null(3)?,
+    })
 }
 
 /// The sealed secrets of every endpoint.
@@ -108,14 +129,7 @@ pub(in crate::book) fn secrets(storage: &impl Storage) -> Result<Vec<Secrets>, S
         storage,
         "SELECT id, secret, previous_secret, previous_until_ms FROM endpoints",
         &[],
-        |row| {
-            Ok(Secrets {
-                id: row.text(0)?.to_owned(),
-                current: row.text(1)?.to_owned(),
-                previous: owned_or_null(row, 2)?,
-                previous_until_ms: row.int_or_null(3)?,
-            })
-        },
+        secrets_of,
     )
 }
 
@@ -124,12 +138,13 @@ pub(in crate::book) fn set_secrets(
     storage: &impl Storage,
     secrets: &Secrets,
 ) -> Result<(), StorageError> {
+    let previous = (!secrets.previous.is_empty()).then(|| secrets.previous.join(" "));
     storage.exec(
         "UPDATE endpoints SET secret = ?, previous_secret = ?, previous_until_ms = ?
          WHERE id = ?",
         &[
             secrets.current.as_str().into(),
-            secrets.previous.as_deref().into(),
+            previous.as_deref().into(),
             secrets.previous_until_ms.into(),
             secrets.id.as_str().into(),
         ],
@@ -165,12 +180,7 @@ pub(in crate::book) fn due(
         &[now_ms.into()],
         |row| {
             Ok(DueEndpoint {
-                secrets: Secrets {
-                    id: row.text(0)?.to_owned(),
-                    current: row.text(1)?.to_owned(),
-                    previous: owned_or_null(row, 2)?,
-                    previous_until_ms: row.int_or_null(3)?,
-                },
+                secrets: secrets_of(row)?,
                 failures: row.int(4)?,
             })
         },

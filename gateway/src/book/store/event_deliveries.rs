@@ -165,6 +165,7 @@ pub(in crate::book) struct Overdue {
     pub(in crate::book) id: i64,
     pub(in crate::book) endpoint: String,
     pub(in crate::book) subject: String,
+    pub(in crate::book) created_at_ms: i64,
 }
 
 fn overdue(row: &Row) -> Result<Overdue, StorageError> {
@@ -172,7 +173,26 @@ fn overdue(row: &Row) -> Result<Overdue, StorageError> {
         id: row.int(0)?,
         endpoint: row.text(1)?.to_owned(),
         subject: row.text(2)?.to_owned(),
+        created_at_ms: row.int(3)?,
     })
+}
+
+/// The waiting delivery of an event of this type about an endpoint to itself, and the
+/// event's number.
+pub(in crate::book) fn waiting_of_type(
+    storage: &impl Storage,
+    endpoint: &str,
+    kind: &str,
+) -> Result<Option<(i64, i64)>, StorageError> {
+    first(
+        storage,
+        "SELECT id, event FROM event_deliveries
+         WHERE endpoint = ?1 AND subject = ?1 AND state = 'waiting'
+         AND EXISTS (SELECT 1 FROM events WHERE n = event_deliveries.event AND type = ?2)
+         LIMIT 1",
+        &[endpoint.into(), kind.into()],
+        |row| Ok((row.int(0)?, row.int(1)?)),
+    )
 }
 
 /// Waiting deliveries whose three days are over, at most so many.
@@ -183,7 +203,7 @@ pub(in crate::book) fn overdue_by(
 ) -> Result<Vec<Overdue>, StorageError> {
     all(
         storage,
-        "SELECT id, endpoint, subject FROM event_deliveries
+        "SELECT id, endpoint, subject, created_at_ms FROM event_deliveries
          WHERE state = 'waiting' AND until_ms <= ? ORDER BY until_ms LIMIT ?",
         &[now_ms.into(), at_most.into()],
         overdue,
@@ -198,7 +218,7 @@ pub(in crate::book) fn waiting_for(
 ) -> Result<Vec<Overdue>, StorageError> {
     all(
         storage,
-        "SELECT id, endpoint, subject FROM event_deliveries
+        "SELECT id, endpoint, subject, created_at_ms FROM event_deliveries
          WHERE endpoint = ? AND state = 'waiting' LIMIT ?",
         &[endpoint.into(), at_most.into()],
         overdue,
@@ -224,7 +244,7 @@ pub(in crate::book) fn given_up_since(
 ) -> Result<Vec<Overdue>, StorageError> {
     all(
         storage,
-        "SELECT id, endpoint, subject FROM event_deliveries
+        "SELECT id, endpoint, subject, created_at_ms FROM event_deliveries
          WHERE endpoint = ? AND state = 'given_up' AND created_at_ms >= ?
          ORDER BY created_at_ms LIMIT ?",
         &[endpoint.into(), since_ms.into(), at_most.into()],
@@ -364,18 +384,21 @@ pub(in crate::book) fn remove_of_events(
 }
 
 /// Removes the oldest attempts, at most so many, that were made before this
-/// moment. Returns how many rows were looked at and are removed.
+/// moment. Returns how many.
 pub(in crate::book) fn remove_attempts_before(
     storage: &impl Storage,
     before_ms: i64,
     at_most: i64,
-) -> Result<(), StorageError> {
-    storage.exec(
+) -> Result<usize, StorageError> {
+    let removed = all(
+        storage,
         "DELETE FROM delivery_attempts WHERE rowid IN (SELECT rowid FROM
             (SELECT rowid, at_ms FROM delivery_attempts WHERE rowid > 0
              ORDER BY rowid LIMIT ?) AS read
-         WHERE at_ms < ?)",
+         WHERE at_ms < ?)
+         RETURNING rowid",
         &[at_most.into(), before_ms.into()],
+        |row| row.int(0),
     )?;
-    Ok(())
+    Ok(removed.len())
 }

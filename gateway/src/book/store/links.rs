@@ -231,7 +231,8 @@ pub(in crate::book) struct Pieces {
 }
 
 /// Counts the pieces of a link's sales: paid, and still open. The database
-/// counts, because there may be thousands of sales.
+/// counts, because there may be thousands of sales. A row that cannot be read is
+/// counted as open: it hinders no other sale, and sells nothing twice.
 pub(in crate::book) fn count_pieces(
     storage: &impl Storage,
     link_id: &str,
@@ -242,17 +243,22 @@ pub(in crate::book) fn count_pieces(
         "SELECT coalesce(sum(CASE WHEN paid THEN pieces END), 0),
                 coalesce(sum(CASE WHEN NOT paid AND (live OR open) THEN pieces END), 0)
          FROM (SELECT pieces,
-             until_ms > ?2 AND NOT coalesce(json_extract(json, '$.closed'), 0) AS live,
+             until_ms > ?2 AND NOT CASE WHEN json_valid(json)
+                 THEN coalesce(json_extract(json, '$.closed'), 0) ELSE 0 END AS live,
              EXISTS (SELECT 1 FROM attempts JOIN orders USING(out_trade_no)
                  WHERE attempts.checkout_id = sales.checkout_id
-                 AND json_extract(orders.json, '$.status.SUCCESS') IS NOT NULL
-                 AND json_extract(orders.json, '$.paid_besides') IS NULL) AS paid,
+                 AND CASE WHEN json_valid(orders.json)
+                     THEN json_extract(orders.json, '$.status.SUCCESS') IS NOT NULL
+                         AND json_extract(orders.json, '$.paid_besides') IS NULL
+                     ELSE 0 END) AS paid,
              EXISTS (SELECT 1 FROM attempts JOIN orders USING(out_trade_no)
                  WHERE attempts.checkout_id = sales.checkout_id
-                 AND (json_extract(orders.json, '$.status') IN ('NOTPAY', 'USERPAYING')
-                     OR json_extract(orders.json, '$.reported') IS NOT NULL
-                     OR json_extract(orders.json, '$.status.CLOSING') IS NOT NULL
-                     OR json_extract(orders.json, '$.status.REVERSING') IS NOT NULL)) AS open
+                 AND CASE WHEN json_valid(orders.json)
+                     THEN json_extract(orders.json, '$.status') IN ('NOTPAY', 'USERPAYING')
+                         OR json_extract(orders.json, '$.reported') IS NOT NULL
+                         OR json_extract(orders.json, '$.status.CLOSING') IS NOT NULL
+                         OR json_extract(orders.json, '$.status.REVERSING') IS NOT NULL
+                     ELSE 1 END) AS open
              FROM sales JOIN checkouts ON checkouts.id = sales.checkout_id
              WHERE link_id = ?1)",
         &[link_id.into(), now_ms.into()],

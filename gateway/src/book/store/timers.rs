@@ -9,8 +9,9 @@ pub(in crate::book) struct Timers {
     /// Of an order, a delivery, a purchase without an attempt, a kept reply, a
     /// recheck, a checkout's end, an exchange rate or an endpoint.
     pub(in crate::book) due_ms: Option<i64>,
-    /// When the oldest event was written, which is removed some day.
-    pub(in crate::book) oldest_event_ms: Option<i64>,
+    /// When the oldest event was written or the oldest attempt made, which are removed
+    /// some day.
+    pub(in crate::book) oldest_ms: Option<i64>,
 }
 
 /// Reads all timers.
@@ -34,14 +35,18 @@ pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Timers, Storag
                 (SELECT min(due_at_ms) FROM event_deliveries
                  WHERE endpoint = endpoints.id AND due_at_ms IS NOT NULL)))
              FROM endpoints WHERE active = 1),
-            (SELECT at_ms FROM events WHERE n > 0 ORDER BY n LIMIT 1)",
+            (SELECT at_ms FROM events WHERE n > 0 ORDER BY n LIMIT 1),
+            (SELECT at_ms FROM delivery_attempts WHERE rowid > 0 ORDER BY rowid LIMIT 1)",
         &[],
         |row| {
             let due: Result<Vec<Option<i64>>, StorageError> =
                 (0..9).map(|column| row.int_or_null(column)).collect();
             Ok(Timers {
                 due_ms: due?.into_iter().flatten().min(),
-                oldest_event_ms: row.int_or_null(9)?,
+                oldest_ms: [row.int_or_null(9)?, row.int_or_null(10)?]
+                    .into_iter()
+                    .flatten()
+                    .min(),
             })
         },
     )?;

@@ -112,8 +112,8 @@ pub async fn create_merchant<R: Runtime>(
 /// credentials too; notices that are signed with the earlier API key are
 /// accepted for that day, and with `revoke` no longer. With
 /// `{"new_delivery_secret": true}` deliveries are signed with a new secret, and
-/// for that day with the earlier one as well.
-/// before as well.
+/// for that day with the earlier one as well. With `revoke` the answer lists the
+/// endpoints, because a holder of a revoked key may have made one.
 pub async fn rotate_merchant<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -151,6 +151,14 @@ pub async fn rotate_merchant<R: Runtime>(
             if let (Some(new), Some(data)) = (new, data.as_object_mut()) {
                 data.insert("delivery_secret".to_owned(), new.expose().into());
             }
+            if revoke && let Some(data) = data.as_object_mut() {
+                // The keys are made: this answer is the only one that shows them.
+                let endpoints = cx.book(id, command::Endpoints(None)).await;
+                let endpoints = endpoints.inspect_err(|error| {
+                    error.log_as(&cx.runtime, "the endpoints are not listed");
+                });
+                data.insert("endpoints".to_owned(), json!(endpoints.ok()));
+            }
             Ok(success(data))
         }
         Sealed::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
@@ -162,7 +170,8 @@ pub async fn rotate_merchant<R: Runtime>(
 
 /// `POST /admin/reseal`: seals credentials under the current `MASTER_KEY` that
 /// are still sealed under the previous one; of [`RESEALED_AT_ONCE`] merchants,
-/// then again with `{"after": …}`.
+/// then again with `{"after": …}`. Those with a secret that does not open are listed in
+/// `failed`, and stay as they are.
 pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<Response, ApiError> {
     admin(cx, request).await?;
     let after = match request.body().is_empty() {
@@ -174,14 +183,25 @@ pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
         limit: RESEALED_AT_ONCE,
     };
     let ids = ask(&cx.runtime, list).await?;
-    let mut resealed = 0;
+    let (mut resealed, mut failed) = (0, Vec::new());
     for id in &ids {
-        resealed += i64::from(reseal_one(cx, id).await?);
-        cx.book(id, command::ResealEndpoints).await?;
+        let credentials = reseal_one(cx, id).await;
+        let unreadable = cx.book(id, command::ResealEndpoints).await;
+        match (credentials, unreadable) {
+            (Ok(is_resealed), Ok(0)) => resealed += i64::from(is_resealed),
+            (credentials, unreadable) => {
+                for error in [credentials.err(), unreadable.err()].into_iter().flatten() {
+                    error.log_as(&cx.runtime, &format!("reseal of {id}"));
+                }
+                failed.push(id);
+            }
+        }
     }
     let full = i64::try_from(ids.len()).is_ok_and(|n| n == RESEALED_AT_ONCE);
     let after = ids.last().filter(|_| full);
-    Ok(success(json!({"resealed": resealed, "after": after})))
+    Ok(success(
+        json!({"resealed": resealed, "failed": failed, "after": after}),
+    ))
 }
 
 /// Seals one merchant's credentials under the present key. Returns whether that

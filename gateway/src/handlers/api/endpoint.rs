@@ -1,7 +1,7 @@
 //! `/v1/endpoints`: the addresses that receive events. All calls need the secret.
 
 use crate::auth::idempotency::idempotency_key;
-use crate::auth::keys::{Access, caller};
+use crate::auth::keys::{Access, caller, caller_now};
 use crate::book::{
     EndpointChange, EventType, NewEndpoint, NewSecret, Resent, SEALED_SECRET, SECRET_PREFIX,
     command,
@@ -29,7 +29,7 @@ pub async fn create_endpoint<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
-    let context = caller(cx, request, Access::Secret).await?;
+    let context = caller_now(cx, request, Access::Secret).await?;
     let once = idempotency_key(request)?;
     let merchant = &context.merchant.id;
     let kept = cx.kept::<command::CreateEndpoint>(merchant, once.as_ref());
@@ -86,7 +86,7 @@ pub async fn change_endpoint<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let context = caller(cx, request, Access::Secret).await?;
+    let context = caller_now(cx, request, Access::Secret).await?;
     let fields = Fields::read(request.body())?;
     let is_sent = |name: &str| fields.names().any(|sent| sent == name);
     if is_sent("url") {
@@ -131,7 +131,7 @@ pub async fn rotate_endpoint<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let context = caller(cx, request, Access::Secret).await?;
+    let context = caller_now(cx, request, Access::Secret).await?;
     let once = idempotency_key(request)?;
     let call = command::RotateEndpoint(NewSecret {
         id: id.to_owned(),

@@ -1,7 +1,9 @@
 //! `/v1/keys`: named keys, each with scopes of its own.
 
 use crate::auth::idempotency::{idempotency_key, kept_in_shard, once_in_shard, repeated};
-use crate::auth::keys::{Access, caller, lacks_scope, new_named_key};
+use crate::auth::keys::{
+    Access, caller, caller_now, lacks_scope, limit_credentials, new_named_key,
+};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{header_text, success};
@@ -26,12 +28,13 @@ pub async fn create_key<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
-    let context = caller(cx, request, Access::Keys).await?;
+    let context = caller_now(cx, request, Access::Keys).await?;
     let id = context.merchant.id.as_str();
     let once = idempotency_key(request)?;
     if let Some((data, expires_at_ms)) = kept_in_shard(cx, id, once.as_ref()).await? {
         return Ok(success(until(data, expires_at_ms)));
     }
+    limit_credentials(cx, &context)?;
     let fields = Fields::read(request.body())?;
     let name = fields.required("name", MAX_NAME_BYTES)?;
     let scopes = scopes(&fields)?;
@@ -107,6 +110,7 @@ pub async fn revoke_key<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Keys).await?;
+    limit_credentials(cx, &context)?;
     let fields = Fields::of_query_string(request, &["id"])?;
     let revoke = RevokeNamedKey {
         id: context.merchant.id.clone(),

@@ -2,7 +2,7 @@
 //! "Authentication").
 
 use crate::auth::idempotency::{idempotency_key, kept_in_shard, once_in_shard, repeated};
-use crate::auth::keys::{Access, caller};
+use crate::auth::keys::{Access, caller, limit_credentials};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{header_text, success};
@@ -35,6 +35,7 @@ pub async fn create_token<R: Runtime>(
     if let Some((data, expires_at_ms)) = kept_in_shard(cx, id, once.as_ref()).await? {
         return Ok(success(until(data, expires_at_ms)));
     }
+    limit_credentials(cx, &context)?;
     let seconds = match request.body().is_empty() {
         true => None,
         false => {
@@ -108,6 +109,7 @@ pub async fn revoke_token<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Keys).await?;
+    limit_credentials(cx, &context)?;
     let fields = Fields::read(request.body())?;
     let id = context.merchant.id.clone();
     let (field, revoked) = match (fields.text("api-token", 128)?, fields.text("id", 16)?) {

@@ -13,7 +13,7 @@
 use super::command::{Found, NewKey, Once};
 use super::{Registry, store};
 use crate::merchants::seal::short;
-use crate::observe::audit;
+use crate::observe::{Log, audit};
 use crate::route::Scope;
 use crate::runtime::{Runtime, Storage, StorageError};
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,11 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             // A clock that was set back does not keep a later time for ever.
             !(at_ms..at_ms + USED_APART_MS).contains(&now_ms)
         }) {
-            store::named_keys::set_used(storage, fingerprint, now_ms)?;
+            // Where the database refuses writes, the key is still valid.
+            if let Err(error) = store::named_keys::set_used(storage, fingerprint, now_ms) {
+                self.runtime
+                    .log(format_args!("a key's last use is not written: {error}"));
+            }
         }
         let mut found = self.by_id(&id)?;
         if let Some(found) = &mut found {
