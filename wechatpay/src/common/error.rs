@@ -40,10 +40,11 @@ pub enum Outcome {
     Refused,
 }
 
+/// The type `ErrorCode` of a list of codes. Each list has a `from_code` of its own.
 macro_rules! error_codes {
     ($($variant:ident $code:literal $side:ident $outcome:ident
         $meaning:literal $advice:literal,)*) => {
-        /// WeChat Pay's `err_code`.
+        /// WeChat Pay's code of an error.
         #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(from = "String", into = "String")]
         pub enum ErrorCode {
@@ -95,9 +96,41 @@ macro_rules! error_codes {
                     Self::Unknown(_) => "Query the order, and read WeChat's description of the error.",
                 }
             }
+
+            /// Whether the outcome is unknown, so that the order must be queried.
+            pub const fn is_unknown_outcome(&self) -> bool {
+                matches!(self.outcome(), Outcome::Unknown)
+            }
+
+            /// Whether the same request may be sent again after a while. For a call
+            /// that takes money, query first where
+            /// [`is_unknown_outcome`](Self::is_unknown_outcome).
+            pub const fn is_retryable(&self) -> bool {
+                matches!(self, Self::SystemError | Self::BankError)
+                    || matches!(self.outcome(), Outcome::Later)
+            }
+        }
+
+        impl fmt::Display for ErrorCode {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.code())
+            }
+        }
+
+        impl From<String> for ErrorCode {
+            fn from(code: String) -> Self {
+                Self::from_code(&code)
+            }
+        }
+
+        impl From<ErrorCode> for String {
+            fn from(code: ErrorCode) -> Self {
+                code.code().to_owned()
+            }
         }
     };
 }
+pub(crate) use error_codes;
 
 error_codes! {
     // Quick Pay, 5.5.6; most of these return in the later tables.
@@ -258,36 +291,5 @@ impl ErrorCode {
         listed
             .cloned()
             .unwrap_or_else(|| Self::Unknown(code.to_owned()))
-    }
-
-    /// Whether the outcome is unknown, so that the order must be queried.
-    pub const fn is_unknown_outcome(&self) -> bool {
-        matches!(self.outcome(), Outcome::Unknown)
-    }
-
-    /// Whether the same request may be sent again after a while. For a call
-    /// that takes money, query first where
-    /// [`is_unknown_outcome`](Self::is_unknown_outcome).
-    pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::SystemError | Self::BankError)
-            || matches!(self.outcome(), Outcome::Later)
-    }
-}
-
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-impl From<String> for ErrorCode {
-    fn from(code: String) -> Self {
-        Self::from_code(&code)
-    }
-}
-
-impl From<ErrorCode> for String {
-    fn from(code: ErrorCode) -> Self {
-        code.code().to_owned()
     }
 }

@@ -9,41 +9,24 @@
 //! differently (`ORDER_NOT_EXIST`, `ORDERNOTEXIST`): every spelling is read,
 //! and the first one is written.
 
-use crate::common::error::{Outcome, Side};
-
+use crate::common::error::{Outcome, Side, error_codes};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-macro_rules! error_codes {
+/// A list of codes, each with its further spellings and its HTTP status.
+macro_rules! codes {
     ($($variant:ident $code:literal $(| $spelling:literal)* => $status:literal $side:ident $outcome:ident
         $meaning:literal $advice:literal,)*) => {
-        /// WeChat Pay's `code`.
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(from = "String", into = "String")]
-        pub enum ErrorCode {
-            $(#[doc = $meaning] $variant,)*
-            /// A code that is not in this list, as it came.
-            Unknown(String),
+        error_codes! {
+            $($variant $code $side $outcome $meaning $advice,)*
         }
 
         impl ErrorCode {
-            /// Every code of this list.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// The code with this name; one that is not in the list is
-            /// kept.
+            /// The code with this name; one that is not in the list is kept.
             pub fn from_code(code: &str) -> Self {
                 match code {
                     $($code $(| $spelling)* => Self::$variant,)*
                     other => Self::Unknown(other.to_owned()),
-                }
-            }
-
-            /// The code as WeChat writes it.
-            pub fn code(&self) -> &str {
-                match self {
-                    $(Self::$variant => $code,)*
-                    Self::Unknown(code) => code,
                 }
             }
 
@@ -54,43 +37,11 @@ macro_rules! error_codes {
                     Self::Unknown(_) => 500,
                 }
             }
-
-            /// Who has to act.
-            pub const fn side(&self) -> Side {
-                match self {
-                    $(Self::$variant => Side::$side,)*
-                    Self::Unknown(_) => Side::Upstream,
-                }
-            }
-
-            /// The outcome after it. It is unknown after an unlisted code.
-            pub const fn outcome(&self) -> Outcome {
-                match self {
-                    $(Self::$variant => Outcome::$outcome,)*
-                    Self::Unknown(_) => Outcome::Unknown,
-                }
-            }
-
-            /// What it means, in one sentence.
-            pub const fn meaning(&self) -> &'static str {
-                match self {
-                    $(Self::$variant => $meaning,)*
-                    Self::Unknown(_) => "WeChat gave a code that its manual does not list.",
-                }
-            }
-
-            /// What to do about it, in one sentence.
-            pub const fn advice(&self) -> &'static str {
-                match self {
-                    $(Self::$variant => $advice,)*
-                    Self::Unknown(_) => "Query the order, and read WeChat's description of the error.",
-                }
-            }
         }
     };
 }
 
-error_codes! {
+codes! {
     // Every call.
     ParamError "PARAM_ERROR" => 400 Request Refused
         "A parameter of the request is not correct."
@@ -199,37 +150,4 @@ error_codes! {
     StatementCreating "STATEMENT_CREATING" | "BILL_CREATING" => 400 Upstream Later
         "The statement is not ready."
         "Ask again after 10:00 China time on the next day.",
-}
-
-impl ErrorCode {
-    /// Whether the outcome is unknown, so that the order must be queried.
-    pub const fn is_unknown_outcome(&self) -> bool {
-        matches!(self.outcome(), Outcome::Unknown)
-    }
-
-    /// Whether the same request may be sent again after a while. For a call
-    /// that takes money, query first where
-    /// [`is_unknown_outcome`](Self::is_unknown_outcome).
-    pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::SystemError | Self::BankError)
-            || matches!(self.outcome(), Outcome::Later)
-    }
-}
-
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-impl From<String> for ErrorCode {
-    fn from(code: String) -> Self {
-        Self::from_code(&code)
-    }
-}
-
-impl From<ErrorCode> for String {
-    fn from(code: ErrorCode) -> Self {
-        code.code().to_owned()
-    }
 }
