@@ -1,121 +1,73 @@
-//! A WebSocket on loopback, as far as the tests need it (RFC 6455): short
-//! texts, one frame each.
+//! A WebSocket to a server on loopback.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use tungstenite::{Error, HandshakeError, Message};
 
 /// How long the handshake may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A server's frame is no longer than its first length byte can express.
-const LONGEST: usize = 125;
 
 /// A connection that was made.
 #[derive(Debug)]
-pub struct WebSocket {
-    stream: TcpStream,
-    /// Received bytes that are not read yet.
-    buffer: Vec<u8>,
-}
+pub struct WebSocket(tungstenite::WebSocket<TcpStream>);
 
-/// The kind of a frame.
-#[derive(Debug, PartialEq, Eq)]
-enum Frame {
+/// What was received.
+enum Next {
     Text(String),
     /// With its code.
     Close(u16),
+    /// The connection has ended without a frame that closes it.
+    Ended,
+    /// Nothing until the deadline.
+    Nothing,
 }
 
 impl WebSocket {
     /// Connects to an `http://` address. `Err` is a refusal: status and body.
     pub fn open(url: &str) -> Result<Self, (u16, String)> {
-        let rest = url.strip_prefix("http://").expect("an http address");
-        let (host, path) = rest.split_once('/').expect("a path");
-        let mut stream = TcpStream::connect(host).expect("a connection");
-        let head = format!(
-            "GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).expect("it is sent");
-        let mut socket = Self {
-            stream,
-            buffer: Vec::new(),
-        };
-        let deadline = Instant::now() + PATIENCE;
-        let end = loop {
-            match find(&socket.buffer, b"\r\n\r\n") {
-                Some(end) => break end + 4,
-                None => assert!(socket.fill(deadline), "no answer: {:?}", socket.buffer),
+        let address = url.strip_prefix("http://").expect("an http address");
+        let host = address.split('/').next().expect("a host");
+        let stream = TcpStream::connect(host).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let rest = stream.try_clone().expect("the stream");
+        match tungstenite::client(format!("ws://{address}"), stream) {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(HandshakeError::Failure(Error::Http(answer))) => {
+                Err((answer.status().as_u16(), whole_body(*answer, rest)))
             }
-        };
-        let head: Vec<u8> = socket.buffer.drain(..end).collect();
-        let head = String::from_utf8(head).expect("a head").to_lowercase();
-        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
-        let status: u16 = status.expect("a status");
-        if status == 101 {
-            // The answer to the key above: RFC 6455, section 1.3.
-            assert!(head.contains("s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
-            return Ok(socket);
+            Err(error) => panic!("no connection: {error}"),
         }
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:"));
-        let length: usize = length.expect("a length").trim().parse().expect("a number");
-        while socket.buffer.len() < length && socket.fill(deadline) {}
-        Err((status, String::from_utf8_lossy(&socket.buffer).into_owned()))
     }
 
     /// Sends a text.
     pub fn says(&mut self, text: &str) {
-        self.send(0x81, text.as_bytes()).expect("it is sent");
+        self.0.send(Message::text(text)).expect("it is sent");
     }
 
     /// Sends bytes that are no text.
     pub fn says_bytes(&mut self, bytes: &[u8]) {
-        self.send(0x82, bytes).expect("it is sent");
+        let message = Message::binary(bytes.to_vec());
+        self.0.send(message).expect("it is sent");
     }
 
     /// Sends a text thousands of times a second, for this long or until the
     /// socket is closed; returns the code of the close.
     pub fn babbles(&mut self, text: &str, duration: Duration) -> Option<u16> {
         let deadline = Instant::now() + duration;
-        while Instant::now() < deadline && self.send(0x81, text.as_bytes()).is_ok() {
-            let mut next = [0];
-            self.stream.set_nonblocking(true).expect("it can be so");
-            let something = self.stream.peek(&mut next).is_ok();
-            self.stream.set_nonblocking(false).expect("it can be so");
-            if something || !self.buffer.is_empty() {
-                match self.frame(deadline)? {
-                    Frame::Text(_) => {}
-                    Frame::Close(code) => return Some(code),
-                }
-            }
-            std::thread::sleep(Duration::from_micros(50));
-        }
-        None
-    }
-
-    fn send(&mut self, kind: u8, payload: &[u8]) -> std::io::Result<()> {
-        let mask = [7, 1, 4, 9];
-        let mut frame = vec![kind];
-        match u16::try_from(payload.len()).expect("a short message") {
-            short @ 0..=125 => frame.push(0x80 | short as u8),
-            length => {
-                frame.push(0x80 | 126);
-                frame.extend(length.to_be_bytes());
+        while Instant::now() < deadline && self.0.send(Message::text(text)).is_ok() {
+            if let Next::Close(code) = self.next(Instant::now() + Duration::from_micros(50)) {
+                return Some(code);
             }
         }
-        frame.extend(mask);
-        let masked = payload.iter().zip(mask.iter().cycle());
-        frame.extend(masked.map(|(byte, mask)| byte ^ mask));
-        self.stream.write_all(&frame)
+        self.closing_code(Duration::from_millis(1))
     }
 
     /// The next text within this time; `None` when none is received.
     pub fn receives(&mut self, within: Duration) -> Option<String> {
-        match self.frame(Instant::now() + within)? {
-            Frame::Text(text) => Some(text),
-            Frame::Close(_) => None,
+        match self.next(Instant::now() + within) {
+            Next::Text(text) => Some(text),
+            Next::Close(_) | Next::Ended | Next::Nothing => None,
         }
     }
 
@@ -123,10 +75,10 @@ impl WebSocket {
     pub fn is_closed(&mut self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
         loop {
-            match self.frame(deadline) {
-                Some(Frame::Text(_)) => {}
-                Some(Frame::Close(_)) => return true,
-                None => return Instant::now() < deadline,
+            match self.next(deadline) {
+                Next::Text(_) => {}
+                Next::Close(_) | Next::Ended => return true,
+                Next::Nothing => return false,
             }
         }
     }
@@ -135,58 +87,52 @@ impl WebSocket {
     pub fn closing_code(&mut self, within: Duration) -> Option<u16> {
         let deadline = Instant::now() + within;
         loop {
-            if let Frame::Close(code) = self.frame(deadline)? {
-                return Some(code);
+            match self.next(deadline) {
+                Next::Text(_) => {}
+                Next::Close(code) => return Some(code),
+                Next::Ended | Next::Nothing => return None,
             }
         }
     }
 
-    fn frame(&mut self, deadline: Instant) -> Option<Frame> {
+    fn next(&mut self, deadline: Instant) -> Next {
         loop {
-            if let [kind, length, ..] = self.buffer[..] {
-                let length = usize::from(length);
-                assert!(length <= LONGEST, "a long or a masked frame");
-                if self.buffer.len() >= 2 + length {
-                    let frame: Vec<u8> = self.buffer.drain(..2 + length).collect();
-                    return Some(match kind {
-                        0x81 => Frame::Text(String::from_utf8_lossy(&frame[2..]).into_owned()),
-                        // Without a code it is 1005: RFC 6455, section 7.1.5.
-                        0x88 => Frame::Close(match frame[2..] {
-                            [high, low, ..] => u16::from_be_bytes([high, low]),
-                            _ => 1005,
-                        }),
-                        other => panic!("a frame {other:#x}"),
-                    });
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Next::Nothing;
+            }
+            let stream = self.0.get_ref();
+            stream.set_read_timeout(Some(left)).expect("a time-out");
+            match self.0.read() {
+                Ok(Message::Text(text)) => return Next::Text(text.to_string()),
+                // Without a code it is 1005: RFC 6455, section 7.1.5.
+                Ok(Message::Close(frame)) => {
+                    return Next::Close(frame.map_or(1005, |frame| frame.code.into()));
                 }
+                Ok(other) => panic!("a frame {other:?}"),
+                Err(Error::Io(error)) if is_late(error.kind()) => {}
+                Err(_) => return Next::Ended,
             }
-            if !self.fill(deadline) {
-                return None;
-            }
-        }
-    }
-
-    /// Waits for more bytes. `false` after the deadline, or when the connection
-    /// has ended.
-    fn fill(&mut self, deadline: Instant) -> bool {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return false;
-        }
-        self.stream
-            .set_read_timeout(Some(left))
-            .expect("a time-out");
-        let mut chunk = [0; 4096];
-        match self.stream.read(&mut chunk) {
-            Ok(0) => false,
-            Ok(length) => {
-                self.buffer.extend(&chunk[..length]);
-                true
-            }
-            Err(error) => error.kind() == ErrorKind::Interrupted,
         }
     }
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|part| part == wanted)
+fn is_late(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
+}
+
+/// The body of a refusal, of which the handshake has read the beginning.
+fn whole_body(answer: tungstenite::http::Response<Option<Vec<u8>>>, rest: TcpStream) -> String {
+    let length = answer.headers().get("content-length");
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let length: u64 = length.expect("a length");
+    let mut body = answer.into_body().unwrap_or_default();
+    let missing = length.saturating_sub(body.len() as u64);
+    rest.take(missing)
+        .read_to_end(&mut body)
+        .expect("the whole body");
+    String::from_utf8_lossy(&body).into_owned()
 }
