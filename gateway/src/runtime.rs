@@ -216,6 +216,11 @@ pub enum FetchError {
     /// More than [`Route::max_answer_bytes`].
     #[error("the answer is too long")]
     TooLong,
+    /// The sandbox answered, where WeChat must: the settings lead to it.
+    #[error(
+        "the sandbox answered, but this deployment is live: set UPSTREAM, or the bindings that lead there"
+    )]
+    Sandbox,
     /// Not sent: too many requests of the same object are in flight.
     #[error("not sent: too many requests are under way")]
     Busy,

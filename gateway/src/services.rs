@@ -56,8 +56,8 @@ impl<R: Runtime> Services<R> {
         Self {
             runtime,
             directory: Directory::of(config.is_test),
+            hosts: Hosts::counting(counters.clone(), !config.is_test),
             config,
-            hosts: Hosts::counting(counters.clone()),
             limits: Limits::counting(counters.clone()),
             missing: Missing::default(),
             refusals: Refusals::default(),

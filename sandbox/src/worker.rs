@@ -21,6 +21,7 @@ use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
+use wechatpay::common::SANDBOX_HEADER;
 use worker::{
     AbortController, ByteStream, Context, Date, Delay, DurableObject, Env, Error, Fetch, Headers,
     Method, Request, RequestInit, RequestRedirect, Response, ResponseBody, Result, SqlStorage,
@@ -408,9 +409,11 @@ fn write_headers(headers: &HeaderMap) -> Result<Headers> {
 
 fn write_response(answer: web::Answer) -> Result<Response> {
     let (parts, body) = answer.into_parts();
+    let headers = write_headers(&parts.headers)?;
+    headers.set(SANDBOX_HEADER, "1")?;
     let builder = Response::builder()
         .with_status(parts.status.as_u16())
-        .with_headers(write_headers(&parts.headers)?);
+        .with_headers(headers);
     Ok(if body.is_empty() {
         builder.empty()
     } else {

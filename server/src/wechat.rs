@@ -33,6 +33,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio_rustls::TlsAcceptor;
+use wechatpay::common::SANDBOX_HEADER;
 
 /// Time limit for a page's own server, or a merchant's program, to answer.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -256,7 +257,11 @@ impl Runtime {
             return text(StatusCode::INTERNAL_SERVER_ERROR, said);
         }
         self.changed.notify_one();
-        answer.map(|body| Full::new(Bytes::from(body)))
+        let mut answer = answer.map(|body| Full::new(Bytes::from(body)));
+        answer
+            .headers_mut()
+            .insert(SANDBOX_HEADER, HeaderValue::from_static("1"));
+        answer
     }
 
     /// Writes the changes in one transaction.

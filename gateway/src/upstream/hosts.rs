@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::rc::Rc;
+use wechatpay::common::SANDBOX_HEADER;
 
 /// Hosts that replace each other, and where their state is kept.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub struct Hosts {
     caller: Cell<Option<IpAddr>>,
     counters: Rc<Counters>,
     backoff: Backoff,
+    /// Whether WeChat itself must answer, and not the sandbox.
+    is_live: bool,
 }
 
 #[derive(Debug, Default)]
@@ -144,10 +147,12 @@ pub enum Outcome {
 const MAX_SAMPLES: usize = 10;
 
 impl Hosts {
-    /// Hosts whose calls are counted in `counters`.
-    pub fn counting(counters: Rc<Counters>) -> Self {
+    /// Hosts whose calls are counted in `counters`. If `is_live`, an answer of the
+    /// sandbox is none: what is paid there is not paid.
+    pub fn counting(counters: Rc<Counters>, is_live: bool) -> Self {
         Self {
             counters,
+            is_live,
             ..Self::default()
         }
     }
@@ -241,7 +246,12 @@ impl Hosts {
             }
         };
         let began_ms = runtime.now_ms();
-        let outcome = fetch(request).await;
+        let outcome = match fetch(request).await {
+            Ok(answer) if self.is_live && answer.headers().contains_key(SANDBOX_HEADER) => {
+                Err(FetchError::Sandbox)
+            }
+            outcome => outcome,
+        };
         if matches!(outcome, Err(FetchError::Busy)) {
             // No host failed, and none was called.
             runtime.log(format_args!("{name}: {}", FetchError::Busy));
@@ -264,7 +274,7 @@ impl Hosts {
         let failure = match &outcome {
             Ok(answer) if answer.status().is_server_error() => Some(CallFailure::ServerError),
             Ok(_) => None,
-            Err(FetchError::Unreachable) => Some(CallFailure::Unreachable),
+            Err(FetchError::Unreachable | FetchError::Sandbox) => Some(CallFailure::Unreachable),
             Err(FetchError::TimedOut) => Some(CallFailure::TimedOut),
             Err(FetchError::TooLong) => Some(CallFailure::TooLong),
             Err(FetchError::Busy) => None,
@@ -335,6 +345,7 @@ mod tests {
         now_ms: Cell<i64>,
         down: RefCell<Vec<&'static str>>,
         asked: RefCell<Vec<String>>,
+        is_sandbox: bool,
         printed: RefCell<Vec<String>>,
     }
 
@@ -362,7 +373,14 @@ mod tests {
             self.asked.borrow_mut().push(host);
             match down {
                 true => Err(FetchError::Unreachable),
-                false => Ok(Response::new(Vec::new())),
+                false => {
+                    let mut answer = Response::new(Vec::new());
+                    if self.is_sandbox {
+                        let value = http::HeaderValue::from_static("1");
+                        answer.headers_mut().insert(SANDBOX_HEADER, value);
+                    }
+                    Ok(answer)
+                }
             }
         }
 
@@ -418,6 +436,22 @@ mod tests {
         let (answered, asked) = post(&hosts, &runtime);
         assert!(!answered);
         assert_eq!(asked.len(), 3, "each once");
+    }
+
+    /// A binding that was left behind does not make a live deployment sell for nothing.
+    #[test]
+    fn a_live_deployment_accepts_no_answer_of_the_sandbox() {
+        let runtime = Network {
+            is_sandbox: true,
+            ..Network::default()
+        };
+        let test = Hosts::counting(Rc::default(), false);
+        assert!(post(&test, &runtime).0);
+        let live = Hosts::counting(Rc::default(), true);
+        assert!(!post(&live, &runtime).0);
+        let printed = runtime.printed.take();
+        assert!(printed[0].contains("the sandbox answered"), "{printed:?}");
+        assert!(post(&live, &Network::default()).0);
     }
 
     #[test]

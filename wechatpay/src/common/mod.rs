@@ -34,3 +34,6 @@ pub use time::Date;
 pub use xml::XmlError;
 
 pub(crate) use order_number::read_out_trade_no;
+
+/// The header by which a sandbox says that it is not WeChat.
+pub const SANDBOX_HEADER: &str = "x-wechat-sandbox";
