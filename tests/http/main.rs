@@ -185,7 +185,7 @@ fn a_hundred_identical_notices_are_one_payment() {
 
 #[test]
 fn forged_notices_change_nothing() {
-    let shop = LIVE.shop("lies", &json!({}));
+    let shop = LIVE.shop("forged", &json!({}));
     shop.native("L1", None);
     let key = Secret::new(KEY);
     let signed = |fields: Fields| fields.sealed(&key, SignType::Md5).to_xml();
@@ -206,7 +206,7 @@ fn forged_notices_change_nothing() {
         ),
         ("nothing", Vec::new(), 400),
     ] {
-        let answer = notify("lies", body);
+        let answer = notify("forged", body);
         assert_eq!(answer.status, status, "{name}: {}", answer.text());
         assert_eq!(shop.state("L1"), "NOTPAY", "{name}");
     }
@@ -214,7 +214,7 @@ fn forged_notices_change_nothing() {
     assert_eq!(counters["notice_other_amount"], 1, "{counters}");
     assert_eq!(counters["notice_not_signed"], 1, "{counters}");
     let good = signed(notice("L1", "4200"));
-    assert_eq!(notify("lies", good).status, 200);
+    assert_eq!(notify("forged", good).status, 200);
 }
 
 #[test]

@@ -368,7 +368,13 @@ fn set_faults(wechat: &mut WeChat, body: &[u8]) -> Done {
         ),
     };
     let require_certificate = input.boolean("require_certificate")?;
-    let lie_next = input.object("lie_next")?.map(read_lie_next).transpose()?;
+    let mut forge_next = Vec::new();
+    // The second name is the one of version 0.1.
+    for (name, forgery) in [("forge_next", "forgery"), ("lie_next", "lie")] {
+        if let Some(input) = input.object(name)? {
+            forge_next.push(read_forge_next(input, forgery)?);
+        }
+    }
     let fail_next = input.object("fail_next")?.map(read_fail_next).transpose()?;
     input.finish()?;
     let set = &mut wechat.faults;
@@ -388,7 +394,7 @@ fn set_faults(wechat: &mut WeChat, body: &[u8]) -> Done {
         set.delay_notices_seconds = seconds;
     }
     set.fail_next.extend(fail_next);
-    set.lie_next.extend(lie_next);
+    set.forge_next.extend(forge_next);
     Ok(faults(wechat))
 }
 
@@ -410,21 +416,23 @@ fn read_fail_next(mut input: Input) -> Result<FailNext, BadInput> {
     Ok(FailNext { path, code, times })
 }
 
-fn read_lie_next(mut input: Input) -> Result<NextForgery, BadInput> {
-    let name = input.required_text("lie")?;
-    let lie = Forgery::from_name(&name).ok_or_else(|| {
+fn read_forge_next(mut input: Input, field: &'static str) -> Result<NextForgery, BadInput> {
+    let name = input.required_text(field)?;
+    let forgery = Forgery::from_name(&name).ok_or_else(|| {
         let names = Forgery::ALL.map(|(_, name, _)| name).join(", ");
-        input.bad("lie", format!("send one of {names}"))
+        input.bad(field, format!("send one of {names}"))
     })?;
     let on = match input.required_text("on")?.as_str() {
-        "answer" if lie.is_of_answers() => MessageKind::Answer,
-        "answer" => return Err(input.bad("on", "only a notice can lie so: send notice")),
+        "answer" if forgery.is_of_answers() => MessageKind::Answer,
+        "answer" => {
+            return Err(input.bad("on", "only a notice can be forged in this way: send notice"));
+        }
         "notice" => MessageKind::Notice,
         _ => return Err(input.bad("on", "send answer or notice")),
     };
     let times = read_times(&mut input)?;
     input.finish()?;
-    Ok(NextForgery { lie, on, times })
+    Ok(NextForgery { forgery, on, times })
 }
 
 fn read_times(input: &mut Input) -> Result<u32, BadInput> {

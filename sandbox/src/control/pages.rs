@@ -104,7 +104,7 @@ pub(crate) const HELP: [(&str, &str, &str); 25] = [
     (
         "POST",
         "/sandbox/faults",
-        "switch it: {hold_notices?, duplicate_notices?, delay_notices_seconds?, close_after_seconds?, require_certificate?, fail_next?: {path, code, times?}, lie_next?: {lie, on: answer|notice, times?}}; {} switches all off",
+        "switch it: {hold_notices?, duplicate_notices?, delay_notices_seconds?, close_after_seconds?, require_certificate?, fail_next?: {path, code, times?}, forge_next?: {forgery, on: answer|notice, times?}}; {} switches all off",
     ),
     (
         "GET",
@@ -126,14 +126,14 @@ pub(crate) const HELP: [(&str, &str, &str); 25] = [
 ];
 
 /// How a tester requests an error code.
-const FAULTS: &str = "Any call can be told to fail with POST /sandbox/faults. Or send an out_trade_no or \
+const FAULTS: &str = "POST /sandbox/faults makes any call fail. Or send an out_trade_no or \
     out_refund_no that contains FAULT_ and a code: T1_FAULT_SYSTEMERROR fails each call of the code's row, \
     T1_FAULT_SYSTEMERROR@orderquery only that one; in APIv3, T1_FAULT_SYSTEM_ERROR@query. NO_ANSWER does \
     nothing and answers 504, NO_ANSWER_AFTER does what was asked first.";
 
 /// How a tester requests wrong answers and notices in APIv3.
-const LIES: &str = "APIv3's answers and notices can be told to lie, with lie_next or with the lie's name in a \
-    number: T1_FAULT_BAD_SIGNATURE makes every answer about it and the first attempt of its notice lie, \
+const FORGERIES: &str = "APIv3's answers and notices can be forged, with forge_next or with the forgery's name in a \
+    number: T1_FAULT_BAD_SIGNATURE forges every answer about it and the first attempt of its notice, \
     T1_FAULT_BAD_SIGNATURE@notice only the notice.";
 
 /// `GET /`: the front page.
@@ -195,8 +195,8 @@ pub(super) fn help(request: &Request) -> Answer {
                 json!({ "code": code.code(), "status": status, "calls": calls, "about": code.meaning() })
             })
             .collect();
-        let lies: Vec<Value> = Forgery::ALL
-            .map(|(_, name, about)| json!({ "lie": name, "about": about }))
+        let forgeries: Vec<Value> = Forgery::ALL
+            .map(|(_, name, about)| json!({ "forgery": name, "about": about }))
             .to_vec();
         let v3_calls: Vec<String> = v3::titles().collect();
         return web::json(
@@ -207,8 +207,8 @@ pub(super) fn help(request: &Request) -> Answer {
                 "codes": codes,
                 "v3_codes": v3_codes,
                 "v3_calls": v3_calls,
-                "lies": lies,
-                "about_lies": LIES,
+                "forgeries": forgeries,
+                "about_forgeries": FORGERIES,
             }),
         );
     }
@@ -244,7 +244,7 @@ pub(super) fn help(request: &Request) -> Answer {
             )
         })
         .collect();
-    let lies: String = Forgery::ALL
+    let forgeries: String = Forgery::ALL
         .map(|(_, name, about)| {
             let about = escape(&about.replace('`', ""));
             format!("<tr><td><code>{name}</code></td><td>{about}</td></tr>")
@@ -263,8 +263,8 @@ pub(super) fn help(request: &Request) -> Answer {
              <div class=\"scroll\"><table><tbody>{codes}</tbody></table></div>\
              <h2>APIv3's error codes</h2>\
              <div class=\"scroll\"><table><tbody>{v3_codes}</tbody></table></div>\
-             <h2>Lies</h2><p>{LIES}</p>\
-             <div class=\"scroll\"><table><tbody>{lies}</tbody></table></div></main>"
+             <h2>Forgeries</h2><p>{FORGERIES}</p>\
+             <div class=\"scroll\"><table><tbody>{forgeries}</tbody></table></div></main>"
         ),
     )
 }

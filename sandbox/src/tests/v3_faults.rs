@@ -134,7 +134,7 @@ fn found(bench: &mut Bench, outgoing: &Outgoing) -> String {
 #[test]
 fn only_the_first_attempt_of_a_notice_is_faulty() {
     const TRUTH: &str = "888 HKD 1900000109 None";
-    for (lie, expected) in [
+    for (forgery, expected) in [
         ("WRONG_SERIAL", "UnknownSerial"),
         ("NO_SIGNATURE", "Missing"),
         ("BAD_SIGNATURE", "BadSignature"),
@@ -152,11 +152,14 @@ fn only_the_first_attempt_of_a_notice_is_faulty() {
         ("NONCE_LENGTH", "NonceLength"),
         ("CUT_CIPHERTEXT", "TooShort"),
     ] {
-        assert!(Forgery::from_name(lie).is_some());
-        let by_number = format!("T_FAULT_{lie}@notice");
+        assert!(Forgery::from_name(forgery).is_some());
+        let by_number = format!("T_FAULT_{forgery}@notice");
         for (number, faults) in [
             (by_number.as_str(), json!({})),
-            ("T1", json!({"lie_next": {"lie": lie, "on": "notice"}})),
+            (
+                "T1",
+                json!({"forge_next": {"forgery": forgery, "on": "notice"}}),
+            ),
         ] {
             let mut bench = Bench::new();
             bench.control("/sandbox/faults", &faults);
@@ -167,7 +170,7 @@ fn only_the_first_attempt_of_a_notice_is_faulty() {
             bench.pay(&number);
             let first = bench.sandbox.due(bench.now_ms).remove(0);
             let what = found(&mut bench, &first);
-            assert!(what.contains(expected), "{lie}: {what}");
+            assert!(what.contains(expected), "{forgery}: {what}");
             let outcome = Outcome::Answered {
                 status: 401,
                 body: Vec::new(),
@@ -183,18 +186,28 @@ fn only_the_first_attempt_of_a_notice_is_faulty() {
 #[test]
 fn answers_can_be_faulty() {
     let query = format!("/v3/global/transactions/out-trade-no/V3-0001?mchid={MCH_ID}");
-    for (lie, _, _) in Forgery::ALL {
+    for (forgery, _, _) in Forgery::ALL {
         let mut bench = Bench::new();
         ask(&mut bench, MCH_ID, NATIVE, &global_order(|_| {}));
         let name = Forgery::ALL
             .into_iter()
-            .find(|(known, _, _)| *known == lie)
+            .find(|(known, _, _)| *known == forgery)
             .unwrap()
             .1;
-        let body = json!({"lie_next": {"lie": name, "on": "answer"}});
+        let body = json!({"forge_next": {"forgery": name, "on": "answer"}});
         let set = bench.control("/sandbox/faults", &body);
-        if !lie.is_of_answers() {
-            assert_eq!(set["field"], "lie_next.on", "{set}");
+        // The names of version 0.1 are read too.
+        let earlier = json!({"lie_next": {"lie": name, "on": "answer"}});
+        if forgery.is_of_answers() {
+            assert_eq!(
+                bench.control("/sandbox/faults", &earlier)["field"],
+                Value::Null
+            );
+            bench.control("/sandbox/faults", &json!({}));
+            bench.control("/sandbox/faults", &body);
+        }
+        if !forgery.is_of_answers() {
+            assert_eq!(set["field"], "forge_next.on", "{set}");
             continue;
         }
         let asked = request(&mut bench, MCH_ID, ("GET", &query), &Value::Null);
@@ -217,7 +230,7 @@ fn answers_can_be_faulty() {
                 .map(|verified| wechatpay::common::json::Document::parse(verified.bytes()).err())
             ),
         };
-        let expected = match lie {
+        let expected = match forgery {
             Forgery::WrongSerial => "UnknownSerial",
             Forgery::BadSignature => "BadSignature",
             Forgery::ClockSkew => "Stale",
@@ -310,12 +323,12 @@ fn the_tables_in_the_document_are_the_codes_own() {
         let (name, meaning) = (code.code(), code.meaning());
         codes.push_str(&format!("| `{name}` | {status} | {calls} | {meaning} |\n"));
     }
-    let mut lies = String::from("| lie | what is wrong |\n|---|---|\n");
+    let mut forgeries = String::from("| forgery | what is wrong |\n|---|---|\n");
     for (_, name, about) in Forgery::ALL {
-        lies.push_str(&format!("| `{name}` | {about} |\n"));
+        forgeries.push_str(&format!("| `{name}` | {about} |\n"));
     }
     let document = include_str!("../../../docs/sandbox.md");
-    for table in [codes, lies] {
+    for table in [codes, forgeries] {
         assert!(document.contains(&table), "docs/sandbox.md wants:\n{table}");
     }
     // The partner's path and a further segment are written in short form.

@@ -34,7 +34,8 @@ pub(crate) struct Faults {
     /// Calls that are to fail.
     pub(crate) fail_next: Vec<FailNext>,
     /// APIv3's answers and notices that are to be forged.
-    pub(crate) lie_next: Vec<NextForgery>,
+    #[serde(alias = "lie_next")]
+    pub(crate) forge_next: Vec<NextForgery>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +47,8 @@ pub(crate) struct FailNext {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NextForgery {
-    pub(crate) lie: Forgery,
+    #[serde(alias = "lie")]
+    pub(crate) forgery: Forgery,
     pub(crate) on: MessageKind,
     pub(crate) times: u32,
 }
@@ -166,7 +168,7 @@ impl Forgery {
         Self::ALL
             .into_iter()
             .find(|(_, known, _)| *known == name)
-            .map(|(lie, _, _)| lie)
+            .map(|(forgery, _, _)| forgery)
     }
 
     /// The forgery with which the text after `FAULT_` begins.
@@ -174,7 +176,7 @@ impl Forgery {
         Self::ALL
             .into_iter()
             .find(|(_, name, _)| text.starts_with(name))
-            .map(|(lie, _, _)| lie)
+            .map(|(forgery, _, _)| forgery)
     }
 
     /// Whether it applies to answers. All of them apply to notices.

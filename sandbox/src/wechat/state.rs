@@ -169,15 +169,15 @@ impl WeChat {
 
     /// The forgery that a tester set for the next answer or notice, if any.
     pub(crate) fn take_forgery(&mut self, on: MessageKind) -> Option<Forgery> {
-        let all = &mut self.faults.lie_next;
+        let all = &mut self.faults.forge_next;
         let at = all.iter().position(|next| next.on == on)?;
         let next = all.get_mut(at)?;
-        let lie = next.lie;
+        let forgery = next.forgery;
         next.times -= 1;
         if next.times == 0 {
             all.remove(at);
         }
-        Some(lie)
+        Some(forgery)
     }
 
     /// The long URL of a scanned short URL; any other URL unchanged.

@@ -216,8 +216,8 @@ impl Trigger {
                 self.pay_under(&json!({ "delay_notices_seconds": LATE_SECONDS }), None)
             }
             Event::NoticeForged => {
-                let lie = json!({ "lie": "BAD_SIGNATURE", "on": "notice" });
-                self.pay_under(&json!({ "lie_next": lie }), Some("v3"))
+                let forgery = json!({ "forgery": "BAD_SIGNATURE", "on": "notice" });
+                self.pay_under(&json!({ "forge_next": forgery }), Some("v3"))
             }
             Event::NoticesHeld => self.fault(
                 &json!({ "hold_notices": true }),

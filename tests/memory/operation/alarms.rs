@@ -490,9 +490,10 @@ fn misplaced_order() -> Called {
 fn unknown_sub_merchant() -> Called {
     let world = Memory::default();
     let shop = fixtures::shop(&world, "peak-v3");
-    let lie = json!({"lie_next": {"lie": "UNKNOWN_SUB_MCHID", "on": "notice", "times": 1}});
+    let forgery =
+        json!({"forge_next": {"forgery": "UNKNOWN_SUB_MCHID", "on": "notice", "times": 1}});
     let made = shop.order(&fixtures::order("N1"));
-    world.control("/sandbox/faults", &lie);
+    world.control("/sandbox/faults", &forgery);
     world.scan(&made["code_url"]);
     world.advance(1);
     let strays = shop.report()["strays"].clone();

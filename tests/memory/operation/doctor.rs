@@ -88,8 +88,8 @@ fn each_other_problem_is_explained_in_words() {
 #[test]
 fn a_wrong_clock_is_found() {
     let world = Memory::default();
-    let lie = json!({"lie_next": {"lie": "CLOCK_SKEW", "on": "answer", "times": 9}});
-    world.control("/sandbox/faults", &lie);
+    let forgery = json!({"forge_next": {"forgery": "CLOCK_SKEW", "on": "answer", "times": 9}});
+    world.control("/sandbox/faults", &forgery);
     let found = examined(&world, "demo-v3", &json!({}));
     let (ok, says) = check(&found, "clock");
     assert_eq!(ok, false, "{found}");

@@ -381,9 +381,9 @@ fn an_unsigned_notice_of_another_merchant_is_not_acknowledged() {
     let world = Memory::default();
     let shop = v3(&world);
     let data = shop.native("1", 150);
-    for lie in ["UNKNOWN_SUB_MCHID", "OTHER_MERCHANT"] {
-        let lie = json!({"lie_next": {"lie": lie, "on": "notice"}});
-        world.control("/sandbox/faults", &lie);
+    for forgery in ["UNKNOWN_SUB_MCHID", "OTHER_MERCHANT"] {
+        let forgery = json!({"forge_next": {"forgery": forgery, "on": "notice"}});
+        world.control("/sandbox/faults", &forgery);
     }
     world.scan(&data["code_url"]);
     let mut notices = world.take_notices();

@@ -12,8 +12,8 @@ use tests::memory::{Memory, SHOP_NOTIFY, Shop};
 use wechatpay::common::Fields;
 
 fn lie_on_answers(world: &Memory, times: u32) {
-    let lie = json!({"lie_next": {"lie": "SIGNTEST", "on": "answer", "times": times}});
-    world.control("/sandbox/faults", &lie);
+    let forgery = json!({"forge_next": {"forgery": "SIGNTEST", "on": "answer", "times": times}});
+    world.control("/sandbox/faults", &forgery);
 }
 
 fn calls(world: &Memory, ending: &str) -> usize {

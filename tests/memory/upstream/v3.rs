@@ -26,9 +26,9 @@ fn downloads(world: &Memory) -> usize {
         .count()
 }
 
-fn lie(world: &Memory, lie: &str, on: &str, times: u32) {
-    let lie = json!({"lie_next": {"lie": lie, "on": on, "times": times}});
-    world.control("/sandbox/faults", &lie);
+fn forgery(world: &Memory, forgery: &str, on: &str, times: u32) {
+    let forgery = json!({"forge_next": {"forgery": forgery, "on": on, "times": times}});
+    world.control("/sandbox/faults", &forgery);
 }
 
 fn counters(shop: &Shop) -> Value {
@@ -162,7 +162,7 @@ fn g3_g5_a_notice_without_wechats_signature_changes_nothing() {
         let world = Memory::default();
         let shop = shop(&world, "demo-v3");
         let made = shop.order(&order("L1"));
-        lie(&world, name, "notice", 1);
+        forgery(&world, name, "notice", 1);
         world.scan(&made["code_url"]);
         world.advance(1);
         assert_eq!(world.received(), [], "{name}: nothing is delivered");
@@ -182,7 +182,7 @@ fn a_notice_without_headers_triggers_a_query() {
     let world = Memory::default();
     let shop = shop(&world, "demo-v3");
     let made = shop.order(&order("L2"));
-    lie(&world, "NO_SIGNATURE", "notice", 1);
+    forgery(&world, "NO_SIGNATURE", "notice", 1);
     world.scan(&made["code_url"]);
     world.advance(1);
     assert_eq!(
@@ -220,7 +220,7 @@ fn g2_an_unverified_answer_is_unknown() {
         let world = Memory::default();
         let shop = shop(&world, "demo-v3");
         shop.order(&order("A0"));
-        lie(&world, name, "answer", 1);
+        forgery(&world, name, "answer", 1);
         let (status, answer) = shop.call("POST", "/v1/order", order("A1").to_string());
         assert_eq!(
             (status, &answer["code"]),
@@ -259,7 +259,7 @@ fn i1_i2_i3_an_institutions_notices_go_to_the_merchant_they_name() {
 
     // An unknown sub-merchant: stored, and an alarm is raised.
     let made = peak.order(&order("I2"));
-    lie(&world, "UNKNOWN_SUB_MCHID", "notice", 1);
+    forgery(&world, "UNKNOWN_SUB_MCHID", "notice", 1);
     world.scan(&made["code_url"]);
     world.advance(1);
     let report = peak.report();
@@ -278,7 +278,7 @@ fn i3_a_refund_of_an_unknown_sub_merchant_is_stored() {
     world.advance(1);
     let refund = json!({"out_trade_no": "I3", "refund_fee": 500, "out_refund_no": "B3"});
     assert_eq!(peak.call("POST", "/v1/refund", refund.to_string()).0, 200);
-    lie(&world, "UNKNOWN_SUB_MCHID", "notice", 1);
+    forgery(&world, "UNKNOWN_SUB_MCHID", "notice", 1);
     let end = json!({"status": "SUCCESS", "sub_mch_id": PEAK});
     world.control("/sandbox/refunds/1900000110/B3", &end);
     world.send_notices();

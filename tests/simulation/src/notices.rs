@@ -15,7 +15,7 @@ use wechatpay::v3::gcm::Sealed;
 use wechatpay::{ionline, v3};
 
 /// The forgeries of a notice of `APIv3`, in addition to those of an answer.
-const LIES: [&str; 11] = [
+const FORGERIES: [&str; 11] = [
     "OTHER_AMOUNT",
     "OTHER_CURRENCY",
     "OTHER_MERCHANT",
@@ -59,9 +59,9 @@ impl World {
             && self.goes_wrong(self.0.profile.forged)
             && self.0.shops.borrow().iter().any(speaks_v3)
         {
-            let lie = self.0.random.pick(&LIES);
-            self.note(|| format!("the next notice of v3 is not as it should be: {lie}"));
-            self.lie_next(lie, "notice");
+            let forgery = self.0.random.pick(&FORGERIES);
+            self.note(|| format!("the next notice of v3 is not as it should be: {forgery}"));
+            self.forge_next(forgery, "notice");
         }
         let due = self.0.sandbox.borrow_mut().due(self.now_ms());
         self.follow_ledger();

@@ -137,11 +137,11 @@ impl World {
     /// merchant; and a Quick Pay of which a copy with a corrupted signature arrives
     /// first.
     pub(super) async fn receive_wrong_messages(&self, shop: &Shop) {
-        for (n, lie) in WRONG.iter().enumerate() {
+        for (n, forgery) in WRONG.iter().enumerate() {
             let Some(code_url) = self.sell(shop, &format!("wrong{n}")).await else {
                 return;
             };
-            self.lie_next(lie, "notice");
+            self.forge_next(forgery, "notice");
             self.scan(&code_url, Payer::Alice, "pay");
             self.sleep(3_000).await;
         }

@@ -13,7 +13,7 @@ use wechatpay::common::Fields;
 const BUSY: [&str; 3] = ["SYSTEMERROR", "NO_ANSWER", "NO_ANSWER_AFTER"];
 
 /// The forgeries of an answer of `APIv3`.
-const LIES: [&str; 6] = [
+const FORGERIES: [&str; 6] = [
     "WRONG_SERIAL",
     "NO_SIGNATURE",
     "BAD_SIGNATURE",
@@ -64,11 +64,11 @@ impl World {
             assert!(set["fail_next"].is_array(), "{call}: {set}");
         }
         if request.uri().path().starts_with("/v3/") && self.goes_wrong(self.0.profile.forged) {
-            let lie = self.0.random.pick(&LIES);
+            let forgery = self.0.random.pick(&FORGERIES);
             self.note_at(from, || {
-                format!("  …the answer is not as it should be: {lie}")
+                format!("  …the answer is not as it should be: {forgery}")
             });
-            self.lie_next(lie, "answer");
+            self.forge_next(forgery, "answer");
         }
         if let Some(host) = request.uri().host() {
             self.0.hosts.borrow_mut().insert(host.to_owned());
@@ -81,10 +81,10 @@ impl World {
     }
 
     /// Requests a forgery for the next answer or notice of v3.
-    pub(super) fn lie_next(&self, lie: &str, on: &str) {
-        let lies = json!({"lie_next": {"lie": lie, "on": on}});
-        let set = self.control("/sandbox/faults", &lies);
-        assert!(set["lie_next"].is_array(), "{lie}: {set}");
+    pub(super) fn forge_next(&self, forgery: &str, on: &str) {
+        let forgeries = json!({"forge_next": {"forgery": forgery, "on": on}});
+        let set = self.control("/sandbox/faults", &forgeries);
+        assert!(set["forge_next"].is_array(), "{forgery}: {set}");
     }
 
     /// Sends a request to the sandbox, and follows the changes of its ledger.
