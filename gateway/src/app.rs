@@ -9,7 +9,7 @@
 
 use crate::book::List;
 use crate::config::Config;
-use crate::handlers::{admin, api, assets, audit, doctor, notify, payer, site};
+use crate::handlers::{admin, api, assets, audit, console, doctor, notify, payer, site};
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{answer, query, set};
 use crate::observe::{Actor, Log, REQUEST_ID, RequestContext, without_addresses};
@@ -34,7 +34,9 @@ const fn first_actor(audience: Audience) -> Actor {
     match audience {
         Audience::Payer => Actor::Payer,
         Audience::WeChat => Actor::WeChat,
-        Audience::Merchant | Audience::Operator | Audience::Public => Actor::Unauthenticated,
+        Audience::Merchant | Audience::Person | Audience::Operator | Audience::Public => {
+            Actor::Unauthenticated
+        }
     }
 }
 
@@ -318,6 +320,55 @@ impl<R: Runtime + 'static> Gateway<R> {
             }
             Endpoint::IonlineNotice => {
                 whole(boxed(|| notify::ionline::ionline_notice(cx, request, id)).await?)
+            }
+            Endpoint::ViewInvitation => {
+                whole(boxed(|| console::invitation::view_invitation(cx, request)).await?)
+            }
+            Endpoint::AcceptInvitation => {
+                whole(boxed(|| console::invitation::accept_invitation(cx, request)).await?)
+            }
+            Endpoint::SignIn => whole(boxed(|| console::sign_in::sign_in(cx, request)).await?),
+            Endpoint::SignOut => whole(boxed(|| console::sign_in::sign_out(cx, request)).await?),
+            Endpoint::GetMe => whole(boxed(|| console::sign_in::get_me(cx, request)).await?),
+            Endpoint::ChangePassword => {
+                whole(boxed(|| console::account::change_password(cx, request)).await?)
+            }
+            Endpoint::BeginTotp => {
+                whole(boxed(|| console::account::begin_totp(cx, request)).await?)
+            }
+            Endpoint::ConfirmTotp => {
+                whole(boxed(|| console::account::confirm_totp(cx, request)).await?)
+            }
+            Endpoint::NewRecoveryCodes => {
+                whole(boxed(|| console::account::new_recovery_codes(cx, request)).await?)
+            }
+            Endpoint::GetSessions => {
+                whole(boxed(|| console::account::get_sessions(cx, request)).await?)
+            }
+            Endpoint::EndSessions => {
+                whole(boxed(|| console::account::end_sessions(cx, request)).await?)
+            }
+            Endpoint::EndSession => {
+                whole(boxed(|| console::account::end_session(cx, request, id)).await?)
+            }
+            Endpoint::GetPeople => whole(boxed(|| console::people::get_people(cx, request)).await?),
+            Endpoint::ChangePerson => {
+                whole(boxed(|| console::people::change_person(cx, request, id)).await?)
+            }
+            Endpoint::RemovePerson => {
+                whole(boxed(|| console::people::remove_person(cx, request, id)).await?)
+            }
+            Endpoint::ResetPerson => {
+                whole(boxed(|| console::invitation::reset_person(cx, request, id)).await?)
+            }
+            Endpoint::InvitePerson => {
+                whole(boxed(|| console::invitation::invite_person(cx, request)).await?)
+            }
+            Endpoint::WithdrawInvitation => {
+                whole(boxed(|| console::invitation::withdraw_invitation(cx, request, id)).await?)
+            }
+            Endpoint::InviteFor => {
+                whole(boxed(|| console::invitation::invite_for(cx, request, id)).await?)
             }
             Endpoint::GetMerchants => {
                 whole(boxed(|| admin::merchants::get_merchants(cx, request)).await?)

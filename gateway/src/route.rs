@@ -16,7 +16,7 @@
 //!
 //! This module is pure: it uses no merchant, no clock and no body.
 
-use Audience::{Merchant, Operator, Payer, Public, WeChat};
+use Audience::{Merchant, Operator, Payer, Person, Public, WeChat};
 use Logged::{Always, Failures};
 use RateClass::{CheckoutMutation, Mutation, Own, Page};
 use http::Method;
@@ -34,6 +34,8 @@ pub enum Audience {
     WeChat,
     /// The deployment's operator, with `ADMIN_TOKEN`.
     Operator,
+    /// A person of a merchant's staff, with the console's cookie.
+    Person,
     /// Any client, without authentication.
     Public,
 }
@@ -115,6 +117,128 @@ impl Scope {
     }
 }
 
+/// What a person of a merchant's staff may do. Which calls each permits is in the
+/// table of routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    /// One's own sign-in: the password, the second factor, the sessions.
+    Account,
+    /// Read what the till needs: orders, refunds and totals.
+    Today,
+    /// Read everything else that is not in a report.
+    Look,
+    /// Read statements, settlements and exchange rates.
+    Reports,
+    /// Make orders, checkouts and Quick Pays.
+    Sell,
+    /// Reverse and close orders.
+    Undo,
+    /// Make and cancel refunds.
+    Refund,
+    /// Make and change payment links, products and images.
+    Links,
+    /// Send deliveries again, and test endpoints.
+    Resend,
+    /// Make, change and end keys and endpoints.
+    Build,
+    /// Change the merchant's settings and brand.
+    Settings,
+    /// Invite, change and remove people.
+    People,
+}
+
+impl Right {
+    /// Every right, in the order of the documents.
+    pub const ALL: [Self; 12] = [
+        Self::Account,
+        Self::Today,
+        Self::Look,
+        Self::Reports,
+        Self::Sell,
+        Self::Undo,
+        Self::Refund,
+        Self::Links,
+        Self::Resend,
+        Self::Build,
+        Self::Settings,
+        Self::People,
+    ];
+
+    /// Its name in the console's API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Today => "today",
+            Self::Look => "look",
+            Self::Reports => "reports",
+            Self::Sell => "sell",
+            Self::Undo => "undo",
+            Self::Refund => "refund",
+            Self::Links => "links",
+            Self::Resend => "resend",
+            Self::Build => "build",
+            Self::Settings => "settings",
+            Self::People => "people",
+        }
+    }
+}
+
+/// The part of a person in a merchant's staff. The names are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything, people included.
+    Owner,
+    /// Reads everything, exports and refunds.
+    Finance,
+    /// The till: sells, and undoes or refunds what the same person has sold today.
+    Cashier,
+    /// Keys, endpoints and deliveries; no money.
+    Developer,
+    /// Reads.
+    Viewer,
+}
+
+impl Role {
+    /// Every role, in the order of the documents.
+    pub const ALL: [Self; 5] = [
+        Self::Owner,
+        Self::Finance,
+        Self::Cashier,
+        Self::Developer,
+        Self::Viewer,
+    ];
+
+    /// Its name in the console's API and in storage.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Finance => "finance",
+            Self::Cashier => "cashier",
+            Self::Developer => "developer",
+            Self::Viewer => "viewer",
+        }
+    }
+
+    /// The role with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// What a person of this role may do. A cashier is bounded further: see
+    /// `auth/people.rs`.
+    pub const fn has(self, right: Right) -> bool {
+        use Right::{Account, Build, Look, Refund, Reports, Resend, Sell, Today, Undo};
+        match self {
+            Self::Owner => true,
+            Self::Finance => matches!(right, Account | Today | Look | Reports | Refund),
+            Self::Cashier => matches!(right, Account | Today | Sell | Undo | Refund),
+            Self::Developer => matches!(right, Account | Today | Look | Resend | Build),
+            Self::Viewer => matches!(right, Account | Today | Look | Reports),
+        }
+    }
+}
+
 macro_rules! scopes {
     (-) => {
         &[]
@@ -124,6 +248,15 @@ macro_rules! scopes {
     };
     (($($scope:ident)*)) => {
         &[$(Scope::$scope),*]
+    };
+}
+
+macro_rules! right {
+    (-) => {
+        None
+    };
+    ($right:ident) => {
+        Some(Right::$right)
     };
 }
 
@@ -137,7 +270,7 @@ macro_rules! keeps_answers {
 }
 
 macro_rules! routes {
-    ($($(#[doc = $group:literal])* $method:ident $path:literal $endpoint:ident $audience:ident $rate:ident $logged:ident $scope:tt $kept:tt;)*) => {
+    ($($(#[doc = $group:literal])* $method:ident $path:literal $endpoint:ident $audience:ident $rate:ident $logged:ident $scope:tt $right:tt $kept:tt;)*) => {
         /// Every endpoint. The function that answers it has the same name, with
         /// the exceptions in the module's documentation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +289,7 @@ macro_rules! routes {
                 rate: $rate,
                 logged: $logged,
                 scopes: scopes!($scope),
+                right: right!($right),
                 keeps_answers: keeps_answers!($kept),
             },)*
         ];
@@ -164,114 +298,134 @@ macro_rules! routes {
 
 routes! {
     /// The merchant's API.
-    POST   "/v1/order"                       CreateOrder       Merchant Own Always OrdersWrite -;
-    GET    "/v1/order"                       GetOrder          Merchant Own Always OrdersRead -;
-    POST   "/v1/checksign"                   Checksign         Merchant Own Always OrdersRead -;
-    GET    "/v1/checkout"                    GetCheckout       Merchant Own Always OrdersRead -;
-    POST   "/v1/checkout"                    CreateCheckout    Merchant Own Always OrdersWrite Kept;
-    GET    "/v1/link"                        GetLinks          Merchant Own Always Links -;
-    POST   "/v1/link"                        SetLink           Merchant Own Always Links Kept;
-    POST   "/v1/micropay"                    Micropay          Merchant Own Always OrdersWrite -;
-    POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always OrdersWrite -;
-    POST   "/v1/receipt"                     CreateReceipt     Merchant Own Always OrdersWrite -;
-    DELETE "/v1/receipt"                     RevokeReceipt     Merchant Own Always OrdersWrite -;
-    POST   "/v1/refund"                      CreateRefund      Merchant Own Always Refunds -;
-    GET    "/v1/refund"                      GetRefunds        Merchant Own Always OrdersRead -;
-    DELETE "/v1/refund"                      CancelRefund      Merchant Own Always Refunds -;
-    POST   "/v1/close"                       CloseOrder        Merchant Own Always OrdersWrite -;
-    GET    "/v1/exchange_rate"               ExchangeRate      Merchant Own Always Reports -;
-    GET    "/v1/settlement"                  Settlement        Merchant Own Always Reports -;
-    GET    "/v1/brand"                       GetBrand          Merchant Own Always Links -;
-    PATCH  "/v1/brand"                       ChangeBrand       Merchant Own Always Links -;
-    GET    "/v1/images"                      GetImages         Merchant Own Always Links -;
-    POST   "/v1/images"                      CreateImage       Merchant Own Always Links -;
-    DELETE "/v1/images/{id}"                 DeleteImage       Merchant Own Always Links -;
-    GET    "/v1/product"                     GetProduct        Merchant Own Always Links -;
-    POST   "/v1/product"                     SetProduct        Merchant Own Always Links Kept;
-    GET    "/v1/statement"                   Statement         Merchant Own Always Reports -;
-    POST   "/v1/shorturl"                    ShortUrl          Merchant Own Always Links -;
-    GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always OrdersRead -;
-    POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always OrdersWrite Kept;
-    GET    "/v1/deliveries/{id}"             GetDelivery       Merchant Own Always OrdersRead -;
-    POST   "/v1/endpoints"                   CreateEndpoint    Merchant Own Always (Keys OrdersRead) Kept;
-    GET    "/v1/endpoints"                   GetEndpoints      Merchant Own Always OrdersRead -;
-    GET    "/v1/endpoints/{id}"              GetEndpoint       Merchant Own Always OrdersRead -;
-    PATCH  "/v1/endpoints/{id}"              ChangeEndpoint    Merchant Own Always (Keys OrdersRead) -;
-    DELETE "/v1/endpoints/{id}"              DeleteEndpoint    Merchant Own Always Keys -;
-    POST   "/v1/endpoints/{id}/rotate"       RotateEndpoint    Merchant Own Always (Keys OrdersRead) Kept;
-    POST   "/v1/endpoints/{id}/test"         TestEndpoint      Merchant Own Always OrdersWrite Kept;
-    POST   "/v1/endpoints/{id}/resend"       ResendFailed      Merchant Own Always OrdersWrite Kept;
-    GET    "/v1/events"                      GetEvents         Merchant Own Always OrdersRead -;
-    GET    "/v1/events/{id}"                 GetEvent          Merchant Own Always OrdersRead -;
-    GET    "/v1/audit"                       GetAudit          Merchant Own Always Reports -;
-    GET    "/v1/orders"                      ListOrders        Merchant Own Always OrdersRead -;
-    GET    "/v1/refunds"                     ListRefunds       Merchant Own Always OrdersRead -;
-    GET    "/v1/checkouts"                   ListCheckouts     Merchant Own Always OrdersRead -;
-    GET    "/v1/links"                       ListLinks         Merchant Own Always Links -;
-    GET    "/v1/deliveries"                  ListDeliveries    Merchant Own Always OrdersRead -;
-    GET    "/v1/alarms"                      ListAlarms        Merchant Own Always Reports -;
-    GET    "/v1/totals"                      GetTotals         Merchant Own Always Reports -;
-    GET    "/v1/timeline"                    GetTimeline       Merchant Own Always OrdersRead -;
-    GET    "/v1/doctor"                      Doctor            Merchant Own Always Reports -;
-    GET    "/v1/keys"                        GetKeys           Merchant Own Always Keys -;
-    POST   "/v1/keys"                        CreateKey         Merchant Own Always Keys Kept;
-    DELETE "/v1/keys"                        RevokeKey         Merchant Own Always Keys -;
-    POST   "/v1/token"                       CreateToken       Merchant Own Always Keys Kept;
-    GET    "/v1/token"                       GetTokens         Merchant Own Always Keys -;
-    DELETE "/v1/token"                       RevokeToken       Merchant Own Always Keys -;
+    POST   "/v1/order"                       CreateOrder       Merchant Own Always OrdersWrite Sell -;
+    GET    "/v1/order"                       GetOrder          Merchant Own Always OrdersRead Today -;
+    POST   "/v1/checksign"                   Checksign         Merchant Own Always OrdersRead Build -;
+    GET    "/v1/checkout"                    GetCheckout       Merchant Own Always OrdersRead Today -;
+    POST   "/v1/checkout"                    CreateCheckout    Merchant Own Always OrdersWrite Sell Kept;
+    GET    "/v1/link"                        GetLinks          Merchant Own Always Links Look -;
+    POST   "/v1/link"                        SetLink           Merchant Own Always Links Links Kept;
+    POST   "/v1/micropay"                    Micropay          Merchant Own Always OrdersWrite Sell -;
+    POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always OrdersWrite Undo -;
+    POST   "/v1/receipt"                     CreateReceipt     Merchant Own Always OrdersWrite Sell -;
+    DELETE "/v1/receipt"                     RevokeReceipt     Merchant Own Always OrdersWrite Links -;
+    POST   "/v1/refund"                      CreateRefund      Merchant Own Always Refunds Refund -;
+    GET    "/v1/refund"                      GetRefunds        Merchant Own Always OrdersRead Today -;
+    DELETE "/v1/refund"                      CancelRefund      Merchant Own Always Refunds Refund -;
+    POST   "/v1/close"                       CloseOrder        Merchant Own Always OrdersWrite Undo -;
+    GET    "/v1/exchange_rate"               ExchangeRate      Merchant Own Always Reports Reports -;
+    GET    "/v1/settlement"                  Settlement        Merchant Own Always Reports Reports -;
+    GET    "/v1/brand"                       GetBrand          Merchant Own Always Links Today -;
+    PATCH  "/v1/brand"                       ChangeBrand       Merchant Own Always Links Settings -;
+    GET    "/v1/images"                      GetImages         Merchant Own Always Links Look -;
+    POST   "/v1/images"                      CreateImage       Merchant Own Always Links Links -;
+    DELETE "/v1/images/{id}"                 DeleteImage       Merchant Own Always Links Links -;
+    GET    "/v1/product"                     GetProduct        Merchant Own Always Links Look -;
+    POST   "/v1/product"                     SetProduct        Merchant Own Always Links Links Kept;
+    GET    "/v1/statement"                   Statement         Merchant Own Always Reports Reports -;
+    POST   "/v1/shorturl"                    ShortUrl          Merchant Own Always Links Links -;
+    GET    "/v1/delivery"                    GetDeliveries     Merchant Own Always OrdersRead Look -;
+    POST   "/v1/delivery"                    ResendDelivery    Merchant Own Always OrdersWrite Resend Kept;
+    GET    "/v1/deliveries/{id}"             GetDelivery       Merchant Own Always OrdersRead Look -;
+    POST   "/v1/endpoints"                   CreateEndpoint    Merchant Own Always (Keys OrdersRead) Build Kept;
+    GET    "/v1/endpoints"                   GetEndpoints      Merchant Own Always OrdersRead Look -;
+    GET    "/v1/endpoints/{id}"              GetEndpoint       Merchant Own Always OrdersRead Look -;
+    PATCH  "/v1/endpoints/{id}"              ChangeEndpoint    Merchant Own Always (Keys OrdersRead) Build -;
+    DELETE "/v1/endpoints/{id}"              DeleteEndpoint    Merchant Own Always Keys Build -;
+    POST   "/v1/endpoints/{id}/rotate"       RotateEndpoint    Merchant Own Always (Keys OrdersRead) Build Kept;
+    POST   "/v1/endpoints/{id}/test"         TestEndpoint      Merchant Own Always OrdersWrite Resend Kept;
+    POST   "/v1/endpoints/{id}/resend"       ResendFailed      Merchant Own Always OrdersWrite Resend Kept;
+    GET    "/v1/events"                      GetEvents         Merchant Own Always OrdersRead Look -;
+    GET    "/v1/events/{id}"                 GetEvent          Merchant Own Always OrdersRead Look -;
+    GET    "/v1/audit"                       GetAudit          Merchant Own Always Reports Look -;
+    GET    "/v1/orders"                      ListOrders        Merchant Own Always OrdersRead Today -;
+    GET    "/v1/refunds"                     ListRefunds       Merchant Own Always OrdersRead Today -;
+    GET    "/v1/checkouts"                   ListCheckouts     Merchant Own Always OrdersRead Look -;
+    GET    "/v1/links"                       ListLinks         Merchant Own Always Links Look -;
+    GET    "/v1/deliveries"                  ListDeliveries    Merchant Own Always OrdersRead Look -;
+    GET    "/v1/alarms"                      ListAlarms        Merchant Own Always Reports Look -;
+    GET    "/v1/totals"                      GetTotals         Merchant Own Always Reports Today -;
+    GET    "/v1/timeline"                    GetTimeline       Merchant Own Always OrdersRead Look -;
+    GET    "/v1/doctor"                      Doctor            Merchant Own Always Reports Look -;
+    GET    "/v1/keys"                        GetKeys           Merchant Own Always Keys Build -;
+    POST   "/v1/keys"                        CreateKey         Merchant Own Always Keys Build Kept;
+    DELETE "/v1/keys"                        RevokeKey         Merchant Own Always Keys Build -;
+    POST   "/v1/token"                       CreateToken       Merchant Own Always Keys - Kept;
+    GET    "/v1/token"                       GetTokens         Merchant Own Always Keys Build -;
+    DELETE "/v1/token"                       RevokeToken       Merchant Own Always Keys Build -;
     /// The payer's page.
-    GET    "/pay/"                           Page              Payer Page Always - -;
-    GET    "/pay/status"                     PayStatus         Payer Page Failures - -;
-    GET    "/pay/live"                       PayLive           Payer Page Always - -;
-    POST   "/pay/order"                      PayOrder          Payer CheckoutMutation Always - -;
-    POST   "/pay/check"                      PayCheck          Payer CheckoutMutation Always - -;
-    GET    "/pay/receipt"                    Receipt           Payer Page Always - -;
+    GET    "/pay/"                           Page              Payer Page Always - - -;
+    GET    "/pay/status"                     PayStatus         Payer Page Failures - - -;
+    GET    "/pay/live"                       PayLive           Payer Page Always - - -;
+    POST   "/pay/order"                      PayOrder          Payer CheckoutMutation Always - - -;
+    POST   "/pay/check"                      PayCheck          Payer CheckoutMutation Always - - -;
+    GET    "/pay/receipt"                    Receipt           Payer Page Always - - -;
     /// A payment link's form and pictures; its page is `/pay/` as well.
-    POST   "/pay/link"                       Buy               Payer Mutation Always - -;
-    GET    "/pay/result"                     LinkResult        Payer Page Always - -;
-    GET    "/pay/qr"                         LinkQr            Payer Mutation Always - -;
-    GET    "/pay/sheet"                      LinkSheet         Payer Mutation Always - -;
+    POST   "/pay/link"                       Buy               Payer Mutation Always - - -;
+    GET    "/pay/result"                     LinkResult        Payer Page Always - - -;
+    GET    "/pay/qr"                         LinkQr            Payer Mutation Always - - -;
+    GET    "/pay/sheet"                      LinkSheet         Payer Mutation Always - - -;
     /// A merchant's images.
-    GET    "/image/{id}"                     Image             Payer Page Failures - -;
+    GET    "/image/{id}"                     Image             Payer Page Failures - - -;
     /// The merchant's Mini Program.
-    GET    "/mini/status"                    MiniStatus        Payer Page Failures - -;
-    POST   "/mini/order"                     MiniOrder         Payer CheckoutMutation Always - -;
-    POST   "/mini/check"                     MiniCheck         Payer CheckoutMutation Always - -;
+    GET    "/mini/status"                    MiniStatus        Payer Page Failures - - -;
+    POST   "/mini/order"                     MiniOrder         Payer CheckoutMutation Always - - -;
+    POST   "/mini/check"                     MiniCheck         Payer CheckoutMutation Always - - -;
     /// The payer's openid.
-    GET    "/wx-bridge/oauth_bridge.php"     QuickAuth         Payer Mutation Always - -;
-    GET    "/oauth/callback"                 OauthCallback     Payer Mutation Always - -;
-    GET    "/oauth/return"                   QuickAuthReturn   Payer Mutation Always - -;
+    GET    "/wx-bridge/oauth_bridge.php"     QuickAuth         Payer Mutation Always - - -;
+    GET    "/oauth/callback"                 OauthCallback     Payer Mutation Always - - -;
+    GET    "/oauth/return"                   QuickAuthReturn   Payer Mutation Always - - -;
     /// Notices and callbacks of upstreams.
-    POST   "/notify/v2/{id}"                 Notice            WeChat Own Always - -;
-    POST   "/notify/v2/{id}/refund"          RefundNotice      WeChat Own Always - -;
-    POST   "/notify/v2/{id}/native"          ProductCallback   WeChat Own Always - -;
-    POST   "/notify/v3/{id}"                 V3Notice          WeChat Own Always - -;
-    POST   "/notify/v3/{id}/refund"          V3RefundNotice    WeChat Own Always - -;
-    POST   "/notify/ionline/{id}"            IonlineNotice     WeChat Own Always - -;
+    POST   "/notify/v2/{id}"                 Notice            WeChat Own Always - - -;
+    POST   "/notify/v2/{id}/refund"          RefundNotice      WeChat Own Always - - -;
+    POST   "/notify/v2/{id}/native"          ProductCallback   WeChat Own Always - - -;
+    POST   "/notify/v3/{id}"                 V3Notice          WeChat Own Always - - -;
+    POST   "/notify/v3/{id}/refund"          V3RefundNotice    WeChat Own Always - - -;
+    POST   "/notify/ionline/{id}"            IonlineNotice     WeChat Own Always - - -;
+    /// The console: what the staff of a merchant signs in to.
+    POST   "/console/api/invitation"         ViewInvitation    Public Mutation Always - - -;
+    POST   "/console/api/accept"             AcceptInvitation  Public Mutation Always - - -;
+    POST   "/console/api/sign-in"            SignIn            Public Mutation Always - - -;
+    POST   "/console/api/sign-out"           SignOut           Person Own Always - Account -;
+    GET    "/console/api/me"                 GetMe             Person Own Always - Account -;
+    POST   "/console/api/password"           ChangePassword    Person Own Always - Account -;
+    POST   "/console/api/totp"               BeginTotp         Person Own Always - Account -;
+    POST   "/console/api/totp/confirm"       ConfirmTotp       Person Own Always - Account -;
+    POST   "/console/api/recovery-codes"     NewRecoveryCodes  Person Own Always - Account -;
+    GET    "/console/api/sessions"           GetSessions       Person Own Always - Account -;
+    DELETE "/console/api/sessions"           EndSessions       Person Own Always - Account -;
+    DELETE "/console/api/sessions/{id}"      EndSession        Person Own Always - Account -;
+    GET    "/console/api/people"             GetPeople         Person Own Always - People -;
+    PATCH  "/console/api/people/{id}"        ChangePerson      Person Own Always - People -;
+    DELETE "/console/api/people/{id}"        RemovePerson      Person Own Always - People -;
+    POST   "/console/api/people/{id}/reset"  ResetPerson       Person Own Always - People -;
+    POST   "/console/api/invitations"        InvitePerson      Person Own Always - People -;
+    DELETE "/console/api/invitations/{id}"   WithdrawInvitation Person Own Always - People -;
     /// The operator.
-    GET    "/admin/merchants"                GetMerchants      Operator Own Always - -;
-    POST   "/admin/merchants"                CreateMerchant    Operator Own Always - -;
-    GET    "/admin/merchants/{id}"           GetMerchant       Operator Own Always - -;
-    PATCH  "/admin/merchants/{id}"           ChangeMerchant    Operator Own Always - -;
-    POST   "/admin/merchants/{id}/suspend"   SuspendMerchant   Operator Own Always - -;
-    POST   "/admin/merchants/{id}/resume"    ResumeMerchant    Operator Own Always - -;
-    POST   "/admin/merchants/{id}/rotate"    RotateMerchant    Operator Own Always - -;
-    GET    "/admin/merchants/{id}/report"    MerchantReport    Operator Own Always - -;
-    POST   "/admin/merchants/{id}/alarms"    SettleAlarm       Operator Own Always - -;
-    POST   "/admin/merchants/{id}/decide"    DecideOrder       Operator Own Always - -;
-    GET    "/admin/merchants/{id}/audit"     AuditFor          Operator Own Always - -;
-    GET    "/admin/merchants/{id}/doctor"    DoctorFor         Operator Own Always - -;
-    POST   "/admin/reseal"                   Reseal            Operator Own Always - -;
-    GET    "/admin/alarms"                   Alarms            Operator Own Always - -;
-    GET    "/metrics"                        Metrics           Operator Own Failures - -;
+    GET    "/admin/merchants"                GetMerchants      Operator Own Always - - -;
+    POST   "/admin/merchants"                CreateMerchant    Operator Own Always - - -;
+    GET    "/admin/merchants/{id}"           GetMerchant       Operator Own Always - - -;
+    PATCH  "/admin/merchants/{id}"           ChangeMerchant    Operator Own Always - - -;
+    POST   "/admin/merchants/{id}/suspend"   SuspendMerchant   Operator Own Always - - -;
+    POST   "/admin/merchants/{id}/resume"    ResumeMerchant    Operator Own Always - - -;
+    POST   "/admin/merchants/{id}/rotate"    RotateMerchant    Operator Own Always - - -;
+    GET    "/admin/merchants/{id}/report"    MerchantReport    Operator Own Always - - -;
+    POST   "/admin/merchants/{id}/invitations" InviteFor       Operator Own Always - - -;
+    POST   "/admin/merchants/{id}/alarms"    SettleAlarm       Operator Own Always - - -;
+    POST   "/admin/merchants/{id}/decide"    DecideOrder       Operator Own Always - - -;
+    GET    "/admin/merchants/{id}/audit"     AuditFor          Operator Own Always - - -;
+    GET    "/admin/merchants/{id}/doctor"    DoctorFor         Operator Own Always - - -;
+    POST   "/admin/reseal"                   Reseal            Operator Own Always - - -;
+    GET    "/admin/alarms"                   Alarms            Operator Own Always - - -;
+    GET    "/metrics"                        Metrics           Operator Own Failures - - -;
     /// Public.
-    GET    "/"                               Home              Public Own Failures - -;
-    GET    "/docs"                           Docs              Public Own Failures - -;
-    GET    "/tools/sign"                     SignTool          Public Own Failures - -;
-    GET    "/openapi.json"                   Openapi           Public Own Failures - -;
-    GET    "/healthz"                        Healthz           Public Own Failures - -;
+    GET    "/"                               Home              Public Own Failures - - -;
+    GET    "/docs"                           Docs              Public Own Failures - - -;
+    GET    "/tools/sign"                     SignTool          Public Own Failures - - -;
+    GET    "/openapi.json"                   Openapi           Public Own Failures - - -;
+    GET    "/healthz"                        Healthz           Public Own Failures - - -;
     /// The page's files.
-    GET    "/{id}"                           Asset             Public Own Failures - -;
+    GET    "/{id}"                           Asset             Public Own Failures - - -;
 }
 
 /// One row of the table.
@@ -291,6 +445,9 @@ pub struct Route {
     pub logged: Logged,
     /// What a named key needs for it, each of them. Every call of a merchant has one.
     pub scopes: &'static [Scope],
+    /// What a person who is signed in to the console needs for it; without one, the
+    /// call is refused to every person.
+    pub right: Option<Right>,
     /// Whether an answer is kept for the repetitions of a request with an
     /// `Idempotency-Key`. What has a number or an id of the caller's needs none: it
     /// says which order, refund or merchant is meant.
@@ -482,6 +639,26 @@ mod tests {
             let name = serde_json::to_value(scope).unwrap();
             assert_eq!(name, scope.name());
             assert_eq!(Scope::named(scope.name()), Some(scope));
+        }
+    }
+
+    /// A person's call without a right would be refused to everyone, and a right of
+    /// a call that no person makes would mean nothing.
+    #[test]
+    fn every_call_of_a_person_needs_a_right() {
+        for route in ROUTES {
+            let may = match route.audience {
+                Audience::Person => route.right.is_some(),
+                Audience::Merchant => true,
+                _ => route.right.is_none(),
+            };
+            assert!(may, "{} {}", route.method, route.path);
+        }
+        for role in Role::ALL {
+            let name = serde_json::to_value(role).unwrap();
+            assert_eq!(name, role.name());
+            assert_eq!(Role::named(role.name()), Some(role));
+            assert!(role.has(Right::Account));
         }
     }
 

@@ -30,6 +30,15 @@ mod api {
     pub mod totals;
 }
 
+/// People who sign in to the console.
+mod people {
+    pub mod browser;
+    pub mod factor;
+    pub mod roles;
+    pub mod sign_in;
+    pub mod staff;
+}
+
 /// The payer's pages.
 mod checkout {
     pub mod attempts;

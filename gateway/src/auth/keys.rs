@@ -3,12 +3,15 @@
 //! ```text
 //! caller ─▶ directory: which merchant has the key ─▶ authenticate: limit of wrong keys
 //!    │                                                  └─▶ record_caller: log, audit, limit per key
-//!    └────▶ require_scope: what a named key may do
+//!    ├────▶ require_scope: what a named key may do
+//!    └────▶ people: whose session it is, and what the role permits
 //! ```
 //!
 //! Every call of a merchant begins with [`caller`], so this is the one place where
-//! scopes are enforced. Which scope a call needs is in the table of routes.
+//! scopes and roles are enforced. Which scope and which right a call needs is in the
+//! table of routes.
 
+use crate::auth::people::{has_session, require_right, session_holder};
 use crate::http::address::origin;
 use crate::http::client::network;
 use crate::http::error::{ApiError, Code};
@@ -62,7 +65,10 @@ pub async fn caller<R: Runtime>(
     access: Access,
 ) -> Result<Rc<MerchantContext>, ApiError> {
     let context = key_holder(cx, request, access).await?;
-    require_scope(request, &context)?;
+    match &context.signed_in {
+        Some(signed_in) => require_right(request, &signed_in.person)?,
+        None => require_scope(request, &context)?,
+    }
     Ok(context)
 }
 
@@ -112,13 +118,17 @@ pub fn lacks_scope(scope: Scope) -> ApiError {
     ApiError::new(Code::ScopeMissing, why)
 }
 
-/// The merchant whose keys or token a request carries.
+/// The merchant whose keys, token or session a request carries.
 async fn key_holder<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
     access: Access,
 ) -> Result<Rc<MerchantContext>, ApiError> {
     let Some(api_key) = header_text(request, "api-key") else {
+        let has_token = request.headers().contains_key("api-token");
+        if !has_token && has_session(cx, request) {
+            return session_holder(cx, request).await;
+        }
         return match access {
             Access::Basic | Access::Secret => token_holder(cx, request).await,
             Access::Keys => Err(ApiError::of(Code::ApiKeyMissing)),
@@ -229,13 +239,15 @@ async fn check_secret<R: Runtime>(
 }
 
 /// Whether the caller of a BASIC call, authenticated by [`caller`], sends more
-/// than the api-key, or a named key. A wrong api-secret is refused as in every call.
+/// than the api-key, or a named key, or a session. A wrong api-secret is refused as in every call.
 pub async fn has_shown_secret<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
     context: &MerchantContext,
 ) -> Result<bool, ApiError> {
-    if uses_token(request) || context.named_key.is_some() {
+    // Roles and scopes say what these may see.
+    let is_ranked = context.named_key.is_some() || context.signed_in.is_some();
+    if uses_token(request) || is_ranked {
         return Ok(true);
     }
     match (

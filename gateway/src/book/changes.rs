@@ -4,7 +4,7 @@
 use super::Book;
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::{OrderLabel, RefundLabel};
-use crate::observe::{Counter, audit};
+use crate::observe::{Actor, Counter, RequestContext, audit};
 use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Elsewhere, Event, Order, RefundStatus, TradeState, Via};
 
@@ -90,6 +90,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// inside the transaction of that change.
     pub(super) fn audit(&self, subject: &str, what: &str, why: &str) -> Result<(), StorageError> {
         audit::add(&self.runtime, &self.storage, subject, what, why)
+    }
+
+    /// As [`Book::audit`], of what only a person is asked about. Programs repeat these
+    /// calls often, and their own logs have them.
+    pub(super) fn audit_person(&self, subject: &str, what: &str) -> Result<(), StorageError> {
+        match RequestContext::current().who {
+            Actor::Person(_) => self.audit(subject, what, ""),
+            _ => Ok(()),
+        }
     }
 }
 

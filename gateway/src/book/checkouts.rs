@@ -255,7 +255,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             .atomically(|| match self.checkout_of(&new.purchase.out_trade_no)? {
                 None => {
                     self.store_merchant_id(context)?;
-                    self.insert_checkout(new, None, None)
+                    let number = new.purchase.out_trade_no.clone();
+                    let checkout = self.insert_checkout(new, None, None)?;
+                    self.audit_person(number.as_str(), "checkout made")?;
+                    Ok(checkout)
                 }
                 Some(context) => match difference(&context.purchase, &new.purchase) {
                     None => Ok(context),

@@ -130,6 +130,7 @@ commands! {
         Sale -> Option<SaleFacts>;
         Claim -> bool;
         Audit -> Vec<audit::Entry>;
+        FirstChange -> Option<(i64, String)>;
         List -> Page;
         Totals -> Vec<Total>;
         Timeline -> Vec<serde_json::Value>;
@@ -324,6 +325,11 @@ pub struct List(pub Box<Search>);
 /// Return what was paid and refunded in these periods.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Totals(pub Vec<(i64, i64)>);
+
+/// When this order, checkout or link was first changed, Unix milliseconds, and by
+/// whom.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FirstChange(pub String);
 
 /// Return what happened to a purchase, oldest first.
 #[derive(Debug, Serialize, Deserialize)]

@@ -233,6 +233,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             total_fee: None,
             refund_fee: order.terms().money.amount_minor(),
             reason: decision.reason.clone(),
+            at_most: None,
         };
         self.refund_order(context, number, new).await?;
         self.decided(decision, "second payment refunded again")

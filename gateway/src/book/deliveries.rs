@@ -312,6 +312,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let begun = store::deliveries::begin_again(&self.storage, id, self.runtime.now_ms())?;
             let delivery = begun.ok_or_else(|| ApiError::of(Code::DeliveryNotFound))?;
             self.line_up(&delivery.out_trade_no)?;
+            let what = format!("delivery {id} sent again");
+            self.audit_person(&delivery.out_trade_no, &what)?;
             self.arm()?;
             Ok(delivery)
         })

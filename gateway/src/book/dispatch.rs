@@ -4,10 +4,10 @@ use super::command::{
     Audit, Call, CancelRefund, ChangeEndpoint, CheckCheckout, Claim, CloseOrder, Command,
     CreateEndpoint, CreateOrder, CreateReceipt, CreateRefund, Decide, DeleteEndpoint, Deliveries,
     Endpoints, Events, FindCheckout, FindDelivery, FindEvent, FindKept, FindLink, FindOrder,
-    FindProduct, FindReceipt, FindRefunds, HasImage, Hinted, ImageFile, KeepImage, Links, List,
-    Noticed, NoticesRefused, OpenCheckout, ProductScanned, QuickPay, Raise, RefundNoticed,
-    RemoveImage, Resend, ResendFailed, Reverse, RevokeReceipt, RotateEndpoint, Sale, SetLink,
-    SetProduct, Settle, Stray, TestEndpoint, Timeline, Totals, ViewCheckout, Wake,
+    FindProduct, FindReceipt, FindRefunds, FirstChange, HasImage, Hinted, ImageFile, KeepImage,
+    Links, List, Noticed, NoticesRefused, OpenCheckout, ProductScanned, QuickPay, Raise,
+    RefundNoticed, RemoveImage, Resend, ResendFailed, Reverse, RevokeReceipt, RotateEndpoint, Sale,
+    SetLink, SetProduct, Settle, Stray, TestEndpoint, Timeline, Totals, ViewCheckout, Wake,
 };
 use super::{Book, Buy, PrepareCheckout, command, store};
 use crate::http::error::ApiError;
@@ -123,6 +123,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 self.alarms_changed()?;
                 self.arm()?;
                 reply::<Wake>(&())
+            }
+            Call::FirstChange(FirstChange(subject)) => {
+                reply::<FirstChange>(&audit::first(&self.storage, &subject)?)
             }
             Call::Audit(Audit(page)) => reply::<Audit>(&audit::read(&self.storage, &page)?),
             Call::List(List(search)) => reply::<List>(&self.list(&search)?),

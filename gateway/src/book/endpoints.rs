@@ -284,6 +284,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             };
             store::event_deliveries::line_up(&self.storage, id, id, now_ms)?;
             store::endpoints::resume(&self.storage, id)?;
+            self.audit_person(id, "endpoint tested")?;
             self.arm()?;
             let event = store::events::find(&self.storage, n)?;
             Ok(json!({"event": event.map(|event| event.id()), "delivery": delivery}))

@@ -354,6 +354,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 now_ms,
             )?;
             store::endpoints::resume(&self.storage, &found.endpoint)?;
+            self.audit_person(&found.subject, &format!("delivery {id} sent again"))?;
             self.arm()?;
             Ok(Delivery {
                 id,

@@ -458,6 +458,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         let page = audit::Page {
             subject: Some(number.to_string()),
+            who: None,
             before: None,
             limit: CHANGES_OF_ONE,
         };

@@ -31,6 +31,10 @@ pub struct NewRefund {
     /// The merchant's reason. It is one of the refund's terms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The most that all refunds of the order may come to, where a person's limit
+    /// says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<i64>,
 }
 
 /// A refund and the order it belongs to.
@@ -62,6 +66,32 @@ impl Refunded {
             total: order.terms().money,
             refund,
         }
+    }
+}
+
+/// Refuses a refund with which the order's refunds would come to more than a
+/// person's limit. A refund that returned nothing does not count.
+fn refuse_above(
+    at_most: i64,
+    order: &Order,
+    out_refund_no: &str,
+    refund_fee: i64,
+) -> Result<(), ApiError> {
+    let others = order
+        .refunds()
+        .iter()
+        .filter(|refund| refund.out_refund_no != out_refund_no && !refund.is_never_taken());
+    let sum: i64 = others.map(|refund| refund.money.amount_minor()).sum();
+    match sum + refund_fee <= at_most {
+        true => Ok(()),
+        false => Err(ApiError::field(
+            Code::RefundAboveLimit,
+            "refund_fee",
+            format!(
+                "You may refund at most {at_most} of an order in all, and {sum} of it are \
+                 refunded: ask a person who may refund more."
+            ),
+        )),
     }
 }
 
@@ -101,6 +131,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Some(given) => given,
             None => self.refund_number(context, &order, new.refund_fee)?,
         };
+        if let Some(at_most) = new.at_most {
+            refuse_above(at_most, &order, &out_refund_no, new.refund_fee)?;
+        }
         let asked = Event::RefundAsked {
             out_refund_no: out_refund_no.clone(),
             money,
@@ -185,6 +218,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         out_refund_no: &str,
     ) -> Result<Refunded, ApiError> {
         let number = self.paid_number(number)?;
+        let what = format!("cancellation of refund {out_refund_no} requested");
+        self.audit_person(number.as_str(), &what)?;
         let asked = Event::RefundCancelAsked {
             out_refund_no: out_refund_no.to_owned(),
         };

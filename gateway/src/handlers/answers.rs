@@ -3,6 +3,10 @@
 
 use crate::book::Refunded;
 use crate::http::message::texts;
+use crate::merchants::brand;
+use crate::merchants::merchant::Merchant;
+use crate::runtime::Runtime;
+use crate::services::Services;
 use order::{Order, Payment, RefundStatus};
 use serde_json::{Value, json};
 
@@ -78,4 +82,15 @@ pub(crate) fn refund_data(refunded: &Refunded) -> Value {
             refund.cancel_asked.then(|| "true".to_owned()),
         ),
     ]))
+}
+
+/// The brand, with the addresses of its images.
+pub(crate) fn brand_data<R: Runtime>(cx: &Services<R>, merchant: &Merchant) -> Value {
+    let mut data = brand::settings(&merchant.brand);
+    if let Some(data) = data.as_object_mut() {
+        let shown = cx.config.brand(merchant);
+        data.insert("logo_url".to_owned(), shown.logo.into());
+        data.insert("mark_url".to_owned(), shown.mark.into());
+    }
+    data
 }

@@ -7,16 +7,19 @@ use crate::http::error::ApiError;
 use crate::http::fields::{CHOICE_BYTES, Fields, LARGEST};
 use crate::http::message::success;
 use crate::merchants::registry::command::Audit;
+use crate::merchants::registry::people::PeopleNames;
 use crate::merchants::shards::ask;
+use crate::observe::Actor;
 use crate::observe::audit::{Entry, Page};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// How many entries one answer holds at most.
 const MOST: i64 = 100;
 
-/// `GET /v1/audit[?of=money|credentials][&subject=…][&before=…][&limit=…]`:
+/// `GET /v1/audit[?of=money|credentials][&subject=…][&person=…][&before=…][&limit=…]`:
 /// newest first. SECRET.
 pub async fn get_audit<R: Runtime>(
     cx: &Services<R>,
@@ -41,10 +44,12 @@ async fn audit_of<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let fields = Fields::of_query_string(request, &["of", "subject", "before", "limit"])?;
+    let fields = Fields::of_query_string(request, &["of", "subject", "person", "before", "limit"])?;
     let limit = fields.whole("limit", 1..=MOST)?.unwrap_or(MOST);
+    let person = fields.text("person", 32)?;
     let page = Page {
         subject: fields.text("subject", 64)?,
+        who: person.map(|id| Actor::Person(id).to_string()),
         before: fields.whole("before", 1..=LARGEST)?,
         limit,
     };
@@ -58,6 +63,35 @@ async fn audit_of<R: Runtime>(
     };
     let full = i64::try_from(entries.len()).is_ok_and(|n| n == limit);
     let before = entries.last().filter(|_| full).map(|entry| entry.id);
-    let entries = serde_json::to_value(entries).map_err(ApiError::internal)?;
+    let names = names(cx, id, &entries).await?;
+    let entries = entries
+        .into_iter()
+        .map(|entry| {
+            let person = match Actor::from(entry.who.clone()) {
+                Actor::Person(id) => json!({"id": id, "name": names.get(&id)}),
+                _ => Value::Null,
+            };
+            let mut entry = serde_json::to_value(entry).map_err(ApiError::internal)?;
+            if let Some(entry) = entry.as_object_mut() {
+                entry.insert("person".to_owned(), person);
+            }
+            Ok(entry)
+        })
+        .collect::<Result<Vec<Value>, ApiError>>()?;
     Ok(success(json!({"entries": entries, "before": before})))
+}
+
+/// The names of the people in these entries: the merchant's, also those who were
+/// removed. The audit itself has only their ids.
+async fn names<R: Runtime>(
+    cx: &Services<R>,
+    id: &str,
+    entries: &[Entry],
+) -> Result<BTreeMap<String, String>, ApiError> {
+    let is_persons = |entry: &Entry| matches!(Actor::from(entry.who.clone()), Actor::Person(_));
+    if !entries.iter().any(is_persons) {
+        return Ok(BTreeMap::new());
+    }
+    let names = ask(&cx.runtime, PeopleNames { id: id.to_owned() }).await?;
+    Ok(names.into_iter().collect())
 }

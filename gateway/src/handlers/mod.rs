@@ -3,6 +3,7 @@
 //! | directory or file | who calls |
 //! |---|---|
 //! | `api/` | a merchant's program |
+//! | `console/` | a person of a merchant's staff |
 //! | `payer/` | a payer's browser or Mini Program |
 //! | `notify/` | WeChat Pay, iOnline Pay |
 //! | `admin/` | the deployment's operator |
@@ -22,6 +23,7 @@ mod answers;
 pub mod api;
 pub mod assets;
 pub mod audit;
+pub mod console;
 pub mod doctor;
 pub mod notify;
 pub mod payer;

@@ -63,7 +63,7 @@ codes! {
     BodyNotJson "BODY_NOT_JSON" 400 Caller "Send one JSON object, in UTF-8, each key once, with content-type application/json.";
     NotFound "NOT_FOUND" 404 Caller "Check the path against the API reference.";
     MethodNotAllowed "METHOD_NOT_ALLOWED" 405 Caller "Use a method that the Allow header names.";
-    ForeignOrigin "FOREIGN_ORIGIN" 403 Caller "Only the checkout's own page may call this address.";
+    ForeignOrigin "FOREIGN_ORIGIN" 403 Caller "Only the gateway's own pages may call this address.";
     // Who is calling.
     ApiKeyMissing "API_KEY_MISSING" 401 Caller "Send the header api-key.";
     ApiKeyUnknown "API_KEY_UNKNOWN" 401 Caller "Check the api-key; after a rotation the old one stops working.";
@@ -76,6 +76,24 @@ codes! {
     TooManyKeys "TOO_MANY_KEYS" 409 Caller "A merchant has at most 100 named keys: revoke one with DELETE /v1/keys.";
     TooManyTokens "TOO_MANY_TOKENS" 409 Caller "A merchant has at most 100 valid api-tokens: delete one with DELETE /v1/token, or reuse one.";
     AdminTokenWrong "ADMIN_TOKEN_WRONG" 401 Caller "Send authorization: Bearer with the deployment's ADMIN_TOKEN.";
+    // People in the console.
+    SignInNeeded "SIGN_IN_NEEDED" 401 Caller "Sign in: there is no session, or it has ended.";
+    SignInRefused "SIGN_IN_REFUSED" 401 Caller "Check login and password; an owner can make a link to set a new password.";
+    CodeNeeded "CODE_NEEDED" 401 Caller "Send the same sign-in with code: six digits of the second factor, or a recovery code.";
+    CodeWrong "CODE_WRONG" 401 Caller "Enter the code that the program shows now; each code works once.";
+    PasswordWrong "PASSWORD_WRONG" 401 Caller "Enter your present password.";
+    TotpNotBegun "TOTP_NOT_BEGUN" 409 Caller "Begin the second factor with POST /console/api/totp, and confirm it within 15 minutes.";
+    ConsoleSessionNotFound "CONSOLE_SESSION_NOT_FOUND" 404 Caller "Check the id: GET /console/api/sessions lists your sessions.";
+    LastOwner "LAST_OWNER" 409 Caller "Make another person an owner first: the merchant would have none who can sign in.";
+    TooManySignIns "TOO_MANY_SIGN_INS" 429 Caller "Too many wrong sign-ins: wait as many seconds as Retry-After says, or sign in with a browser that you have used before.";
+    RightMissing "RIGHT_MISSING" 403 Caller "Your role does not permit this: ask an owner, who can change roles.";
+    NotYourOrder "NOT_YOUR_ORDER" 403 Caller "A cashier sees today's orders and those that the same person has made, and undoes only the latter: ask a person with another role.";
+    RefundAboveLimit "REFUND_ABOVE_LIMIT" 403 Caller "Refund less, or ask a person who may refund more.";
+    SecondFactorNeeded "SECOND_FACTOR_NEEDED" 403 Caller "Set up the second factor: this right works only with it.";
+    InvitationNotFound "INVITATION_NOT_FOUND" 404 Caller "The link is used, withdrawn or expired: ask an owner for another.";
+    LoginTaken "LOGIN_TAKEN" 409 Caller "Choose another login: another person has this one.";
+    PersonNotFound "PERSON_NOT_FOUND" 404 Caller "Check the id: GET /console/api/people lists the people.";
+    TooManyPeople "TOO_MANY_PEOPLE" 409 Caller "A merchant has at most 200 people and invitations: remove one.";
     StorageFull "STORAGE_FULL" 507 Gateway "The merchant's object is nearly full: payments are still recorded, and nothing new is accepted. Inform the operator.";
     RateLimited "RATE_LIMITED" 429 Caller "Nothing was changed: wait as many seconds as Retry-After says, and send the same request again.";
     TooManyWrongKeys "TOO_MANY_WRONG_KEYS" 429 Caller "Check the key or token: too many wrong ones came from this address. Wait as many seconds as Retry-After says.";
@@ -196,6 +214,8 @@ impl Code {
             Self::TooManyAttempts => Some(90),
             // A page that is closed frees a place for another.
             Self::RefundTooSoon | Self::TooManyPages => Some(60),
+            // The pause of `merchants::registry::people::WRONG_APART_MS`.
+            Self::TooManySignIns => Some(360),
             _ => None,
         }
     }

@@ -10,10 +10,12 @@ use crate::cache::{MISSING_MS, Missing};
 use crate::http::error::{ApiError, Code};
 use crate::merchants::credentials::Credentials;
 use crate::merchants::merchant::{DomainFiles, Merchant, is_merchant_id};
+use crate::merchants::people::SignedIn;
 use crate::merchants::registry::NamedKey;
 use crate::merchants::registry::command::{
     ByApiKey, ById, ByNamedKey, ByQuickAuth, ByToken, DomainFile,
 };
+use crate::merchants::registry::people::BySession;
 use crate::merchants::seal::{MasterKey, fingerprint};
 use crate::merchants::shards::ask;
 use crate::observe::alarm::Alarm;
@@ -48,6 +50,8 @@ pub struct MerchantContext {
     pub shares_account: bool,
     /// The named key that it was found by.
     pub named_key: Option<NamedKey>,
+    /// The person in whose session it was found.
+    pub signed_in: Option<SignedIn>,
     secret_fingerprint: Option<String>,
 }
 
@@ -111,6 +115,8 @@ enum By {
     ApiKey(String),
     Token(String),
     NamedKey(String),
+    /// A merchant's id, and the fingerprint of a person's session.
+    Session(String, String),
     Id(String),
     QuickAuth(String),
 }
@@ -121,7 +127,7 @@ impl By {
         match self {
             // Fingerprints are computed here.
             Self::ApiKey(_) | Self::Token(_) | Self::NamedKey(_) => true,
-            Self::Id(id) => is_merchant_id(id),
+            Self::Id(id) | Self::Session(id, _) => is_merchant_id(id),
             Self::QuickAuth(token) => {
                 (1..=64).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric())
             }
@@ -195,6 +201,24 @@ impl Directory {
         for by in [By::ApiKey, By::Token, By::NamedKey] {
             remembered.remove(&by(print.clone()));
         }
+    }
+
+    /// Finds a merchant by a person's session in its console: the merchant's id, and
+    /// the session's fingerprint.
+    pub async fn by_session(
+        &self,
+        runtime: &impl Runtime,
+        key: &MasterKey,
+        (id, fingerprint): (&str, &str),
+    ) -> Result<Option<Rc<MerchantContext>>, ApiError> {
+        let by = By::Session(id.to_owned(), fingerprint.to_owned());
+        self.find(runtime, key, by).await
+    }
+
+    /// Removes a session from the cache of this isolate: it has ended or changed.
+    pub fn forget_session(&self, id: &str, fingerprint: &str) {
+        let by = By::Session(id.to_owned(), fingerprint.to_owned());
+        self.remembered.borrow_mut().remove(&by);
     }
 
     /// Finds a merchant by its id.
@@ -274,6 +298,7 @@ impl Directory {
             By::ApiKey(fingerprint) => ask(runtime, ByApiKey { fingerprint }).await,
             By::Token(fingerprint) => ask(runtime, ByToken { fingerprint }).await,
             By::NamedKey(fingerprint) => ask(runtime, ByNamedKey { fingerprint }).await,
+            By::Session(id, fingerprint) => ask(runtime, BySession { id, fingerprint }).await,
             By::Id(id) => ask(runtime, ById { id }).await,
             By::QuickAuth(token) => ask(runtime, ByQuickAuth { token }).await,
         };
@@ -297,6 +322,7 @@ impl Directory {
             problems: RefCell::default(),
             shares_account: found.shares_account,
             named_key: found.named_key,
+            signed_in: found.signed_in,
             secret_fingerprint: found.secret_fingerprint,
         });
         let mut remembered = self.remembered.borrow_mut();

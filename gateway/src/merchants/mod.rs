@@ -6,6 +6,7 @@ pub(crate) mod credentials;
 pub(crate) mod directory;
 pub(crate) mod idempotency;
 pub(crate) mod merchant;
+pub mod people;
 pub mod registry;
 pub(crate) mod seal;
 pub(crate) mod shards;

@@ -14,6 +14,7 @@
 //! tokens( fingerprint, merchant_id, expires_at_ms, issued_at_ms, key_fingerprint )
 //! named_keys( … )                                         see `named_keys.rs`
 //! kept_answers( … )                                       see `kept.rs`
+//! people( … ), invitations( … ), console_sessions( … )     see `people.rs`
 //! certificates( merchant_id, pems, asked_at_ms )          WeChat Pay's, for v3
 //! domain_files( name, merchant_id, contents )             an index of settings
 //! audit( id, subject, what, … )                            see `audit.rs`
@@ -25,6 +26,7 @@
 pub mod command;
 mod kept;
 mod named_keys;
+pub mod people;
 mod pointers;
 mod root;
 mod store;
@@ -202,6 +204,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
                 let revoked = storage.atomically(|| self.revoke_named_key(&id, &key));
                 reply::<RevokeNamedKey>(revoked?)
             }
+            Call::People(call) => self.of_people(call),
             Call::ById(ById { id }) => reply::<ById>(self.by_id(&id)?),
             Call::ByQuickAuth(ByQuickAuth { token }) => {
                 let row = store::merchants::by_quick_auth(storage, &token)?;
@@ -348,6 +351,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             certificates_asked_at_ms: row.asked_at_ms,
             shares_account,
             named_key: None,
+            signed_in: None,
         })))
     }
 

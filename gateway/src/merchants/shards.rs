@@ -7,11 +7,18 @@
 //! transaction, which makes them valid. Repeating the call completes it.
 
 use crate::http::error::ApiError;
+use crate::merchants::people::Session;
 use crate::merchants::registry::command::{
     AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant, ByToken,
     Change, Claim, Create, DomainFile, EndToken, Export, FindKept, Import, KeepCertificates,
     KeptAnswer, List, NamedKeys, NewKey, NewToken, Pointers, Reply, Reseal, Retire, Retired,
     RevokeNamedKey, RevokeToken, Rotate, SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
+};
+use crate::merchants::registry::people::{
+    BySession, ChangePerson, ChangeSecrets, Changed, EndSessions, FindInvitation, FindPerson,
+    Invite, Invited, Join, Joined, NewInvitation, PeopleNames, Recognised, RemovePerson,
+    ResealPerson, SealedPeople, Sessions, SetAnew, Staff, StaffFacts, StartSession, StoredPerson,
+    TrySignIn, Withdraw,
 };
 use crate::merchants::registry::{
     Answer, CLAIM_MS, Call, Command, Envelope, Found, Kind, NamedKey, Pointer, TokenFacts,
@@ -55,6 +62,37 @@ by_merchant! {
     RevokeNamedKey -> bool;
     FindKept -> KeptAnswer;
     Reseal -> Sealed;
+    Invite -> NewInvitation;
+    FindInvitation -> Option<Box<Invited>>;
+    Withdraw -> bool;
+    SetAnew -> bool;
+    FindPerson -> Option<Box<StoredPerson>>;
+    StartSession -> bool;
+    BySession -> Option<Box<Found>>;
+    Sessions -> Vec<Session>;
+    EndSessions -> i64;
+    ChangeSecrets -> bool;
+    Staff -> Box<StaffFacts>;
+    ChangePerson -> Changed;
+    PeopleNames -> Vec<(String, String)>;
+    SealedPeople -> Vec<(String, String)>;
+    ResealPerson -> bool;
+}
+
+/// Commands that the shard of a login executes.
+macro_rules! by_login {
+    ($($command:ident -> $reply:ty;)*) => {
+        $(impl Ask for $command {
+            async fn ask(self, runtime: &impl Runtime) -> Result<$reply, ApiError> {
+                in_shard(runtime, Shard::of(&self.login), None, &self).await
+            }
+        })*
+    };
+}
+
+by_login! {
+    TrySignIn -> bool;
+    Recognised -> ();
 }
 
 impl Ask for Audit {
@@ -245,6 +283,69 @@ async fn unpoint(runtime: &impl Runtime, pointer: Pointer) {
     }
 }
 
+/// A login is claimed before the person's row is written, as a domain check file's
+/// name is: two merchants must not both have it.
+impl Ask for Join {
+    async fn ask(self, runtime: &impl Runtime) -> Result<Joined, ApiError> {
+        let not_after_ms = runtime.now_ms() + CLAIM_MS;
+        let pointer = Pointer::only(Kind::Login, &self.login, &self.id);
+        if !claim_login(runtime, &pointer).await? {
+            return Ok(Joined::LoginTaken);
+        }
+        in_shard(runtime, Shard::of(&self.id), Some(not_after_ms), &self).await
+    }
+}
+
+/// The login of a person who was removed is free for another merchant's people.
+impl Ask for RemovePerson {
+    async fn ask(self, runtime: &impl Runtime) -> Result<Changed, ApiError> {
+        let changed = in_shard(runtime, Shard::of(&self.id), None, &self).await?;
+        if let Changed::Done(person) = &changed {
+            for pointer in pointers(runtime, Kind::Login, &person.login).await? {
+                if pointer.merchant_id == self.id && is_login_left(runtime, &pointer).await? {
+                    let shard = pointer.shard();
+                    in_shard(runtime, shard, None, &Unpoint(pointer)).await?;
+                }
+            }
+        }
+        Ok(changed)
+    }
+}
+
+/// The merchants that may have a person with this login; a pointer decides nothing.
+pub(crate) async fn merchants_of_login(
+    runtime: &impl Runtime,
+    login: &str,
+) -> Result<Vec<String>, ApiError> {
+    let pointers = pointers(runtime, Kind::Login, login).await?;
+    Ok(pointers.into_iter().map(|at| at.merchant_id).collect())
+}
+
+/// Claims a login. Whether no other merchant has a person with it.
+async fn claim_login(runtime: &impl Runtime, pointer: &Pointer) -> Result<bool, ApiError> {
+    let others = claim_once(runtime, pointer).await?;
+    for other in &others {
+        if !is_login_left(runtime, other).await? {
+            return Ok(false);
+        }
+        let shard = other.shard();
+        in_shard(runtime, shard, None, &Unpoint(other.clone())).await?;
+    }
+    Ok(others.is_empty() || claim_once(runtime, pointer).await?.is_empty())
+}
+
+/// Whether the merchant that once claimed a login has no person with it.
+async fn is_login_left(runtime: &impl Runtime, pointer: &Pointer) -> Result<bool, ApiError> {
+    if !pointer.is_settled(runtime.now_ms()) {
+        return Ok(false);
+    }
+    let find = FindPerson {
+        id: pointer.merchant_id.clone(),
+        login: pointer.name.clone(),
+    };
+    Ok(ask(runtime, find).await?.is_none())
+}
+
 async fn by_id(runtime: &impl Runtime, id: &str) -> Result<Option<Box<Found>>, ApiError> {
     ask(runtime, ById { id: id.to_owned() }).await
 }
@@ -301,7 +402,12 @@ async fn claim(runtime: &impl Runtime, pointer: Pointer) -> Result<(), ApiError>
             }
             Ok(())
         }
-        Kind::ApiKey | Kind::Token | Kind::NamedKey | Kind::QuickAuth | Kind::DomainFile => {
+        Kind::ApiKey
+        | Kind::Token
+        | Kind::NamedKey
+        | Kind::QuickAuth
+        | Kind::Login
+        | Kind::DomainFile => {
             match others.is_empty() {
                 true => Ok(()),
                 // Two random texts were the same.

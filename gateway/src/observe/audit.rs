@@ -11,7 +11,9 @@
 
 mod store;
 
-pub use store::{STATEMENTS, after, first_at_ms, first_request, read, take_over};
+pub use store::{
+    PEOPLE_STATEMENTS, STATEMENTS, after, first, first_at_ms, first_request, read, take_over,
+};
 
 use crate::observe::{Log, RequestContext};
 use crate::runtime::{Runtime, Storage, StorageError};
@@ -44,6 +46,9 @@ pub struct Entry {
 pub struct Page {
     /// Only entries about this subject.
     pub subject: Option<String>,
+    /// Only entries of this person: `person` and the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
     /// Only entries older than this one.
     pub before: Option<i64>,
     /// The most entries of the page.

@@ -44,7 +44,12 @@ pub enum Actor {
     /// A merchant's key or token: `key …` or `token …` with the beginning of its
     /// fingerprint.
     Credential(String),
+    /// A person of a merchant's staff, by its id.
+    Person(String),
 }
+
+/// What the text of a [`Actor::Person`] begins with.
+const PERSON: &str = "person ";
 
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,6 +61,7 @@ impl fmt::Display for Actor {
             Self::Operator => "admin",
             Self::Timer => "timer",
             Self::Credential(text) => text,
+            Self::Person(id) => return write!(f, "{PERSON}{id}"),
         })
     }
 }
@@ -69,7 +75,10 @@ impl From<String> for Actor {
             "wechat" => Self::WeChat,
             "admin" => Self::Operator,
             "timer" => Self::Timer,
-            _ => Self::Credential(text),
+            _ => match text.strip_prefix(PERSON) {
+                Some(id) => Self::Person(id.to_owned()),
+                None => Self::Credential(text),
+            },
         }
     }
 }
@@ -313,6 +322,10 @@ mod tests {
             (Actor::Operator, "admin"),
             (Actor::Timer, "timer"),
             (Actor::Credential("key 3Kd9ahB1".to_owned()), "key 3Kd9ahB1"),
+            (
+                Actor::Person("0b9f6c1e6d2f".to_owned()),
+                "person 0b9f6c1e6d2f",
+            ),
         ] {
             let json = serde_json::to_value(&actor).unwrap();
             assert_eq!(json, text);

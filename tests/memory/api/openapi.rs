@@ -120,9 +120,16 @@ fn every_route_is_described_with_its_name_and_its_keys() {
         let keys = match route.audience {
             Audience::Merchant => asks_for("apiKey"),
             Audience::Operator => asks_for("adminToken"),
+            Audience::Person => asks_for("consoleSession"),
             Audience::Payer | Audience::WeChat | Audience::Public => security.is_empty(),
         };
         assert!(keys, "{name}: {security:?}");
+        let may_person = route.right.is_some();
+        assert_eq!(
+            asks_for("consoleSession"),
+            may_person,
+            "{name}: {security:?}"
+        );
         let codes = codes_of(operation);
         for (audience, code) in [
             (Audience::Merchant, "API_KEY_UNKNOWN"),

@@ -74,6 +74,7 @@ fn reply_again(call: &Call, text: &str) -> Result<String, String> {
         Call::Sale(_) => reply::<command::Sale>(text),
         Call::Claim(_) => reply::<command::Claim>(text),
         Call::Audit(_) => reply::<command::Audit>(text),
+        Call::FirstChange(_) => reply::<command::FirstChange>(text),
         Call::List(_) => reply::<command::List>(text),
         Call::Totals(_) => reply::<command::Totals>(text),
         Call::Timeline(_) => reply::<command::Timeline>(text),
@@ -129,7 +130,7 @@ fn calls_of_a_book_and_their_replies_keep_their_form() {
         let reply = reply_again(&envelope.call, example.reply);
         assert_same(example.name, reply, example.reply);
     }
-    assert_eq!(names(&examples), 58, "an example of each call");
+    assert_eq!(names(&examples), 59, "an example of each call");
 }
 
 #[test]
@@ -151,5 +152,5 @@ fn calls_of_the_registry_and_their_replies_keep_their_form() {
         assert_same(example.name, again::<registry::Envelope>(call), call);
         assert_same(example.name, again::<registry::Answer>(reply), reply);
     }
-    assert_eq!(names(&examples), 42, "an example of each call");
+    assert_eq!(names(&examples), 61, "an example of each call");
 }

@@ -89,7 +89,7 @@ pub(super) struct Inner {
 }
 
 /// The fields of requests and answers that contain secrets.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 12] = [
     "api-key",
     "api-secret",
     "api-token",
@@ -99,6 +99,9 @@ const SECRETS: [&str; 9] = [
     "delivery_secret",
     "private_key",
     "secret",
+    "password",
+    "new_password",
+    "token",
 ];
 
 /// After every test: each line of the log is one JSON object, and none contains

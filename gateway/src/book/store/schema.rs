@@ -10,13 +10,14 @@ use crate::store::{self, Migration, add_columns, has_table};
 /// Every migration, in order. Its number is its place, counted from 1. A new
 /// column goes into a new migration, and not into the tables of an earlier one:
 /// a book that has carried that one out would not get it.
-fn migrations<S: Storage>() -> [Migration<S>; 5] {
+fn migrations<S: Storage>() -> [Migration<S>; 6] {
     [
         base_tables,
         index_tables,
         event_tables,
         kept_table,
         brand_tables,
+        person_tables,
     ]
 }
 
@@ -88,6 +89,14 @@ fn base_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
         "CREATE INDEX IF NOT EXISTS checkouts_untried ON checkouts(untried_until_ms)
             WHERE untried_until_ms IS NOT NULL",
     ] {
+        storage.exec(statement, &[])?;
+    }
+    Ok(())
+}
+
+/// The sixth migration: which entries of the audit are a person's.
+fn person_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    for statement in audit::PEOPLE_STATEMENTS {
         storage.exec(statement, &[])?;
     }
     Ok(())

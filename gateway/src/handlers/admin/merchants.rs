@@ -8,10 +8,12 @@ use crate::http::fields::Fields;
 use crate::http::message::{json_object, success};
 use crate::merchants::credentials::{Credentials, Entered, OVERLAP_MS};
 use crate::merchants::merchant::{Merchant, NewMerchant, Settings, is_merchant_id};
+use crate::merchants::people::Secrets;
 use crate::merchants::registry::KeyPair;
 use crate::merchants::registry::command::{
     ById, Change, Create, List, Reseal, Rotate, Saved, Sealed,
 };
+use crate::merchants::registry::people::{ResealPerson, SealedPeople};
 use crate::merchants::seal::fingerprint;
 use crate::merchants::shards::ask;
 use crate::merchants::shared_account::{account_warning, same_account};
@@ -186,11 +188,13 @@ pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
     let (mut resealed, mut failed) = (0, Vec::new());
     for id in &ids {
         let credentials = reseal_one(cx, id).await;
+        let people = reseal_people(cx, id).await;
         let unreadable = cx.book(id, command::ResealEndpoints).await;
-        match (credentials, unreadable) {
-            (Ok(is_resealed), Ok(0)) => resealed += i64::from(is_resealed),
-            (credentials, unreadable) => {
-                for error in [credentials.err(), unreadable.err()].into_iter().flatten() {
+        match (credentials, people, unreadable) {
+            (Ok(is_resealed), Ok(()), Ok(0)) => resealed += i64::from(is_resealed),
+            (credentials, people, unreadable) => {
+                let errors = [credentials.err(), people.err(), unreadable.err()];
+                for error in errors.into_iter().flatten() {
                     error.log_as(&cx.runtime, &format!("reseal of {id}"));
                 }
                 failed.push(id);
@@ -227,6 +231,29 @@ async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiE
         Sealed::Conflict => Ok(false),
         Sealed::NotFound => Err(ApiError::of(Code::MerchantNotFound)),
     }
+}
+
+/// Seals the secrets of one merchant's people under the present key.
+async fn reseal_people<R: Runtime>(cx: &Services<R>, id: &str) -> Result<(), ApiError> {
+    let key = &cx.config.master_key;
+    let internal = ApiError::internal;
+    for (person, sealed) in ask(&cx.runtime, SealedPeople { id: id.to_owned() }).await? {
+        if Secrets::open(id, &person, &key.alone(), &sealed).is_ok() {
+            continue;
+        }
+        let secrets = Secrets::open(id, &person, key, &sealed).map_err(internal)?;
+        let mut nonce = [0; 12];
+        cx.runtime.random(&mut nonce);
+        let after = secrets.seal(id, &person, key, nonce).map_err(internal)?;
+        let reseal = ResealPerson {
+            id: id.to_owned(),
+            person,
+            secrets: [sealed, after],
+        };
+        // A concurrent change has already sealed them under the current key.
+        ask(&cx.runtime, reseal).await?;
+    }
+    Ok(())
 }
 
 /// `PATCH /admin/merchants/{id}`: changes its settings. A field that is not

@@ -2,6 +2,7 @@
 
 use crate::auth::keys::{Access, caller};
 use crate::book::command;
+use crate::handlers::answers::brand_data;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{json_object, success};
@@ -12,7 +13,6 @@ use crate::merchants::shards::ask;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use checkout::Brand;
-use serde_json::Value;
 
 /// `GET /v1/brand`. BASIC.
 pub async fn get_brand<R: Runtime>(
@@ -92,15 +92,4 @@ async fn merchant_now<R: Runtime>(cx: &Services<R>, id: &str) -> Result<Merchant
     let found = ask(&cx.runtime, ById { id: id.to_owned() }).await?;
     let found = found.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
     Ok(found.merchant)
-}
-
-/// The brand, with the addresses of its images.
-fn brand_data<R: Runtime>(cx: &Services<R>, merchant: &Merchant) -> Value {
-    let mut data = brand::settings(&merchant.brand);
-    if let Some(data) = data.as_object_mut() {
-        let shown = cx.config.brand(merchant);
-        data.insert("logo_url".to_owned(), shown.logo.into());
-        data.insert("mark_url".to_owned(), shown.mark.into());
-    }
-    data
 }

@@ -1,7 +1,7 @@
 //! `POST /v1/checkout`: makes a page on which one payer pays for one purchase;
 //! `GET` returns its state.
 
-use super::{notify_targets, page_lang};
+use super::{Reach, notify_targets, page_lang, refuse_others};
 use crate::auth::idempotency::idempotency_key;
 use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::book::{
@@ -115,6 +115,7 @@ pub async fn get_checkout<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
     let number = Fields::of_query_string(request, &["out_trade_no"])?.out_trade_no()?;
+    refuse_others(cx, &context, &number, Reach::Today).await?;
     let call = command::FindCheckout(number);
     let found: FoundCheckout = cx.book(&context.merchant.id, call).await?;
     let CheckoutFacts {

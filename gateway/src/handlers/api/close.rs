@@ -1,5 +1,6 @@
 //! `POST /v1/close` (WeChat Pay v2 manual, section 9.3).
 
+use super::{Reach, refuse_others};
 use crate::auth::keys::{Access, caller};
 use crate::book::command;
 use crate::handlers::answers::status_data;
@@ -20,6 +21,7 @@ pub async fn close_order<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
     let number = Fields::read(request.body())?.out_trade_no()?;
+    refuse_others(cx, &context, &number, Reach::Own).await?;
     let call = command::CloseOrder(number.clone());
     let order: Option<Order> = cx.book(&context.merchant.id, call).await?;
     Ok(success(match order {

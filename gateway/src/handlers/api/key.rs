@@ -7,12 +7,13 @@ use crate::auth::keys::{
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{header_text, success};
+use crate::merchants::people::Person;
 use crate::merchants::registry::NamedKey;
 use crate::merchants::registry::command::{AddNamedKey, NamedKeys, NewKey, RevokeNamedKey};
 use crate::merchants::seal::{fingerprint, short};
 use crate::merchants::shards::ask;
 use crate::observe::RequestContext;
-use crate::route::Scope;
+use crate::route::{Right, Scope};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use serde_json::{Value, json};
@@ -39,6 +40,9 @@ pub async fn create_key<R: Runtime>(
     let name = fields.required("name", MAX_NAME_BYTES)?;
     let scopes = scopes(&fields)?;
     let seconds = fields.whole("expires_in_seconds", 60..=LONGEST_SECONDS)?;
+    if let Some(signed_in) = &context.signed_in {
+        refuse_beyond(&fields, &signed_in.person, &scopes)?;
+    }
     let mut parent = None;
     if let Some(key) = &context.named_key {
         if let Some(scope) = scopes.iter().find(|scope| !key.scopes.contains(scope)) {
@@ -78,6 +82,18 @@ pub async fn create_key<R: Runtime>(
         // The caller's key has ended since this isolate cached it.
         NewKey::NotFound => Err(ApiError::of(Code::ApiKeyUnknown)),
         NewKey::Full => Err(ApiError::of(Code::TooManyKeys)),
+    }
+}
+
+/// Refuses a key that a person makes who may not refund, and that could.
+fn refuse_beyond(fields: &Fields, person: &Person, scopes: &[Scope]) -> Result<(), ApiError> {
+    match scopes.contains(&Scope::Refunds) && !person.is_granted(Right::Refund) {
+        true => Err(fields.error(
+            Code::RightMissing,
+            "scopes",
+            "must not hold refunds: your role does not have the right refund",
+        )),
+        false => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `GET /v1/orders`, `/v1/refunds`, `/v1/checkouts`, `/v1/links`, `/v1/deliveries`
 //! and `/v1/alarms`: lists, newest first, in pages or as CSV.
 
+use super::{cashier, today};
 use crate::auth::keys::{Access, caller};
 use crate::book::{Filter, List, Page, Position, Range, RowState, Search, StateFilter, command};
 use crate::http::csv::csv;
@@ -251,7 +252,12 @@ pub async fn list<R: Runtime + 'static>(
     }
     let purpose = cursor_purpose(&context, &form, &sent);
     let fields = Fields::of_query(sent);
-    let filter = read_filter(&fields, list, &form)?;
+    let mut filter = read_filter(&fields, list, &form)?;
+    if cashier(&context).is_some() {
+        let (_, today_ms) = today(cx, &context)?;
+        let from_ms = filter.created_ms.from.unwrap_or(today_ms);
+        filter.created_ms.from = Some(from_ms.max(today_ms));
+    }
     let csv = match fields.text("format", 4)?.as_deref() {
         None | Some("json") => false,
         Some("csv") => true,

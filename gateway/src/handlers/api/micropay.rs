@@ -1,7 +1,7 @@
 //! `POST /v1/micropay` and `POST /v1/reverse`: Quick Pay, where the merchant
 //! scans the payer's code (WeChat Pay v2 manual, section 5).
 
-use super::notify_targets;
+use super::{Reach, notify_targets, refuse_others};
 use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::book::command;
 use crate::handlers::answers::status_data;
@@ -74,6 +74,7 @@ pub async fn reverse_order<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
     let number = Fields::read(request.body())?.out_trade_no()?;
+    refuse_others(cx, &context, &number, Reach::Own).await?;
     let order: Order = cx
         .book(&context.merchant.id, command::Reverse(number))
         .await?;

@@ -24,20 +24,76 @@ pub mod timeline;
 pub mod token;
 pub mod totals;
 
+use crate::book::command;
 use crate::http::address::NotifyTargets;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
 use crate::merchants::directory::MerchantContext;
+use crate::merchants::people::Person;
+use crate::merchants::time_zone;
+use crate::observe::Actor;
+use crate::route::Role;
 use crate::runtime::Runtime;
 use crate::services::Services;
 use crate::upstream::Upstream;
 use ::checkout::Lang;
-use ::order::{Currency, Money};
+use ::order::{Currency, Money, OutTradeNo};
 use wechatpay::common::time::Date;
 
 /// The URLs that this merchant's notices may be forwarded to.
 pub fn notify_targets<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> NotifyTargets {
     NotifyTargets::of(context.merchant.http_notify_url, cx.config.development)
+}
+
+/// Which orders a cashier's call is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Those that the cashier has made.
+    Own,
+    /// Those, and all of today.
+    Today,
+}
+
+/// The cashier who calls, if one does: see [`refuse_others`].
+fn cashier(context: &MerchantContext) -> Option<&Person> {
+    let person = context
+        .signed_in
+        .as_ref()
+        .map(|signed_in| &signed_in.person);
+    person.filter(|person| person.role == Role::Cashier)
+}
+
+/// When today began in the merchant's time zone, Unix milliseconds, and its date.
+fn today<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+) -> Result<(String, i64), ApiError> {
+    time_zone::today(&context.merchant.time_zone, cx.runtime.now_ms())
+        .ok_or_else(|| ApiError::internal("the merchant's time zone is unknown"))
+}
+
+/// Refuses a cashier's call about an order or a checkout that the cashier's role
+/// does not reach. Who made one is in its first entry of the audit.
+async fn refuse_others<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    number: &OutTradeNo,
+    reach: Reach,
+) -> Result<(), ApiError> {
+    let Some(person) = cashier(context) else {
+        return Ok(());
+    };
+    let first = command::FirstChange(number.as_str().to_owned());
+    let first = cx.book(&context.merchant.id, first).await?;
+    let (_, today_ms) = today(cx, context)?;
+    let is_reached = first.is_some_and(|(at_ms, who)| {
+        let is_own = who == Actor::Person(person.id.clone()).to_string();
+        is_own || reach == Reach::Today && today_ms <= at_ms
+    });
+    match is_reached {
+        true => Ok(()),
+        false => Err(ApiError::of(Code::NotYourOrder)),
+    }
 }
 
 pub(crate) fn day(fields: &Fields, name: &str, text: &str) -> Result<Date, ApiError> {

@@ -1,6 +1,6 @@
 //! `POST /v1/order` and `GET /v1/order` (WeCeive API, "Payment").
 
-use super::notify_targets;
+use super::{Reach, notify_targets, refuse_others};
 use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::auth::sessions::{MAX_OPENID_BYTES, is_openid};
 use crate::book::{NewOrder, Prepaid, command};
@@ -100,8 +100,10 @@ pub async fn get_order<R: Runtime>(
         Some("1") => true,
         Some(_) => return Err(fields.invalid("refresh", "must be 1 or 0")),
     };
+    let number = fields.out_trade_no()?;
+    refuse_others(cx, &context, &number, Reach::Today).await?;
     let call = command::FindOrder {
-        out_trade_no: fields.out_trade_no()?,
+        out_trade_no: number,
         refresh,
     };
     let order: Order = cx.book(&context.merchant.id, call).await?;

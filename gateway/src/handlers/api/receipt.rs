@@ -1,5 +1,6 @@
 //! `/v1/receipt`: the address at which a payer sees what was paid.
 
+use super::{Reach, refuse_others};
 use crate::auth::keys::{Access, caller};
 use crate::book::{Receipt, command};
 use crate::http::error::ApiError;
@@ -17,6 +18,7 @@ pub async fn create_receipt<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
     let number = Fields::read(request.body())?.out_trade_no()?;
+    refuse_others(cx, &context, &number, Reach::Today).await?;
     let merchant = &context.merchant.id;
     let made = cx.book(merchant, command::CreateReceipt(number)).await?;
     Ok(success(receipt_data(cx, merchant, &made)))

@@ -1,5 +1,6 @@
 //! `POST`, `GET` and `DELETE /v1/refund` (WeCeive API, "Request Refund").
 
+use super::{Reach, cashier, refuse_others};
 use crate::auth::keys::{Access, caller, refuse_key_alone};
 use crate::book::{NewRefund, Refunded, command};
 use crate::handlers::answers::refund_data;
@@ -51,7 +52,9 @@ pub async fn create_refund<R: Runtime>(
             .whole("refund_fee", whole)?
             .ok_or_else(|| fields.missing("refund_fee"))?,
         reason: fields.refund_reason(cx.upstream(&context).signs_joined_reason())?,
+        at_most: cashier(&context).map(|person| person.refund_limit.unwrap_or(0)),
     };
+    refuse_others(cx, &context, &new.out_trade_no, Reach::Own).await?;
     let refunded: Refunded = cx
         .book(&context.merchant.id, command::CreateRefund(new))
         .await?;
@@ -70,6 +73,7 @@ pub async fn cancel_refund<R: Runtime>(
         out_trade_no: fields.out_trade_no()?,
         out_refund_no: fields.required("out_refund_no", 64)?,
     };
+    refuse_others(cx, &context, &call.out_trade_no, Reach::Own).await?;
     let refunded: Refunded = cx.book(&context.merchant.id, call).await?;
     Ok(success(refund_data(&refunded)))
 }
@@ -82,6 +86,7 @@ pub async fn get_refunds<R: Runtime>(
     let context = caller(cx, request, Access::Secret).await?;
     let fields = Fields::of_query_string(request, &["out_trade_no", "out_refund_no"])?;
     let number = fields.out_trade_no()?;
+    refuse_others(cx, &context, &number, Reach::Today).await?;
     let wanted = fields.text("out_refund_no", 64)?;
     let refunds: Vec<Refunded> = cx
         .book(&context.merchant.id, command::FindRefunds(number))

@@ -1,5 +1,6 @@
 //! `GET /v1/totals`: what was paid and refunded by day or month.
 
+use super::{cashier, today};
 use crate::auth::keys::{Access, caller};
 use crate::book::{Total, command};
 use crate::http::error::ApiError;
@@ -40,6 +41,14 @@ pub async fn get_totals<R: Runtime>(
     if to < from {
         return Err(fields.invalid("to", "must not be before from"));
     }
+    let (from, to) = match cashier(&context) {
+        Some(_) => {
+            let (day, _) = today(cx, &context)?;
+            let day: Date = day.parse().map_err(ApiError::internal)?;
+            (day, day)
+        }
+        None => (from, to),
+    };
     let (by, most) = match fields.text("by", 8)?.as_deref() {
         None | Some("day") => ("day", MOST_DAYS),
         Some("month") => ("month", MOST_MONTHS),

@@ -12,10 +12,12 @@
 //! a test compares them with recorded calls.
 
 use super::named_keys::NamedKey;
+use super::people::{Invited, PeopleCall, StaffFacts, StoredPerson};
 use super::pointers::{Kind, Pointer};
 use super::root::{Cursor, Page};
 use crate::merchants::idempotency::IdempotencyKey;
 use crate::merchants::merchant::Merchant;
+use crate::merchants::people::{Person, Session, SignedIn};
 use crate::observe::RequestContext;
 use crate::observe::audit;
 use crate::runtime::Shard;
@@ -65,6 +67,8 @@ macro_rules! commands {
                 /// The command.
                 call: Box<Call>,
             },
+            /// A command about people, to a shard.
+            People(PeopleCall),
             $($name($name),)*
         }
 
@@ -461,6 +465,9 @@ pub struct Found {
     /// The named key that it was found by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_key: Option<NamedKey>,
+    /// The person in whose session it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_in: Option<SignedIn>,
 }
 
 /// Whether a merchant's settings were stored.
@@ -560,6 +567,22 @@ pub enum Answer {
     KeyMade(Option<i64>),
     /// A merchant's valid named keys, newest first.
     NamedKeys(Vec<NamedKey>),
+    /// An invitation.
+    Invited(Box<Invited>),
+    /// A person, with sealed secrets.
+    StoredPerson(Box<StoredPerson>),
+    /// A person.
+    Person(Box<Person>),
+    /// A person's sessions.
+    Sessions(Vec<Session>),
+    /// A merchant's people and invitations.
+    Staff(Box<StaffFacts>),
+    /// People's ids, each with a text.
+    Pairs(Vec<(String, String)>),
+    /// A number of things.
+    Count(i64),
+    /// [`Changed::LastOwner`](super::people::Changed::LastOwner).
+    LastOwner,
     /// [`KeptAnswer::Kept`].
     Kept(String, Option<i64>),
     /// [`KeptAnswer::OfAnother`].

@@ -34,6 +34,8 @@ pub enum Kind {
     NamedKey,
     /// A Quick Auth token.
     QuickAuth,
+    /// What a person signs in to the console with.
+    Login,
     /// The name of a domain check file; the detail is its contents.
     DomainFile,
     /// A merchant id, a sub-merchant's and an application at WeChat.
@@ -51,6 +53,7 @@ impl Kind {
             Self::Token => "token",
             Self::NamedKey => "named_key",
             Self::QuickAuth => "quick_auth",
+            Self::Login => "login",
             Self::DomainFile => "domain_file",
             Self::Account => "account",
             Self::MchId => "mch_id",
@@ -61,9 +64,12 @@ impl Kind {
     /// Whether two merchants can have one name only with the same detail.
     const fn is_exclusive(self) -> bool {
         match self {
-            Self::ApiKey | Self::Token | Self::NamedKey | Self::QuickAuth | Self::DomainFile => {
-                true
-            }
+            Self::ApiKey
+            | Self::Token
+            | Self::NamedKey
+            | Self::QuickAuth
+            | Self::Login
+            | Self::DomainFile => true,
             Self::Account | Self::MchId | Self::SubMerchant => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Entry, Page};
 use crate::runtime::{Row, Storage, StorageError};
-use crate::store::{all, first, text};
+use crate::store::{self, all, text};
 
 /// The table, its index, and the triggers that keep rows unchanged.
 pub const STATEMENTS: [&str; 5] = [
@@ -19,6 +19,16 @@ pub const STATEMENTS: [&str; 5] = [
     "CREATE TRIGGER IF NOT EXISTS audit_is_not_replaced BEFORE INSERT ON audit
      WHEN NEW.id IN (SELECT id FROM audit)
      BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
+];
+
+/// Which entries are a person's. A table of its own, because an index on a table
+/// that may be large takes too long to make; people act only from its version on.
+pub const PEOPLE_STATEMENTS: [&str; 2] = [
+    "CREATE TABLE IF NOT EXISTS audit_people(
+        who TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY(who, id)) WITHOUT ROWID",
+    "CREATE TRIGGER IF NOT EXISTS audit_of_person AFTER INSERT ON audit
+     WHEN NEW.who LIKE 'person %'
+     BEGIN INSERT INTO audit_people(who, id) VALUES(NEW.who, NEW.id); END",
 ];
 
 /// Adds an entry; the database gives it its number.
@@ -60,10 +70,17 @@ pub fn first_request(storage: &impl Storage, subject: &str) -> Result<String, St
     Ok(text(storage, sql, &[subject.into()])?.unwrap_or_default())
 }
 
+/// When a subject was first changed, Unix milliseconds, and by whom.
+pub fn first(storage: &impl Storage, subject: &str) -> Result<Option<(i64, String)>, StorageError> {
+    let sql = "SELECT at_ms, who FROM audit WHERE subject = ? ORDER BY id LIMIT 1";
+    store::first(storage, sql, &[subject.into()], |row| {
+        Ok((row.int(0)?, row.text(1)?.to_owned()))
+    })
+}
+
 /// When a subject was first changed, Unix milliseconds.
 pub fn first_at_ms(storage: &impl Storage, subject: &str) -> Result<Option<i64>, StorageError> {
-    let sql = "SELECT at_ms FROM audit WHERE subject = ? ORDER BY id LIMIT 1";
-    first(storage, sql, &[subject.into()], |row| row.int(0))
+    Ok(first(storage, subject)?.map(|(at_ms, _)| at_ms))
 }
 
 /// No entry has a larger id: integers cross into JavaScript as 53 bits.
@@ -72,15 +89,36 @@ const LAST_ID: i64 = (1 << 53) - 1;
 /// A page of entries, newest first.
 pub fn read(storage: &impl Storage, page: &Page) -> Result<Vec<Entry>, StorageError> {
     let before = page.before.unwrap_or(LAST_ID);
-    match &page.subject {
-        Some(subject) => all(
+    match (&page.subject, &page.who) {
+        (None, Some(who)) => all(
+            storage,
+            "SELECT audit.id, at_ms, subject, what, evidence, audit.who, call, request_id
+             FROM audit_people JOIN audit ON audit.id = audit_people.id
+             WHERE audit_people.who = ? AND audit_people.id < ?
+             ORDER BY audit_people.id DESC LIMIT ?",
+            &[who.as_str().into(), before.into(), page.limit.into()],
+            entry,
+        ),
+        (Some(subject), Some(who)) => all(
+            storage,
+            "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
+             WHERE subject = ? AND who = ? AND id < ? ORDER BY id DESC LIMIT ?",
+            &[
+                subject.as_str().into(),
+                who.as_str().into(),
+                before.into(),
+                page.limit.into(),
+            ],
+            entry,
+        ),
+        (Some(subject), None) => all(
             storage,
             "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
              WHERE subject = ? AND id < ? ORDER BY id DESC LIMIT ?",
             &[subject.as_str().into(), before.into(), page.limit.into()],
             entry,
         ),
-        None => all(
+        (None, None) => all(
             storage,
             "SELECT id, at_ms, subject, what, evidence, who, call, request_id FROM audit
              WHERE id < ? ORDER BY id DESC LIMIT ?",

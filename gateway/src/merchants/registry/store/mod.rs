@@ -6,6 +6,7 @@
 //! merchants    merchants, their certificates and domain check files
 //! keys         pairs of keys, and api-tokens
 //! named_keys   further keys, each with a name and some scopes
+//! people       people, their invitations and sessions
 //! kept         answers that are repeated under an `Idempotency-Key`
 //! pointers     names of merchants, and which merchants share an account
 //! earlier      the one registry of earlier versions: its rows, and what a shard copied
@@ -22,5 +23,6 @@ pub(super) mod kept;
 pub(super) mod keys;
 pub(super) mod merchants;
 pub(super) mod named_keys;
+pub(super) mod people;
 pub(super) mod pointers;
 pub(super) mod schema;

@@ -1,15 +1,15 @@
 //! The tables of the registry's objects, and the migrations that change a
 //! database of an earlier version; see [`migrate`](crate::store::migrate).
 
-use super::{kept, named_keys};
+use super::{kept, named_keys, people};
 use crate::observe::audit;
 use crate::runtime::{Storage, StorageError};
 use crate::store::{self, Migration, add_columns};
 
 /// Every migration, in order. Its number is its place, counted from 1. A new
 /// column goes into a new migration.
-fn migrations<S: Storage>() -> [Migration<S>; 3] {
-    [base_tables, named_key_tables, kept_table]
+fn migrations<S: Storage>() -> [Migration<S>; 4] {
+    [base_tables, named_key_tables, kept_table, people_tables]
 }
 
 /// Executes the migrations that the database lacks.
@@ -37,6 +37,14 @@ fn named_key_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
 /// The third migration: answers to requests with an `Idempotency-Key`.
 fn kept_table<S: Storage>(storage: &S) -> Result<(), StorageError> {
     for statement in kept::TABLES {
+        storage.exec(statement, &[])?;
+    }
+    Ok(())
+}
+
+/// The fourth migration: people, their invitations and sessions.
+fn people_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    for statement in people::TABLES.into_iter().chain(audit::PEOPLE_STATEMENTS) {
         storage.exec(statement, &[])?;
     }
     Ok(())

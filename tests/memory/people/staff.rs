@@ -1,0 +1,225 @@
+//! Owners manage people; what people do is in the audit under their names.
+
+use super::browser::{Browser, PASSWORD, join, person, token};
+use gateway::route::Role;
+use serde_json::{Value, json};
+use tests::memory::Memory;
+
+#[test]
+fn an_owner_invites_changes_and_removes_people() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let body = json!({"role": "cashier", "refund_limit": 500, "name": "for Ben"});
+    let made = anna.done("POST", "/console/api/invitations", body);
+    let list = anna.done("GET", "/console/api/people", "");
+    assert_eq!(list["invitations"][0]["name"], "for Ben");
+    assert_eq!(list["invitations"][0]["id"], made["id"]);
+    let ben = join(&world, &token(&made), "ben");
+    let list = anna.done("GET", "/console/api/people", "");
+    assert_eq!(list["invitations"], json!([]));
+    assert_eq!(list["people"][0]["you"], true);
+    assert_eq!(list["people"][1]["refund_limit"], 500);
+    let path = format!("/console/api/people/{}", ben.id());
+    let changed = anna.done("PATCH", &path, json!({"role": "viewer"}));
+    assert_eq!(changed["role"], "viewer");
+    assert_eq!(
+        changed["refund_limit"],
+        json!(null),
+        "only cashiers have one"
+    );
+    ben.refused("POST", "/v1/order", "{}", "RIGHT_MISSING");
+    ben.done("GET", "/v1/deliveries", "");
+    let body = json!({"refund_limit": 500});
+    let answer = anna.refused("PATCH", &path, body, "FIELD_INVALID");
+    assert_eq!(answer["field"], "refund_limit");
+    let answer = anna.refused("PATCH", &path, json!({"role": "boss"}), "FIELD_INVALID");
+    assert_eq!(answer["field"], "role");
+    let answer = anna.refused("PATCH", &path, json!({"login": "x"}), "FIELD_INVALID");
+    assert_eq!(answer["field"], "login");
+    anna.done("PATCH", &path, json!({"is_off": true}));
+    ben.refused("GET", "/v1/deliveries", "", "SIGN_IN_NEEDED");
+    let (_, answer) = ben.sign_in("ben", PASSWORD, None);
+    assert_eq!(answer["code"], "SIGN_IN_REFUSED");
+    anna.done("PATCH", &path, json!({"is_off": false, "name": "Benjamin"}));
+    assert_eq!(ben.sign_in("ben", PASSWORD, None).0, 200);
+    anna.done("DELETE", &path, "");
+    ben.refused("GET", "/v1/deliveries", "", "SIGN_IN_NEEDED");
+    anna.refused("DELETE", &path, "", "PERSON_NOT_FOUND");
+    anna.refused("PATCH", &path, json!({"name": "x"}), "PERSON_NOT_FOUND");
+}
+
+#[test]
+fn an_invitation_is_withdrawn() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let made = anna.done(
+        "POST",
+        "/console/api/invitations",
+        json!({"role": "viewer"}),
+    );
+    let path = format!("/console/api/invitations/{}", made["id"].as_str().unwrap());
+    anna.done("DELETE", &path, "");
+    anna.refused("DELETE", &path, "", "INVITATION_NOT_FOUND");
+    let body = json!({"token": token(&made)});
+    anna.refused(
+        "POST",
+        "/console/api/invitation",
+        body,
+        "INVITATION_NOT_FOUND",
+    );
+}
+
+#[test]
+fn a_merchant_always_has_an_owner_who_can_sign_in() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let path = format!("/console/api/people/{}", anna.id());
+    anna.refused("PATCH", &path, json!({"role": "viewer"}), "LAST_OWNER");
+    anna.refused("PATCH", &path, json!({"is_off": true}), "LAST_OWNER");
+    anna.refused("DELETE", &path, "", "LAST_OWNER");
+    let zoe = person(&world, "demo", Role::Owner, "zoe");
+    let zoes = format!("/console/api/people/{}", zoe.id());
+    anna.done("PATCH", &zoes, json!({"is_off": true}));
+    anna.refused("DELETE", &path, "", "LAST_OWNER");
+    anna.done("PATCH", &zoes, json!({"is_off": false}));
+    anna.done("DELETE", &path, "");
+}
+
+#[test]
+fn a_link_sets_a_new_password_and_ends_the_second_factor() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let fred = person(&world, "demo", Role::Finance, "fred");
+    let path = format!("/console/api/people/{}/reset", fred.id());
+    let made = anna.done("POST", &path, "{}");
+    // Nothing has ended before the link is used.
+    fred.me();
+    let browser = Browser::new(&world);
+    let body = json!({"token": token(&made)});
+    let seen = browser.done("POST", "/console/api/invitation", body);
+    assert_eq!(
+        (&seen["kind"], &seen["login"]),
+        (&json!("reset"), &json!("fred"))
+    );
+    let body = json!({"token": token(&made), "password": "battery horse correct"});
+    let me = browser.done("POST", "/console/api/accept", &body);
+    assert_eq!(me["person"]["second_factor"], "needed");
+    fred.refused("GET", "/console/api/me", "", "SIGN_IN_NEEDED");
+    browser.refused("POST", "/console/api/accept", &body, "INVITATION_NOT_FOUND");
+    let (_, answer) = fred.sign_in("fred", PASSWORD, None);
+    assert_eq!(answer["code"], "SIGN_IN_REFUSED");
+    anna.refused(
+        "POST",
+        "/console/api/people/x/reset",
+        "{}",
+        "PERSON_NOT_FOUND",
+    );
+}
+
+#[test]
+fn people_see_nothing_of_another_merchant() {
+    let world = Memory::default();
+    let other = world.shop("other");
+    world.shop("demo");
+    other.paid("1", 150);
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let zoe = person(&world, "other", Role::Owner, "zoe");
+    anna.refused("GET", "/v1/order?out_trade_no=1", "", "ORDER_NOT_FOUND");
+    let path = format!("/console/api/people/{}", zoe.id());
+    anna.refused("DELETE", &path, "", "PERSON_NOT_FOUND");
+    anna.refused("PATCH", &path, json!({"name": "x"}), "PERSON_NOT_FOUND");
+    // A session is bound to its merchant: a cookie that names another one is none.
+    let mut request = anna.request("GET", "/v1/orders", "");
+    let cookie = request.headers()["cookie"].to_str().unwrap();
+    let cookie = cookie.replace("demo.", "other.");
+    request
+        .headers_mut()
+        .insert("cookie", cookie.parse().unwrap());
+    assert_eq!(world.send(request).status(), 401);
+}
+
+#[test]
+fn the_audit_names_the_person_also_after_a_removal() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.paid("1", 150);
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let fred = person(&world, "demo", Role::Finance, "fred");
+    let (anna_id, fred_id) = (anna.id(), fred.id());
+    let body = json!({"out_trade_no": "1", "refund_fee": 50});
+    fred.done("POST", "/v1/refund", body);
+    anna.done("POST", "/v1/link", json!({"body": "Tea", "total_fee": 150}));
+    anna.done("DELETE", &format!("/console/api/people/{fred_id}"), "");
+    let entries = |query: &str| -> Vec<Value> {
+        let data = anna.done("GET", &format!("/v1/audit?{query}"), "");
+        data["entries"].as_array().unwrap().clone()
+    };
+    let freds = entries(&format!("person={fred_id}"));
+    assert!(!freds.is_empty());
+    for entry in &freds {
+        assert_eq!(entry["person"], json!({"id": fred_id, "name": "Fred"}));
+        assert_eq!(entry["subject"], "1");
+        assert!(
+            entry["what"].as_str().unwrap().starts_with("refund "),
+            "{entry}"
+        );
+    }
+    let annas = entries(&format!("person={anna_id}&limit=1"));
+    assert_eq!(annas[0]["person"]["name"], "Anna");
+    let both = entries(&format!("person={fred_id}&subject=1"));
+    assert_eq!(both.len(), freds.len());
+    let credentials = entries(&format!("of=credentials&person={anna_id}"));
+    let all: Vec<&str> = credentials
+        .iter()
+        .map(|one| one["what"].as_str().unwrap())
+        .collect();
+    let all = all.join("\n");
+    for what in [
+        "joined as owner",
+        "second factor set up",
+        "removed, finance",
+    ] {
+        assert!(all.contains(what), "{what} is not in\n{all}");
+    }
+    let programs = entries("subject=1");
+    assert!(programs.iter().any(|one| one["person"] == json!(null)));
+}
+
+/// What would leave no trace of its own is written for people.
+#[test]
+fn what_a_person_starts_is_in_the_audit() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.paid("1", 150);
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let body = json!({"out_trade_no": "c", "body": "Tea", "total_fee": 100});
+    anna.done("POST", "/v1/checkout", body);
+    let list = anna.done("GET", "/v1/deliveries?out_trade_no=1", "");
+    let id = list["deliveries"][0]["id"].clone();
+    anna.done("POST", "/v1/delivery", json!({ "id": id }));
+    let data = anna.done("GET", &format!("/v1/audit?person={}", anna.id()), "");
+    let text = data.to_string();
+    for what in ["checkout made", "sent again"] {
+        assert!(text.contains(what), "{what} is not in {text}");
+    }
+}
+
+#[test]
+fn a_rotated_master_key_opens_the_secrets_of_people() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let (first, second) = ("7b".repeat(32), "8c".repeat(32));
+    world.deploy(&[("MASTER_KEY", &second), ("MASTER_KEY_PREVIOUS", &first)]);
+    world.advance(60);
+    assert_eq!(anna.sign_in("anna", PASSWORD, Some(&anna.code())).0, 200);
+    let (status, answer) = world.admin("/reseal", &json!({}));
+    assert_eq!(status, 200, "{answer}");
+    world.deploy(&[("MASTER_KEY", &second)]);
+    world.advance(60);
+    assert_eq!(anna.sign_in("anna", PASSWORD, Some(&anna.code())).0, 200);
+}
