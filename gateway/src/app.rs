@@ -212,6 +212,12 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::Settlement => whole(boxed(|| api::account::settlement(cx, request)).await?),
             Endpoint::GetBrand => whole(boxed(|| api::brand::get_brand(cx, request)).await?),
             Endpoint::ChangeBrand => whole(boxed(|| api::brand::change_brand(cx, request)).await?),
+            Endpoint::GetSettings => {
+                whole(boxed(|| api::settings::get_settings(cx, request)).await?)
+            }
+            Endpoint::ChangeSettings => {
+                whole(boxed(|| api::settings::change_settings(cx, request)).await?)
+            }
             Endpoint::GetImages => whole(boxed(|| api::image::get_images(cx, request)).await?),
             Endpoint::CreateImage => whole(boxed(|| api::image::create_image(cx, request)).await?),
             Endpoint::DeleteImage => {

@@ -317,6 +317,8 @@ routes! {
     GET    "/v1/settlement"                  Settlement        Merchant Own Always Reports Reports -;
     GET    "/v1/brand"                       GetBrand          Merchant Own Always Links Today -;
     PATCH  "/v1/brand"                       ChangeBrand       Merchant Own Always Links Settings -;
+    GET    "/v1/settings"                    GetSettings       Merchant Own Always Links Today -;
+    PATCH  "/v1/settings"                    ChangeSettings    Merchant Own Always Links Settings -;
     GET    "/v1/images"                      GetImages         Merchant Own Always Links Look -;
     POST   "/v1/images"                      CreateImage       Merchant Own Always Links Links -;
     DELETE "/v1/images/{id}"                 DeleteImage       Merchant Own Always Links Links -;

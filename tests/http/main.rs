@@ -15,6 +15,7 @@ mod documented_commands;
 mod headers;
 mod listeners;
 mod merchant_calls;
+mod people;
 mod production;
 mod sdk;
 mod size;

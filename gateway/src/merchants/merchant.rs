@@ -84,6 +84,10 @@ pub struct Merchant {
     /// How it presents itself to payers; its images by their names.
     #[serde(default, skip_serializing_if = "Brand::is_empty")]
     pub brand: Brand,
+    /// From which amount on its console asks a person to enter a refund's amount
+    /// again, in the currency's smallest unit; `None` for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retype_refunds_from: Option<i64>,
     /// [`Credentials`], sealed under the merchant's id.
     pub sealed: String,
     /// When it was made, Unix milliseconds.
@@ -420,6 +424,8 @@ pub struct Settings {
     pub time_zone: String,
     /// See [`Merchant::brand`].
     pub brand: Brand,
+    /// See [`Merchant::retype_refunds_from`].
+    pub retype_refunds_from: Option<i64>,
 }
 
 impl Settings {
@@ -481,7 +487,7 @@ impl Settings {
         let http_notify_url = fields.flag_or("http_notify_url", allowed())?;
         let targets = NotifyTargets::of(http_notify_url, development);
         Ok(Self {
-            name: fields.required("name", 64)?,
+            name: read_name(fields)?,
             redirect_origins,
             quick_auth,
             mini_program,
@@ -492,16 +498,8 @@ impl Settings {
             refund_notify_url: address::notify_url(fields, "refund_notify_url", targets)?,
             http_notify_url,
             domain_files: DomainFiles::read(fields)?,
-            time_zone: match fields.text("time_zone", 64)? {
-                None => usual_time_zone(),
-                Some(name) if time_zone::find(&name).is_some() => name,
-                Some(_) => {
-                    return Err(fields.invalid(
-                        "time_zone",
-                        "must be the IANA name of a time zone, such as Asia/Hong_Kong",
-                    ));
-                }
-            },
+            time_zone: read_time_zone(fields)?,
+            retype_refunds_from: read_retype_refunds_from(fields)?,
             brand: match fields.object("brand")? {
                 None => Brand::default(),
                 Some(inner) => brand::read(&inner, development)
@@ -512,6 +510,29 @@ impl Settings {
                 .unwrap_or(0),
         })
     }
+}
+
+/// The field `name`.
+pub fn read_name(fields: &Fields) -> Result<String, ApiError> {
+    fields.required("name", 64)
+}
+
+/// The field `time_zone`.
+pub fn read_time_zone(fields: &Fields) -> Result<String, ApiError> {
+    const NAME: &str = "time_zone";
+    match fields.text(NAME, 64)? {
+        None => Ok(usual_time_zone()),
+        Some(name) if time_zone::find(&name).is_some() => Ok(name),
+        Some(_) => Err(fields.invalid(
+            NAME,
+            "must be the IANA name of a time zone, such as Asia/Hong_Kong",
+        )),
+    }
+}
+
+/// The field `retype_refunds_from`.
+pub fn read_retype_refunds_from(fields: &Fields) -> Result<Option<i64>, ApiError> {
+    fields.whole("retype_refunds_from", 0..=Money::MAX_MINOR)
 }
 
 impl Merchant {
@@ -561,6 +582,7 @@ impl Merchant {
             "domain_files": self.domain_files,
             "time_zone": self.time_zone,
             "brand": brand::settings(&self.brand),
+            "retype_refunds_from": self.retype_refunds_from,
         })
     }
 
@@ -652,6 +674,7 @@ impl Merchant {
             domain_files,
             time_zone,
             brand,
+            retype_refunds_from,
         } = settings;
         Self {
             name,
@@ -668,6 +691,7 @@ impl Merchant {
             domain_files,
             time_zone,
             brand,
+            retype_refunds_from,
             ..self
         }
     }

@@ -50,6 +50,7 @@ fn values(setting: &str) -> (Value, Value, &'static str) {
             "NOTIFY_URL_REFUSED",
         ),
         "confirm_notices_from" => (json!(500), json!(-1), invalid),
+        "retype_refunds_from" => (json!(500), json!(-1), invalid),
         "require_secret" => (json!(true), json!(1), invalid),
         "http_notify_url" => (json!(false), json!("false"), invalid),
         "domain_files" => (

@@ -223,3 +223,36 @@ fn a_rotated_master_key_opens_the_secrets_of_people() {
     world.advance(60);
     assert_eq!(anna.sign_in("anna", PASSWORD, Some(&anna.code())).0, 200);
 }
+
+#[test]
+fn an_owner_changes_what_a_merchant_sets_itself() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let path = "/v1/settings";
+    let before = anna.done("GET", path, "");
+    assert_eq!(before["time_zone"], "Asia/Shanghai");
+    let body = json!({"name": "Tea & Co", "time_zone": "UTC", "retype_refunds_from": 500});
+    let after = anna.done("PATCH", path, &body);
+    assert_eq!(after, body);
+    assert_eq!(anna.me()["merchant"]["retype_refunds_from"], 500);
+    assert_eq!(anna.me()["merchant"]["name"], "Tea & Co");
+    for (field, value, code) in [
+        ("name", json!(null), "FIELD_MISSING"),
+        ("time_zone", json!("Mars"), "FIELD_INVALID"),
+        ("retype_refunds_from", json!(-1), "FIELD_INVALID"),
+        ("appid", json!("wx1"), "FIELD_INVALID"),
+    ] {
+        let answer = anna.refused("PATCH", path, json!({field: value}), code);
+        assert_eq!(answer["field"], field);
+    }
+    assert_eq!(anna.done("GET", path, ""), body);
+    let usual = anna.done("PATCH", path, json!({"retype_refunds_from": null}));
+    assert_eq!(usual["retype_refunds_from"], json!(null));
+    let (_, audit) = shop.call("GET", "/v1/audit?of=credentials", "");
+    assert!(
+        audit
+            .to_string()
+            .contains("settings changed: name, time_zone")
+    );
+}

@@ -73,6 +73,7 @@ pub async fn create_merchant<R: Runtime>(
         domain_files: new.settings.domain_files,
         time_zone: new.settings.time_zone,
         brand: new.settings.brand,
+        retype_refunds_from: new.settings.retype_refunds_from,
         sealed,
         created_at_ms: now_ms,
         suspended_at_ms: None,

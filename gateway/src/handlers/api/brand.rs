@@ -1,5 +1,6 @@
 //! `/v1/brand`: what payers see of the merchant.
 
+use super::merchant_now;
 use crate::auth::keys::{Access, caller};
 use crate::book::command;
 use crate::handlers::answers::brand_data;
@@ -8,7 +9,7 @@ use crate::http::fields::Fields;
 use crate::http::message::{json_object, success};
 use crate::merchants::brand;
 use crate::merchants::merchant::Merchant;
-use crate::merchants::registry::command::{ById, Change, Saved};
+use crate::merchants::registry::command::{Change, Saved};
 use crate::merchants::shards::ask;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
@@ -85,11 +86,4 @@ async fn check_images<R: Runtime>(
         }
     }
     Ok(())
-}
-
-/// The merchant as the registry has it at this moment.
-async fn merchant_now<R: Runtime>(cx: &Services<R>, id: &str) -> Result<Merchant, ApiError> {
-    let found = ask(&cx.runtime, ById { id: id.to_owned() }).await?;
-    let found = found.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
-    Ok(found.merchant)
 }

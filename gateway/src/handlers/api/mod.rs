@@ -19,6 +19,7 @@ pub mod order;
 pub mod product;
 pub mod receipt;
 pub mod refund;
+pub mod settings;
 pub mod statement;
 pub mod timeline;
 pub mod token;
@@ -29,7 +30,10 @@ use crate::http::address::NotifyTargets;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
 use crate::merchants::directory::MerchantContext;
+use crate::merchants::merchant::Merchant;
 use crate::merchants::people::Person;
+use crate::merchants::registry::command::ById;
+use crate::merchants::shards::ask;
 use crate::merchants::time_zone;
 use crate::observe::Actor;
 use crate::route::Role;
@@ -43,6 +47,13 @@ use wechatpay::common::time::Date;
 /// The URLs that this merchant's notices may be forwarded to.
 pub fn notify_targets<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> NotifyTargets {
     NotifyTargets::of(context.merchant.http_notify_url, cx.config.development)
+}
+
+/// The merchant as the registry has it at this moment.
+async fn merchant_now<R: Runtime>(cx: &Services<R>, id: &str) -> Result<Merchant, ApiError> {
+    let found = ask(&cx.runtime, ById { id: id.to_owned() }).await?;
+    let found = found.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
+    Ok(found.merchant)
 }
 
 /// Which orders a cashier's call is about.

@@ -174,6 +174,7 @@ fn me<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> Result<Respons
             "dialect": merchant.dialect.name(),
             "suspended": merchant.suspended_at_ms.is_some(),
             "brand": brand_data(cx, merchant),
+            "retype_refunds_from": merchant.retype_refunds_from,
         },
         "is_test": cx.config.is_test,
         "today": {"day": day, "from_ms": from_ms},
