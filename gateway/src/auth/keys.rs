@@ -11,7 +11,7 @@
 //! scopes and roles are enforced. Which scope and which right a call needs is in the
 //! table of routes.
 
-use crate::auth::people::{has_session, require_right, session_holder};
+use crate::auth::people::{forget_session, has_session, require_right, session_holder};
 use crate::http::address::origin;
 use crate::http::client::network;
 use crate::http::error::{ApiError, Code};
@@ -85,6 +85,7 @@ pub async fn caller_now<R: Runtime>(
             cx.directory.forget(text);
         }
     }
+    forget_session(cx, request);
     caller(cx, request, access).await
 }
 

@@ -58,6 +58,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     "subject": subject,
                     "says": alarm.says(),
                     "to_do": alarm.to_do(),
+                    "times": 1,
                     "last_at_ms": now_ms,
                 });
                 self.write_event(EventType::AlarmRaised, subject, &object)?;

@@ -16,7 +16,7 @@
 //! Deliveries have slots of their own, so that a slow `notify_url` never delays
 //! a payment's query, and a burst of orders never stops deliveries. Notices and
 //! events wait in lines of their own: while both wait, each has one of the two
-//! slots, so that slow endpoints delay no `notify_url`, and the other way round.
+//! slots, and none waits longer for the other than one time-out.
 //!
 //! A caller that disconnects may leave its future unfinished for ever. So a
 //! slot that was taken and not released counts as free once the request's

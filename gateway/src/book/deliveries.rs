@@ -248,15 +248,17 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.runtime.now_ms() / 1000,
             &due.body,
         );
-        let began_ms = self.runtime.now_ms();
-        let answer = match delivery_request(&due, &signature) {
+        let (answer, sent_at_ms) = match delivery_request(&due, &signature) {
             Some(request) => {
-                let answer = self.runtime.fetch(Route::Merchant, request).await;
-                answer.map_err(|error| error.to_string())
+                let (answer, sent_at_ms) = self.runtime.fetch_from(Route::Merchant, request).await;
+                (answer.map_err(|error| error.to_string()), sent_at_ms)
             }
-            None => Err("the address cannot be sent to".to_owned()),
+            None => {
+                let why = "the address cannot be sent to";
+                (Err(why.to_owned()), self.runtime.now_ms())
+            }
         };
-        let attempt = attempt(&answer, began_ms, self.runtime.now_ms());
+        let attempt = attempt(&answer, sent_at_ms, self.runtime.now_ms());
         let outcome = answer.and_then(|answer| judge(&answer));
         let (state, last) = match outcome {
             Ok(()) => (DeliveryState::Acknowledged, "acknowledged".to_owned()),

@@ -292,7 +292,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Sends again what an endpoint has not acknowledged: the deliveries made since
-    /// this time that were given up.
+    /// this time that were given up, or that failed and wait for their next attempt.
     pub(super) fn resend_failed(&self, id: &str, since_ms: i64) -> Result<Resent, ApiError> {
         self.storage.atomically(|| {
             if !self.endpoint(id)?.is_active {
@@ -301,8 +301,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let now_ms = self.runtime.now_ms();
             // Older ones are being removed.
             let since_ms = since_ms.max(now_ms - KEPT_MS + 1);
-            let failed =
-                store::event_deliveries::given_up_since(&self.storage, id, since_ms, AT_ONCE + 1)?;
+            let most = AT_ONCE + 1;
+            let mut failed =
+                store::event_deliveries::given_up_since(&self.storage, id, since_ms, most)?;
+            failed.extend(store::event_deliveries::failed_since(
+                &self.storage,
+                id,
+                since_ms,
+                most,
+            )?);
             let mut resent = 0;
             for delivery in failed.iter().take(usize::try_from(AT_ONCE).unwrap_or(0)) {
                 let Some(until_ms) = until_of(delivery.created_at_ms, now_ms) else {

@@ -15,7 +15,7 @@
 
 use super::deliveries::{Delivery, DeliveryState};
 use super::events::{Event, EventType, KEPT_MS};
-use super::store::endpoints::Secrets;
+use super::store::endpoints::{DueEndpoint, Secrets};
 use super::store::event_deliveries::{Attempt, Due, IDS_ABOVE, Listed, Overdue};
 use super::{Book, store};
 use crate::http::address::{self, NotifyTargets};
@@ -61,7 +61,8 @@ pub(super) struct DueEvent {
     url: String,
     subject: String,
     secrets: Vec<Secret>,
-    /// Whether the last attempt to this endpoint failed or was slow.
+    /// Whether the last attempt to this endpoint failed or was slow, or none was made
+    /// since the object was opened.
     pub(super) is_slow: bool,
 }
 
@@ -75,6 +76,16 @@ impl DueEvent {
     pub(super) fn endpoint(&self) -> &str {
         &self.endpoint
     }
+}
+
+/// How an endpoint has answered last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speed {
+    Fast,
+    /// Nothing was sent since the object was opened.
+    Unknown,
+    /// Slowly, or not as it should.
+    Slow,
 }
 
 /// The endpoints to which attempts are being made.
@@ -135,12 +146,21 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         in_flight: &InFlight,
     ) -> Result<Option<DueEvent>, StorageError> {
         let now_ms = self.runtime.now_ms();
-        for endpoint in store::endpoints::due(&self.storage, now_ms)? {
-            let was_slow = self.slow_endpoints.borrow().contains(&endpoint.secrets.id);
-            let is_slow = endpoint.failures > 0 || was_slow;
-            if !in_flight.admits(&endpoint.secrets.id, is_slow) {
-                continue;
-            }
+        let mut endpoints = store::endpoints::due(&self.storage, now_ms)?;
+        endpoints.retain(|endpoint| {
+            let is_slow = self.speed(endpoint) != Speed::Fast;
+            in_flight.admits(&endpoint.secrets.id, is_slow)
+        });
+        // One that was not tried yet may hang, and may be fast: it is tried before
+        // one that is known to be slow.
+        if endpoints
+            .first()
+            .is_some_and(|first| self.speed(first) == Speed::Slow)
+        {
+            endpoints.sort_by_key(|endpoint| self.speed(endpoint) != Speed::Unknown);
+        }
+        for endpoint in endpoints {
+            let is_slow = self.speed(&endpoint) != Speed::Fast;
             let id = &endpoint.secrets.id;
             let Some(due) = store::event_deliveries::longest_due(&self.storage, id, now_ms)? else {
                 continue;
@@ -165,6 +185,20 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }));
         }
         Ok(None)
+    }
+
+    fn speed(&self, endpoint: &DueEndpoint) -> Speed {
+        let was_slow = self
+            .endpoints_slow
+            .borrow()
+            .get(&endpoint.secrets.id)
+            .copied();
+        match was_slow {
+            _ if endpoint.failures > 0 => Speed::Slow,
+            Some(true) => Speed::Slow,
+            Some(false) => Speed::Fast,
+            None => Speed::Unknown,
+        }
     }
 
     /// The pause after so many attempts, in milliseconds: up to a quarter longer by
@@ -209,13 +243,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
         };
         let attempt = attempt(&answer, sent_at_ms, self.runtime.now_ms());
-        match attempt.duration_ms > SLOW_MS {
-            true => self
-                .slow_endpoints
-                .borrow_mut()
-                .insert(due.endpoint.clone()),
-            false => self.slow_endpoints.borrow_mut().remove(&due.endpoint),
-        };
+        let is_slow = attempt.duration_ms > SLOW_MS;
+        let mut endpoints_slow = self.endpoints_slow.borrow_mut();
+        endpoints_slow.insert(due.endpoint.clone(), is_slow);
+        drop(endpoints_slow);
         let is_taken = answer.is_ok_and(|answer| answer.status().is_success());
         let last = match (is_taken, attempt.status) {
             (true, _) => "acknowledged".to_owned(),
@@ -385,9 +416,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let Some((found, event)) = self.event_delivery(id)? else {
             return Ok(None);
         };
+        let is_of_number = event.as_ref().is_some_and(Event::is_of_number);
         Ok(Some(json!({
             "id": found.id,
-            "out_trade_no": found.subject,
+            "out_trade_no": is_of_number.then_some(&found.subject),
             "out_refund_no": null,
             "url": found.url,
             "state": found.state,
@@ -397,6 +429,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             "created_at_ms": found.created_at_ms,
             "endpoint": found.endpoint,
             "event": event.map(|event| event.id()),
+            "subject": found.subject,
         })))
     }
 }

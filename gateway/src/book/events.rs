@@ -89,6 +89,12 @@ pub(super) struct Event {
 }
 
 impl Event {
+    /// Whether its subject is the number of an order or a checkout.
+    pub(super) fn is_of_number(&self) -> bool {
+        let of_number = ["order.", "refund.", "checkout."];
+        of_number.iter().any(|group| self.kind.starts_with(group))
+    }
+
     /// Its id: unique in the deployment, the same in every answer and delivery.
     pub(super) fn id(&self) -> String {
         format!("evt_{}_{}", self.n, self.random)

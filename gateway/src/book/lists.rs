@@ -254,7 +254,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })))
     }
 
-    fn link_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
+    pub(super) fn link_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
         let Some(indexed) = self.indexed(List::Links, id)? else {
             return Ok(None);
         };
@@ -318,6 +318,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             "created_at_ms": indexed.at_ms,
             "endpoint": null,
             "event": null,
+            "subject": delivery.out_trade_no,
         })))
     }
 

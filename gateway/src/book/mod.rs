@@ -210,8 +210,8 @@ pub struct Book<R, S> {
     filling: Cell<bool>,
     /// When old events are looked for again.
     events_end_at_ms: Cell<i64>,
-    /// Endpoints whose last answer was slow.
-    slow_endpoints: RefCell<BTreeSet<String>>,
+    /// Whether the last answer of each endpoint was slow.
+    endpoints_slow: RefCell<BTreeMap<String, bool>>,
     /// Whether more old events are to be removed at once.
     removing: Cell<bool>,
 }
@@ -238,7 +238,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             changes: Cell::default(),
             filling: Cell::default(),
             events_end_at_ms: Cell::default(),
-            slow_endpoints: RefCell::default(),
+            endpoints_slow: RefCell::default(),
             removing: Cell::default(),
         };
         book.reporting.set(Self::read_reporting(&book.storage)?);

@@ -177,7 +177,8 @@ fn parse_with_fragment(text: &str) -> Option<Url> {
 
 fn is_public_name(name: &str) -> bool {
     let name = name.trim_end_matches('.');
-    const PRIVATE: [&str; 7] = [
+    // Reserved (RFC 2606, 6761, 6762, 7686, 8375), or used inside networks.
+    const PRIVATE: [&str; 13] = [
         ".localhost",
         ".localdomain",
         ".local",
@@ -185,6 +186,12 @@ fn is_public_name(name: &str) -> bool {
         ".home.arpa",
         ".lan",
         ".intranet",
+        ".corp",
+        ".home",
+        ".svc",
+        ".invalid",
+        ".onion",
+        ".alt",
     ];
     name.contains('.') && !PRIVATE.iter().any(|suffix| name.ends_with(suffix))
 }

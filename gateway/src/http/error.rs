@@ -176,7 +176,7 @@ codes! {
     // Merchants.
     MerchantExists "MERCHANT_EXISTS" 409 Caller "Use another id, or rotate the keys of this merchant.";
     MerchantNotFound "MERCHANT_NOT_FOUND" 404 Caller "Check the merchant's id.";
-    MerchantOfOtherKind "MERCHANT_OF_OTHER_KIND" 409 Caller "The merchant was made while the deployment had another upstream: test and live merchants need deployments of their own. Make the merchant again.";
+    MerchantOfOtherKind "MERCHANT_OF_OTHER_KIND" 409 Caller "The merchant was made while the deployment had another upstream: test and live merchants need deployments of their own. Connect the deployment to that upstream again, or make the merchant under another id.";
     MerchantSuspended "MERCHANT_SUSPENDED" 409 Caller "The operator has suspended this merchant: nothing new is sold. Refunds, queries and reads still work; contact the operator.";
     NothingToDecide "NOTHING_TO_DECIDE" 409 Caller "WeChat reports no payment of this order that differs from its terms; GET /v1/order shows the order's present state.";
     PaymentIsAnothers "PAYMENT_IS_ANOTHERS" 409 Caller "The payment cannot be this order's: it belongs to another order or merchant, or the order has a payment already. Decide reject.";

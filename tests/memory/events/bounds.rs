@@ -243,3 +243,69 @@ fn an_unreadable_sale_hinders_no_other_sale_of_its_link() {
     let paid = "SELECT count(*) FROM events WHERE type = 'order.paid'";
     assert_eq!(world.value("demo", paid), "2");
 }
+
+/// A receiver that works again gets everything at once, not after the pauses.
+#[test]
+fn what_failed_is_sent_again_by_one_call_before_its_pause_is_over() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let (id, _) = endpoint(&shop, &["order.paid"]);
+    world.endpoint_is_down(EVENTS_URL, true);
+    for number in ["A1", "A2", "A3"] {
+        pay(&world, &shop, number);
+    }
+    world.advance(12 * 3_600);
+    world.endpoint_is_down(EVENTS_URL, false);
+    let before = received(&world).len();
+    let resend = format!("/v1/endpoints/{id}/resend");
+    let (status, resent) = post(&shop, &resend, &json!({"since_ms": 0}));
+    assert_eq!((status, &resent["resent"]), (200, &json!(3)), "{resent}");
+    world.advance(1);
+    assert_eq!(received(&world).len(), before + 3);
+    let acknowledged = get(&shop, "/v1/deliveries?state=acknowledged&limit=100");
+    let to_endpoint = acknowledged["deliveries"].as_array().unwrap().iter();
+    assert_eq!(to_endpoint.filter(|d| d["endpoint"] == id).count(), 3);
+}
+
+/// Endpoints that were never tried, and hang, leave a connection to the notices.
+#[test]
+fn new_endpoints_that_hang_delay_no_notice() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    for n in 0..4 {
+        let url = format!("https://shop.example.com/hangs{n}");
+        endpoint_at(&shop, &url, &["order.paid"]);
+        world.endpoint_takes(&url, 9_000);
+    }
+    pay(&world, &shop, "A1");
+    for number in ["A2", "A3"] {
+        pay(&world, &shop, number);
+        let list = get(&shop, &format!("/v1/deliveries?out_trade_no={number}"));
+        let list = list["deliveries"].as_array().unwrap();
+        let notice = list.iter().find(|d| d["endpoint"].is_null()).unwrap();
+        assert_eq!(notice["state"], "acknowledged", "{number}");
+        assert_eq!(notice["subject"], number);
+    }
+}
+
+/// A delivery is about a number, or about something else.
+#[test]
+fn a_delivery_about_no_order_has_no_order_number() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let (id, _) = endpoint(&shop, &[]);
+    post(&shop, &format!("/v1/endpoints/{id}/test"), &json!({}));
+    world.advance(1);
+    pay(&world, &shop, "A1");
+    let list = get(&shop, "/v1/deliveries?limit=100");
+    let list = list["deliveries"].as_array().unwrap().clone();
+    let of = |subject: &str| {
+        let mut all = list.iter().filter(|d| d["subject"] == subject);
+        all.find(|d| d["endpoint"] == id.as_str()).unwrap().clone()
+    };
+    assert_eq!(of(&id)["out_trade_no"], Value::Null);
+    assert_eq!(of("A1")["out_trade_no"], "A1");
+    let csv = shop.answer("GET", "/v1/deliveries?format=csv", "");
+    let csv = String::from_utf8(csv.body().clone()).unwrap();
+    assert!(csv.lines().next().unwrap().ends_with(",event,subject"));
+}

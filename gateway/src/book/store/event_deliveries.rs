@@ -252,6 +252,24 @@ pub(in crate::book) fn given_up_since(
     )
 }
 
+/// Deliveries to an endpoint that failed and wait for their next attempt, made since
+/// a time, the oldest first, at most so many.
+pub(in crate::book) fn failed_since(
+    storage: &impl Storage,
+    endpoint: &str,
+    since_ms: i64,
+    at_most: i64,
+) -> Result<Vec<Overdue>, StorageError> {
+    all(
+        storage,
+        "SELECT id, endpoint, subject, created_at_ms FROM event_deliveries
+         WHERE endpoint = ? AND due_at_ms IS NOT NULL AND attempts > 0 AND created_at_ms >= ?
+         ORDER BY due_at_ms LIMIT ?",
+        &[endpoint.into(), since_ms.into(), at_most.into()],
+        overdue,
+    )
+}
+
 /// Begins a delivery's schedule again.
 pub(in crate::book) fn begin_again(
     storage: &impl Storage,

@@ -17,6 +17,8 @@ const USUAL: i64 = 20;
 const MOST: i64 = 100;
 /// The longest id, and more than the longest type.
 const LONGEST: usize = 64;
+/// The longest cursor of any list: one of another list is refused as such.
+const LONGEST_CURSOR: usize = 512;
 /// The parameters that `GET /v1/events` takes.
 const PARAMETERS: [&str; 5] = ["after", "limit", "type", "out_trade_no", "format"];
 /// The members of an event, which are the columns of its CSV.
@@ -51,7 +53,7 @@ pub async fn get_events<R: Runtime + 'static>(
     }
     let usual = if is_csv { MOST } else { USUAL };
     let search = EventSearch {
-        after: fields.text("after", LONGEST)?,
+        after: fields.text("after", LONGEST_CURSOR)?,
         after_n: None,
         kind: match fields.text("type", LONGEST)? {
             Some(name) => Some(event_type(&fields, "type", &name)?),

@@ -213,6 +213,7 @@ const fn form(list: List) -> Form {
                 "created_at_ms",
                 "endpoint",
                 "event",
+                "subject",
             ],
         },
         List::Alarms => Form {

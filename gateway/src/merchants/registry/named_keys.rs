@@ -110,7 +110,6 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         let what = format!("key {} made {until}, scopes {scopes}", short(fingerprint));
         let named = format!(", named {}", key.name);
         audit::add_with_text(&self.runtime, storage, id, &what, &named, "")?;
-        key.made_at_ms = now_ms;
         store::named_keys::insert(storage, id, fingerprint, &key, parent)?;
         self.keep(id, once, key.expires_at_ms)?;
         Ok(NewKey::Made(key.expires_at_ms))
