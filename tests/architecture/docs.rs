@@ -193,6 +193,16 @@ fn the_limits_in_the_documents_equal_the_codes() {
             "of 100 merchants",
         ),
         (
+            "gateway/src/merchants/registry/people.rs",
+            "WRONG_AT_ONCE: i64 = 10",
+            "| 1 in 6 minutes | 10 |",
+        ),
+        (
+            "gateway/src/merchants/registry/people.rs",
+            "WRONG_APART_MS: i64 = 6 * 60 * 1000",
+            "| 1 in 6 minutes | 10 |",
+        ),
+        (
             "gateway/src/config.rs",
             "return Ok(300)",
             "(300 unless set)",

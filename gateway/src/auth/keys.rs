@@ -377,7 +377,7 @@ pub async fn authenticate<R: Runtime, T>(
         return check.await;
     };
     let now_ms = cx.runtime.now_ms();
-    let name = format!("wrong {key} {address}");
+    let name = wrong(key, &address);
     let flood = format!("flood of {name}");
     let refused = || {
         cx.counters.count(Counter::Limited(Limit::WrongKeys));
@@ -396,6 +396,23 @@ pub async fn authenticate<R: Runtime, T>(
         }
         checked => checked,
     }
+}
+
+/// The bucket of wrong keys of an address.
+fn wrong(key: &str, address: &str) -> String {
+    format!("wrong {key} {address}")
+}
+
+/// Whether the sender's address is past the limit of wrong keys, so that a check of
+/// its key that costs much is not made.
+pub fn is_past_limit<R: Runtime>(cx: &Services<R>, request: &Request, key: &str) -> bool {
+    let now_ms = cx.runtime.now_ms();
+    let is_past = |address: String| !cx.limits.is_left(&wrong(key, &address), now_ms);
+    let is_past = network(request).is_some_and(is_past);
+    if is_past {
+        cx.counters.count(Counter::Limited(Limit::WrongKeys));
+    }
+    is_past
 }
 
 /// Authenticates the operator by `ADMIN_TOKEN`.

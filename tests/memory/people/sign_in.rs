@@ -214,6 +214,7 @@ fn wrong_passwords_are_limited_and_a_known_browser_still_signs_in() {
 fn wrong_passwords_are_limited_by_address() {
     let world = Memory::default();
     world.shop("demo");
+    let anna = person(&world, "demo", Role::Viewer, "anna");
     let gateway = world.gateway();
     let guesser = Browser::new(&world);
     let tried = |n: usize| {
@@ -228,6 +229,13 @@ fn wrong_passwords_are_limited_by_address() {
         (status, &answer["code"]),
         (429, &json!("TOO_MANY_SIGN_INS"))
     );
+    // No further one is looked up or hashed, but for a browser that is known.
+    let calls = world.calls_to_registry();
+    assert_eq!(tried(21).0, 429);
+    assert_eq!(world.calls_to_registry(), calls);
+    let body = json!({"login": "anna", "password": PASSWORD});
+    let (status, answer) = anna.call_at(&gateway, "POST", "/console/api/sign-in", body);
+    assert_eq!(status, 200, "{answer}");
 }
 
 /// A cookie is sent by the browser for every page that asks: so every call that is not a

@@ -1,7 +1,7 @@
 //! Signing in to the console, and out.
 
 use super::{login, me, opened, sealed, signed_in};
-use crate::auth::keys::authenticate;
+use crate::auth::keys::{authenticate, is_past_limit};
 use crate::auth::people::{
     forget_session, has_session, known_browser, new_session, person, require_own_origin,
     session_cookie,
@@ -23,6 +23,9 @@ use serde_json::json;
 
 /// The longest code that is read: a recovery code, with what people add to it.
 const LONGEST_CODE: usize = 32;
+
+/// The name of the limit of wrong sign-ins of an address.
+const LIMITED: &str = "sign-in";
 
 /// A sign-in that was checked.
 struct Checked {
@@ -49,8 +52,12 @@ pub async fn sign_in<R: Runtime>(
     let given = fields.required("password", password::LONGEST)?;
     let code = fields.text("code", LONGEST_CODE)?;
     let browser = known_browser(cx, request, &login);
+    // A hash costs more than a look-up of a key.
+    if browser.is_empty() && is_past_limit(cx, request, LIMITED) {
+        return Err(ApiError::of(Code::TooManySignIns));
+    }
     let checked = check(cx, &login, &given, code.as_deref(), &browser);
-    let checked = authenticate(cx, request, "sign-in", checked).await;
+    let checked = authenticate(cx, request, LIMITED, checked).await;
     let checked = checked.map_err(|error| match error.code {
         Code::TooManyWrongKeys => ApiError::of(Code::TooManySignIns),
         _ => error,
