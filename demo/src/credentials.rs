@@ -82,6 +82,17 @@ impl Credentials {
         self.save()
     }
 
+    /// Whether an earlier run has noted this.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.kept.contains_key(name)
+    }
+
+    /// Notes for later runs that something was made.
+    pub(crate) fn note(&mut self, name: &str) -> Result<()> {
+        self.kept.insert(name.to_owned(), true.into());
+        self.save()
+    }
+
     /// Writes the file; only its owner can read it.
     fn save(&self) -> Result<()> {
         let text = serde_json::to_string_pretty(&self.kept).unwrap_or_default();

@@ -10,6 +10,7 @@ use crate::{
     credentials::Credentials,
     http::{self, text},
     merchants::{Kind, MERCHANTS},
+    staff::Console,
 };
 
 /// The addresses on which the gateway and the sandbox listen, with no slash at
@@ -31,6 +32,8 @@ pub struct Demo {
     pub admin_token: String,
     /// The merchants, the demo shop's first.
     pub merchants: Vec<Merchant>,
+    /// The demo shop's console, once it is [opened](crate::console::open).
+    pub console: Option<Console>,
 }
 
 /// A merchant, as the gateway and the sandbox know it.
@@ -118,6 +121,7 @@ pub fn fill(origins: &Origins, credentials: &mut Credentials) -> Result<Demo> {
         origins: origins.clone(),
         admin_token: credentials.admin_token().to_owned(),
         merchants,
+        console: None,
     })
 }
 

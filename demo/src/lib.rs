@@ -8,12 +8,15 @@
 //! |---|---|
 //! | [`merchants`] | the demo merchants |
 //! | [`fill`](mod@fill) | makes them at the gateway, and opens a checkout for each |
+//! | [`console`] | the console: people in every role, and a day of sales |
+//! | [`staff`] | who they are, and how the console is opened |
 //! | [`credentials`] | the keys and passwords of a run, kept for the next one |
 //! | [`listing`] | the list that is printed, and the variables for the commands of the documents |
 //! | [`files`] | the files that a run keeps |
 //! | [`http`] | a JSON client for loopback |
 //! | [`failure`] | errors that say which step failed and what to do now |
 
+pub mod console;
 pub mod credentials;
 pub mod failure;
 pub mod files;
@@ -21,6 +24,7 @@ pub mod fill;
 pub mod http;
 pub mod listing;
 pub mod merchants;
+pub mod staff;
 
 pub use credentials::Credentials;
 pub use failure::{Failure, Result};
@@ -28,3 +32,4 @@ pub use files::{wipe, write_secret};
 pub use fill::{Demo, Merchant, Origins, fill, sandbox_merchants};
 pub use listing::{phone, sandbox_list};
 pub use merchants::{Kind, MERCHANTS};
+pub use staff::Console;

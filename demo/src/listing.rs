@@ -7,6 +7,7 @@ use crate::{
     fill::{Demo, Merchant},
     http::text,
     merchants::Kind,
+    staff::Console,
 };
 
 impl Demo {
@@ -24,7 +25,7 @@ impl Demo {
   … in WeChat        {}
   The phone          {}
   The delivery inbox {sandbox}/shop/inbox
-
+{}
   The API            {}
     api-key          {}
     api-secret       {}
@@ -39,6 +40,9 @@ impl Demo {
             self.checkout(),
             phone(sandbox, Some(self.checkout())),
             phone(sandbox, None),
+            self.console
+                .as_ref()
+                .map_or_else(String::new, Console::list),
             self.origins.gateway,
             key("/api-key"),
             key("/api-secret"),
@@ -60,6 +64,7 @@ impl Demo {
             "checkout": self.checkout(),
             "phone": phone(sandbox, Some(self.checkout())),
             "admin_token": self.admin_token,
+            "console": self.console.as_ref().map(Console::json),
             "merchants": self.merchants.iter().map(Merchant::json).collect::<Vec<_>>(),
         })
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use testkit::{
     Failure, Result,
-    demo::wipe,
+    demo::{Credentials, console, wipe},
     demo_system::DemoSystem,
     paths,
     workerd::{self, Workerd},
@@ -66,6 +66,11 @@ pub fn run(options: Options) -> Result<()> {
         "start the gateway and the sandbox, with the demo merchants",
         || DemoSystem::start(directory, ports),
     )?;
+    let mut credentials = Credentials::of(&system.system.directory)?;
+    let console = step::of("open the console with people and sales", || {
+        console::open(&system.demo, &mut credentials, !options.json)
+    })?;
+    system.demo.console = Some(console);
     if options.json {
         print_line(&system.demo.json());
     } else {

@@ -118,7 +118,9 @@ impl DevOptions {
         credentials: &mut Credentials,
         json: bool,
     ) -> Result<(), String> {
-        let demo = demo::fill(origins, credentials).map_err(in_short)?;
+        let mut demo = demo::fill(origins, credentials).map_err(in_short)?;
+        let console = demo::console::open(&demo, credentials, !json).map_err(in_short)?;
+        demo.console = Some(console);
         let variables = self.directory.join(VARIABLES);
         demo::write_secret(&variables, &demo.variables()).map_err(in_short)?;
         let shown = |path: &Path| path.display().to_string();
