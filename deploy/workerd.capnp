@@ -2,7 +2,7 @@
 # `testkit/workerd/weceive.capnp`. `weceive serve` is simpler where nothing else runs under `workerd`; docs/self-hosting.md
 # compares them.
 #
-#   cargo xtask build page edge
+#   cargo xtask build page console edge
 #   PUBLIC_URL=https://pay.example.com MASTER_KEY=… ADMIN_TOKEN=… \
 #     workerd serve deploy/workerd.capnp --experimental \
 #     --directory-path gateway-store=/var/lib/weceive --directory-path pages=dist

@@ -21,22 +21,29 @@ use crate::Lang;
 /// # Ok::<(), order::MoneyError>(())
 /// ```
 pub fn format_amount(money: Money, lang: Lang) -> String {
-    let symbol = symbol(money.currency(), lang);
+    format_minor(money.amount_minor(), money.currency(), lang)
+}
+
+/// Formats what is no [`Money`]: zero, a sum that exceeds WeChat's largest
+/// amount, or a difference, whose minus sign is in front of the symbol.
+pub fn format_minor(amount_minor: i64, currency: Currency, lang: Lang) -> String {
+    let minus = if amount_minor < 0 { "−" } else { "" };
+    let symbol = symbol(currency, lang);
     // A no-break space separates the code from the number.
     let space = if symbol.ends_with(|c: char| c.is_ascii_uppercase()) {
         "\u{a0}"
     } else {
         ""
     };
-    let minor = money.amount_minor().unsigned_abs();
-    let digits = money.currency().minor_digits();
+    let minor = amount_minor.unsigned_abs();
+    let digits = currency.minor_digits();
     if digits == 0 {
-        return format!("{symbol}{space}{}", grouped(minor));
+        return format!("{minus}{symbol}{space}{}", grouped(minor));
     }
     let unit = 10_u64.pow(digits);
     let width = digits as usize;
     let (whole, rest) = (grouped(minor / unit), minor % unit);
-    format!("{symbol}{space}{whole}.{rest:0width$}")
+    format!("{minus}{symbol}{space}{whole}.{rest:0width$}")
 }
 
 fn symbol(currency: Currency, lang: Lang) -> &'static str {
@@ -105,6 +112,18 @@ mod tests {
         ] {
             let currency = Currency::from_code(code).unwrap();
             check(123_450, currency, [expected; 3]);
+        }
+    }
+
+    #[test]
+    fn sums_and_differences_are_formatted_too() {
+        for (amount, expected) in [
+            (0, "HK$0.00"),
+            (-1, "−HK$0.01"),
+            (-123_456, "−HK$1,234.56"),
+            (i64::MIN, "−HK$92,233,720,368,547,758.08"),
+        ] {
+            assert_eq!(format_minor(amount, Currency::Hkd, Lang::En), expected);
         }
     }
 

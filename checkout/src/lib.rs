@@ -24,7 +24,7 @@ mod plan;
 mod texts;
 pub mod view;
 
-pub use amount::format_amount;
+pub use amount::{format_amount, format_minor};
 pub use colour::{Colour, Shades, monogram};
 pub use environment::{App, Device, Environment, Version};
 pub use escape::escape;

@@ -414,6 +414,8 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::Home => whole(site::home(cx)),
             Endpoint::Docs => whole(site::docs()),
             Endpoint::SignTool => whole(site::sign_tool()),
+            Endpoint::ConsoleEntrance => whole(site::console_entrance()),
+            Endpoint::Console => whole(boxed(|| site::console(cx)).await?),
             Endpoint::Openapi => whole(answer(200, "application/json", OPENAPI)),
             Endpoint::Healthz => {
                 let text = match cx.config.is_test {

@@ -424,6 +424,8 @@ routes! {
     GET    "/"                               Home              Public Own Failures - - -;
     GET    "/docs"                           Docs              Public Own Failures - - -;
     GET    "/tools/sign"                     SignTool          Public Own Failures - - -;
+    GET    "/console"                        ConsoleEntrance   Public Own Failures - - -;
+    GET    "/console/"                       Console           Public Own Failures - - -;
     GET    "/openapi.json"                   Openapi           Public Own Failures - - -;
     GET    "/healthz"                        Healthz           Public Own Failures - - -;
     /// The page's files.

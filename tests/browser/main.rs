@@ -14,6 +14,7 @@
 mod accessibility;
 mod bridges;
 mod browser;
+mod console;
 mod desktop;
 mod dialects;
 mod embed;

@@ -9,6 +9,8 @@ use xtask::size::brotli;
 
 /// Everything for a page in WeChat: HTML, program, script and style.
 const PAGE_AT_MOST: u64 = 60_000;
+/// The console with everything that it links.
+const CONSOLE_AT_MOST: u64 = 250_000;
 /// The same, with a code to scan.
 const WITH_CODE_AT_MOST: u64 = 75_000;
 
@@ -64,4 +66,27 @@ fn the_page_is_within_its_budget_in_every_language() {
         "{all} bytes: HTML {longest}, {files:?}; with a code {}",
         all + code
     );
+}
+
+#[test]
+fn the_console_is_within_its_budget() {
+    let page = send("GET", &format!("{}/console/", LIVE.gateway()), &[], "");
+    assert_eq!(page.status, 200, "{}", page.text());
+    let mut files = BTreeMap::from([("console.html".to_owned(), brotli(&page.body).unwrap())]);
+    for part in page.text().split('"') {
+        let needed = [".js", ".wasm", ".css"]
+            .iter()
+            .any(|end| part.ends_with(end));
+        if needed {
+            let answer = send("GET", &format!("{}{part}", LIVE.gateway()), &[], "");
+            assert_eq!(answer.status, 200, "{part}");
+            let cached = answer.header("cache-control");
+            assert!(cached.contains("immutable"), "{part}: {cached}");
+            files.insert(part.to_owned(), brotli(&answer.body).unwrap());
+        }
+    }
+    assert_eq!(files.len(), 4, "page, program, script and style: {files:?}");
+    let all = files.values().sum::<u64>();
+    assert!(all <= CONSOLE_AT_MOST, "{all} bytes: {files:?}");
+    println!("{all} bytes: {files:?}");
 }

@@ -1,4 +1,4 @@
-//! Builds the checkout page (`dist/`) and the two Workers (`edge/build/`, `sandbox/build/`).
+//! Builds the checkout page and the console (`dist/`) and the two Workers (`edge/build/`, `sandbox/build/`).
 //!
 //! cargo decides what to recompile. The steps after it (bindings, optimising,
 //! bundling) are skipped when cargo's result and every other input are
@@ -7,29 +7,19 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use testkit::{Failure, Result, demo::wipe, paths};
 
 use crate::{
     build_cache::files_below,
-    lean::{without_classes, without_messages},
+    console,
+    lean::without_classes,
+    module::{FEATURES, bind, compile},
     part::{Part, target_directory},
-    size, step,
-    tools::{self, WASM},
+    size, step, tools,
     wasm::{with_short_names, without_names},
 };
-
-/// What the oldest supported browsers have.
-const FEATURES: [&str; 6] = [
-    "--enable-bulk-memory",
-    "--enable-reference-types",
-    "--enable-sign-ext",
-    "--enable-mutable-globals",
-    "--enable-nontrapping-float-to-int",
-    "--enable-multivalue",
-];
 
 /// Builds `parts` and prints their sizes.
 ///
@@ -40,6 +30,7 @@ pub fn run(parts: &[Part]) -> Result<()> {
     for part in parts {
         match part {
             Part::Page => page()?,
+            Part::Console => console::build()?,
             Part::Edge | Part::Sandbox => worker(*part)?,
         }
     }
@@ -94,7 +85,8 @@ fn set_names_aside(part: Part) -> Result<()> {
         .map_err(|error| failed(&error))
 }
 
-/// Builds the checkout page.
+/// Builds the checkout page. trunk empties the directory, which the console
+/// shares.
 fn page() -> Result<()> {
     let root = paths::root();
     let compiled = compile("app", &["--bin", "app"])?;
@@ -147,21 +139,7 @@ fn lean(compiled: &Path) -> Result<()> {
         )
     };
     let (module, script) = module_and_script().ok_or_else(|| failed(&"there is no module"))?;
-    let directory = Part::Page.beside("lean")?;
-    let input = directory.join("app.wasm");
-    let whole = fs::read(compiled).map_err(|error| failed(&error))?;
-    let lean = without_messages(&whole).ok_or_else(|| failed(&"an unknown form"))?;
-    fs::create_dir_all(&directory)
-        .and_then(|()| fs::write(&input, lean))
-        .map_err(|error| failed(&error))?;
-    step::run(
-        "bind the page to its script",
-        tools::command(tools::WASM_BINDGEN.path()?)?
-            .args(["--target=web", "--no-typescript", "--out-name=app"])
-            .arg(format!("--out-dir={}", directory.display()))
-            .arg(&input),
-        "see wasm-bindgen's message above",
-    )?;
+    let directory = bind(Part::Page, "app", compiled)?;
     step::run(
         "optimise the page",
         tools::command(paths::npm_program("wasm-opt"))?
@@ -310,22 +288,4 @@ fn sign_tool(module: &Path, dist: &Path) -> Result<()> {
         "see esbuild's message above",
     )?;
     Ok(())
-}
-
-/// Compiles a package to WebAssembly with the options that trunk and
-/// worker-build use; returns the path of the module.
-fn compile(package: &str, selected: &[&str]) -> Result<PathBuf> {
-    step::run(
-        &format!("compile {package}"),
-        Command::new("cargo")
-            .args(["build", "--release", "--target", WASM, "--package", package])
-            .args(selected)
-            .current_dir(paths::root()),
-        "repair what the compiler says above",
-    )?;
-    Ok(target_directory()?
-        .join(WASM)
-        .join("release")
-        .join(package)
-        .with_extension("wasm"))
 }

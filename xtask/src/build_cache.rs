@@ -11,23 +11,26 @@ use testkit::{Failure, Result, paths};
 
 use crate::tools::CARGO_TOOLS;
 
-/// The fingerprint of the inputs and of the results of one directory. The file
-/// that keeps it is next to cargo's own results.
-#[derive(Debug)]
+/// The fingerprint of the inputs and of the results. The file that keeps it is
+/// next to cargo's own results.
 pub struct Stamp {
     file: PathBuf,
     inputs: String,
-    results: PathBuf,
+    results: Box<dyn Fn() -> Vec<PathBuf>>,
 }
 
 impl Stamp {
-    /// For the directory `results`, which is made of the files `inputs` with
-    /// the pinned tools. `file` keeps the fingerprint.
+    /// For the files that `results` lists, which are made of the files `inputs`
+    /// with the pinned tools. `file` keeps the fingerprint.
     ///
     /// # Errors
     ///
     /// An input cannot be read.
-    pub fn new(file: PathBuf, results: PathBuf, inputs: &[PathBuf]) -> Result<Self> {
+    pub fn new(
+        file: PathBuf,
+        results: impl Fn() -> Vec<PathBuf> + 'static,
+        inputs: &[PathBuf],
+    ) -> Result<Self> {
         let mut inputs = inputs.to_vec();
         inputs.push(paths::root().join("package-lock.json"));
         let versions = CARGO_TOOLS.map(|tool| tool.version).join(" ");
@@ -35,7 +38,7 @@ impl Stamp {
         Ok(Self {
             file,
             inputs,
-            results,
+            results: Box::new(results),
         })
     }
 
@@ -69,7 +72,7 @@ impl Stamp {
         Ok(format!(
             "{}\n{}\n",
             self.inputs,
-            fingerprint(files_below(&self.results))?
+            fingerprint((self.results)())?
         ))
     }
 }
@@ -128,9 +131,10 @@ mod tests {
         fs::write(&result, "made of one").unwrap();
 
         let stamp = || {
+            let results = results.clone();
             Stamp::new(
                 directory.join("stamp"),
-                results.clone(),
+                move || files_below(&results),
                 std::slice::from_ref(&input),
             )
             .unwrap()

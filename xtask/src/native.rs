@@ -16,7 +16,7 @@ const PROFILE: &str = "native";
 /// The target of a program that needs no library of the machine.
 const STATIC: &str = "x86_64-unknown-linux-musl";
 
-/// Builds the page and the program, and prints where the program is. A static one runs on every Linux machine with this
+/// Builds the page, the console and the program, and prints where the program is. A static one runs on every Linux machine with this
 /// processor, and in an image without anything else.
 ///
 /// # Errors
@@ -24,7 +24,7 @@ const STATIC: &str = "x86_64-unknown-linux-musl";
 /// Something did not compile or link.
 pub fn run(is_static: bool) -> Result<()> {
     setup::all()?;
-    build::run(&[Part::Page])?;
+    build::run(&[Part::Page, Part::Console])?;
     let mut command = Command::new("cargo");
     command
         .args(["build", "--profile", PROFILE, "--package", "weceive"])

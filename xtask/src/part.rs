@@ -1,6 +1,9 @@
 //! The parts that are built, and where their files are.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 use testkit::{Failure, Result, paths};
@@ -12,6 +15,8 @@ use crate::build_cache::{Stamp, files_below};
 pub enum Part {
     /// The checkout page.
     Page,
+    /// The console. Its files are beside the page's, and are named `console…`.
+    Console,
     /// The gateway's Worker.
     Edge,
     /// The sandbox's Worker.
@@ -19,10 +24,11 @@ pub enum Part {
 }
 
 impl Part {
-    /// All parts, in the order in which they are built.
-    pub const ALL: [Self; 3] = [Self::Page, Self::Edge, Self::Sandbox];
+    /// All parts, in the order in which they are built:
+    /// trunk empties the directory that the page shares with the console.
+    pub const ALL: [Self; 4] = [Self::Page, Self::Console, Self::Edge, Self::Sandbox];
 
-    /// The part with this name: `page`, `edge`, `sandbox`.
+    /// The part with this name: `page`, `console`, `edge`, `sandbox`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|part| part.name() == name)
@@ -33,6 +39,7 @@ impl Part {
     pub fn name(self) -> &'static str {
         match self {
             Self::Page => "page",
+            Self::Console => "console",
             Self::Edge => "edge",
             Self::Sandbox => "sandbox",
         }
@@ -42,10 +49,11 @@ impl Part {
     #[must_use]
     pub fn files(self) -> Vec<PathBuf> {
         let sent: &[&str] = match self {
-            Self::Page => &["html", "css", "js", "wasm"],
+            Self::Page | Self::Console => &["html", "css", "js", "wasm"],
             Self::Edge | Self::Sandbox => &["index.js", "index_bg.wasm"],
         };
         let mut files = files_below(&self.directory());
+        files.retain(|file| self.has(file));
         files.retain(|file| sent.iter().any(|end| file.to_string_lossy().ends_with(end)));
         files
     }
@@ -55,8 +63,19 @@ impl Part {
     pub fn directory(self) -> PathBuf {
         let root = paths::root();
         match self {
-            Self::Page => root.join("dist"),
+            Self::Page | Self::Console => root.join("dist"),
             Self::Edge | Self::Sandbox => root.join(self.name()).join("build"),
+        }
+    }
+
+    /// Whether a file of its directory is its own.
+    fn has(self, file: &Path) -> bool {
+        let name = file.file_name().map(|name| name.to_string_lossy());
+        let is_consoles = name.is_some_and(|name| name.starts_with("console"));
+        match self {
+            Self::Page => !is_consoles,
+            Self::Console => is_consoles,
+            Self::Edge | Self::Sandbox => true,
         }
     }
 
@@ -66,7 +85,12 @@ impl Part {
     ///
     /// An input cannot be read.
     pub fn stamp(self, inputs: &[PathBuf]) -> Result<Stamp> {
-        Stamp::new(self.beside("stamp")?, self.directory(), inputs)
+        let results = move || {
+            let mut files = files_below(&self.directory());
+            files.retain(|file| self.has(file));
+            files
+        };
+        Stamp::new(self.beside("stamp")?, results, inputs)
     }
 
     /// Our own file about this part, next to cargo's results.

@@ -29,7 +29,7 @@ pub struct Size {
     pub file: PathBuf,
     /// Its bytes.
     pub bytes: u64,
-    /// Its bytes when compressed: with brotli for the page, as browsers ask for
+    /// Its bytes when compressed: with brotli for the pages, as browsers ask for
     /// it; with gzip for a Worker, as Cloudflare counts it.
     pub sent: u64,
 }
@@ -141,7 +141,7 @@ pub fn print(parts: &[Part]) -> Result<()> {
 /// The compression with which a part is sent.
 fn compression(part: Part) -> &'static str {
     match part {
-        Part::Page => "brotli",
+        Part::Page | Part::Console => "brotli",
         Part::Edge | Part::Sandbox => "gzip",
     }
 }

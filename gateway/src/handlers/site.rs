@@ -1,7 +1,8 @@
-//! `/`, `/docs` and `/tools/sign`: what answers at this address, the API's
-//! reference, and why a signature is wrong.
+//! `/`, `/docs`, `/tools/sign` and `/console/`: what answers at this address, the
+//! API's reference, why a signature is wrong, and the page of the console.
 
-use crate::http::message::{answer, set};
+use crate::http::error::{ApiError, Code};
+use crate::http::message::{answer, redirect, set};
 use crate::runtime::{Response, Runtime};
 use crate::services::Services;
 use http::header;
@@ -40,6 +41,23 @@ pub fn sign_tool() -> Response {
     let policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
                   base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     shown(SIGN.to_owned(), policy)
+}
+
+/// `GET /console`: the console's addresses are relative to `/console/`.
+pub fn console_entrance() -> Response {
+    redirect("/console/")
+}
+
+/// `GET /console/`: the page of the console, which has no data and no inline
+/// script. Its files are named in it and served like the checkout page's.
+pub async fn console<R: Runtime>(cx: &Services<R>) -> Result<Response, ApiError> {
+    let page = cx.fetch_asset("console.html").await;
+    let page = page.and_then(|bytes| String::from_utf8(bytes).ok());
+    let policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+                  img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; \
+                  form-action 'none'; frame-ancestors 'none'";
+    let page = page.ok_or_else(|| ApiError::of(Code::NotFound))?;
+    Ok(shown(page, policy))
 }
 
 fn shown(page: String, policy: &str) -> Response {

@@ -1,0 +1,185 @@
+//! Why a call failed, as the server says it.
+
+use core::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::json;
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Failure {
+    /// There was no answer.
+    Network,
+    /// The answer cannot be read: another version of the server, or a proxy's page.
+    Unreadable,
+    /// The server refused.
+    Refused(Box<Refused>),
+}
+
+/// A refusal.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Refused {
+    /// The stable code, such as `FIELD_MISSING`.
+    pub(crate) code: String,
+    /// The field that it is about.
+    pub(crate) field: Option<String>,
+    /// The server's sentence, in English.
+    pub(crate) message: String,
+    /// The request's id, to quote.
+    pub(crate) request_id: String,
+    /// How long to wait.
+    pub(crate) retry_after_seconds: Option<u32>,
+    /// WeChat's own code and sentence, where WeChat refused.
+    pub(crate) upstream: Option<String>,
+}
+
+/// The form of a refusal. `Code` repeats `code` for older clients.
+#[derive(Deserialize)]
+struct Sent {
+    code: Option<String>,
+    field: Option<String>,
+    message: Option<Message>,
+}
+
+/// A sentence, or WeChat's own answer.
+enum Message {
+    Sentence(String),
+    Upstream(Upstream),
+}
+
+/// The part of WeChat's answer that is shown.
+#[derive(Default)]
+struct Upstream {
+    err_code: Option<String>,
+    err_code_des: Option<String>,
+}
+
+impl Upstream {
+    fn in_words(self) -> Option<String> {
+        let known = |text: Option<String>| text.filter(|text| !text.is_empty());
+        match (known(self.err_code), known(self.err_code_des)) {
+            (Some(code), Some(sentence)) => Some(format!("{code}: {sentence}")),
+            (code, sentence) => sentence.or(code),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Message;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sentence or an object")
+            }
+
+            fn visit_str<E>(self, sentence: &str) -> Result<Message, E> {
+                Ok(Message::Sentence(sentence.to_owned()))
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Message, M::Error> {
+                let mut upstream = Upstream::default();
+                while let Some(name) = members.next_key::<String>()? {
+                    // Other members may be no text.
+                    match name.as_str() {
+                        "err_code" => upstream.err_code = members.next_value()?,
+                        "err_code_des" => upstream.err_code_des = members.next_value()?,
+                        _ => {
+                            members.next_value::<serde::de::IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(Message::Upstream(upstream))
+            }
+        }
+        reader.deserialize_any(Either)
+    }
+}
+
+impl Failure {
+    /// Reads a refusal. An answer of something else than the gateway has its
+    /// status as its code.
+    pub(crate) fn read(
+        status: u16,
+        text: &str,
+        request_id: &str,
+        retry_after_seconds: Option<u32>,
+    ) -> Self {
+        let sent: Option<Sent> = json::read(text);
+        let Some(Sent {
+            code: Some(code),
+            field,
+            message,
+        }) = sent
+        else {
+            return Self::Refused(Box::new(Refused {
+                code: format!("HTTP {status}"),
+                request_id: request_id.to_owned(),
+                retry_after_seconds,
+                ..Refused::default()
+            }));
+        };
+        let (message, upstream) = match message {
+            Some(Message::Sentence(sentence)) => (sentence, None),
+            Some(Message::Upstream(upstream)) => (String::new(), upstream.in_words()),
+            None => (String::new(), None),
+        };
+        Self::Refused(Box::new(Refused {
+            code,
+            field,
+            message,
+            request_id: request_id.to_owned(),
+            retry_after_seconds,
+            upstream,
+        }))
+    }
+
+    /// The code of a refusal.
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Self::Refused(refused) => &refused.code,
+            Self::Network | Self::Unreadable => "",
+        }
+    }
+
+    /// Whether the person is signed out.
+    pub(crate) fn ends_session(&self) -> bool {
+        self.code() == "SIGN_IN_NEEDED"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_keeps_its_code_field_and_request() {
+        let text = r#"{"status":"fail","code":"FIELD_INVALID","field":"reason","message":"too long","data":null,"Code":"FAIL"}"#;
+        let failure = Failure::read(400, text, "8c1d", None);
+        assert_eq!(failure.code(), "FIELD_INVALID");
+        assert!(matches!(&failure, Failure::Refused(refused)
+            if refused.field.as_deref() == Some("reason")
+                && refused.message == "too long"
+                && refused.request_id == "8c1d"));
+        assert!(!failure.ends_session());
+    }
+
+    #[test]
+    fn wechats_own_words_are_kept() {
+        let text = r#"{"code":"UPSTREAM_REFUSED","message":{"err_code":"NOTENOUGH","err_code_des":"余额不足"}}"#;
+        let Failure::Refused(refused) = Failure::read(422, text, "", None) else {
+            panic!("a refusal");
+        };
+        assert_eq!(refused.upstream.as_deref(), Some("NOTENOUGH: 余额不足"));
+    }
+
+    #[test]
+    fn the_page_of_a_proxy_is_a_refusal_too() {
+        let failure = Failure::read(502, "<html>Bad gateway</html>", "", Some(3));
+        assert_eq!(failure.code(), "HTTP 502");
+        assert!(Failure::read(401, r#"{"code":"SIGN_IN_NEEDED"}"#, "", None).ends_session());
+    }
+}

@@ -1,0 +1,102 @@
+//! What the whole console shares: who is signed in, the address, the language,
+//! the network, and the message at the bottom.
+
+use checkout::Lang;
+use leptos::prelude::*;
+
+use crate::address::Address;
+use crate::api::{Failure, Session};
+use crate::browser;
+use crate::texts::Text;
+
+/// Where this browser keeps the language that a person has chosen.
+const LANGUAGE: &str = "weceive-language";
+
+/// The state that every page reads.
+#[derive(Clone, Copy)]
+pub(crate) struct App {
+    /// Who is signed in; `Unknown` until the server has answered.
+    pub(crate) who: RwSignal<Who>,
+    pub(crate) address: RwSignal<Address>,
+    pub(crate) lang: RwSignal<Lang>,
+    pub(crate) online: RwSignal<bool>,
+    pub(crate) visible: RwSignal<bool>,
+    /// A short message: what was just done.
+    pub(crate) said: RwSignal<Option<String>>,
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Who {
+    Unknown,
+    /// The server cannot be asked.
+    Unreachable(Failure),
+    SignedOut,
+    Person(Box<Session>),
+}
+
+impl App {
+    pub(crate) fn new() -> Self {
+        let lang = browser::kept(LANGUAGE)
+            .into_iter()
+            .chain(browser::languages())
+            .find_map(|tag| Lang::from_tag(&tag))
+            .unwrap_or_default();
+        let app = Self {
+            who: RwSignal::new(Who::Unknown),
+            address: RwSignal::new(Address::read(&browser::hash())),
+            lang: RwSignal::new(lang),
+            online: RwSignal::new(browser::is_online()),
+            visible: RwSignal::new(browser::is_visible()),
+            said: RwSignal::new(None),
+        };
+        app.speak(lang);
+        app
+    }
+
+    /// Changes the language and keeps the choice.
+    pub(crate) fn choose(self, lang: Lang) {
+        browser::keep(LANGUAGE, lang.tag());
+        self.speak(lang);
+        self.lang.set(lang);
+    }
+
+    fn speak(self, lang: Lang) {
+        crate::texts::speak(lang);
+        browser::set_lang(lang.tag());
+    }
+
+    /// Says for a few seconds what was done.
+    pub(crate) fn says(self, text: Text) {
+        self.said.set(Some(text.now().to_owned()));
+        browser::after(5_000, move || {
+            let _ = self.said.try_set(None);
+        });
+    }
+
+    /// The session of the person who is signed in. Pages are shown only to one.
+    pub(crate) fn session(self) -> Session {
+        self.who.with_untracked(|who| match who {
+            Who::Person(session) => Session::clone(session),
+            _ => Session::default(),
+        })
+    }
+
+    /// A failure that ends the session is answered with the sign-in page.
+    pub(crate) fn notes(self, failure: &Failure) {
+        if failure.ends_session() {
+            let _ = self.who.try_set(Who::SignedOut);
+        }
+    }
+
+    /// Changes the filters of the address without an entry in the history.
+    pub(crate) fn filters(self, address: Address) {
+        browser::replace(&address.write());
+        self.address.set(address);
+    }
+}
+
+/// The state, from any part of a page.
+pub(crate) fn app() -> App {
+    use_context::<App>().unwrap_or_else(App::new)
+}
