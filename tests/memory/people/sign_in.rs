@@ -322,3 +322,36 @@ fn a_session_costs_no_call_per_request_and_ends_within_thirty_seconds() {
     world.advance(31);
     assert_eq!(read(), 401);
 }
+
+/// The same link, opened by two people at once, lets one in; so does a login that two
+/// choose at once, and a code that is entered twice at once.
+#[test]
+fn of_two_at_once_one_joins_and_one_code_signs_in_once() {
+    let world = Memory::default();
+    world.shop("demo");
+    let statuses = |requests: Vec<gateway::runtime::Request>| {
+        let answers = world.send_all(requests);
+        let mut statuses: Vec<u16> = answers.iter().map(|a| a.status().as_u16()).collect();
+        statuses.sort_unstable();
+        statuses
+    };
+    let browser = Browser::new(&world);
+    let accept = |token: &str, login: &str| {
+        let body = json!({"token": token, "login": login, "name": "N", "password": PASSWORD});
+        browser.request("POST", "/console/api/accept", &body.to_string())
+    };
+    let viewer = json!({"role": "viewer"});
+    let token = invited(&world, "demo", &viewer);
+    assert_eq!(
+        statuses(vec![accept(&token, "anna"), accept(&token, "ben")]),
+        [200, 404]
+    );
+    let tokens = [0, 1].map(|_| invited(&world, "demo", &viewer));
+    let both = tokens.iter().map(|token| accept(token, "cleo")).collect();
+    assert_eq!(statuses(both), [200, 409]);
+    let owner = person(&world, "demo", Role::Owner, "olga");
+    world.advance(30);
+    let body = json!({"login": "olga", "password": PASSWORD, "code": owner.code()}).to_string();
+    let both = [0, 1].map(|_| owner.request("POST", "/console/api/sign-in", &body));
+    assert_eq!(statuses(both.to_vec()), [200, 401]);
+}
