@@ -9,7 +9,9 @@
  *     </weceive-pay>
  *
  * Its content is shown where this script does not run. `label` replaces
- * the button's text. The event `weceive-result` has
+ * the button's text. The payer's page has the language of the element (`lang`,
+ * its own or that of what contains it). With `overlay`, a computer shows the code
+ * of a link with one price in a dialog on this page, instead of another tab. The event `weceive-result` has
  * `detail: {state: "paid" | "ended", out_trade_no: string}`. The result comes
  * from the gateway, not from the payer's window, and only to a page whose origin
  * the merchant has registered. Use it for display only: deliver goods on the
@@ -25,9 +27,9 @@
   "use strict";
 
   const WORDS = {
-    en: ["Pay with WeChat", "Waiting for your payment…", "Paid", "This page can’t show the result of your payment."],
-    hans: ["微信支付", "等待付款…", "已付款", "此页面无法显示支付结果。"],
-    hant: ["微信支付", "等待付款…", "已付款", "此頁面無法顯示付款結果。"],
+    en: ["Pay with WeChat", "Waiting for your payment…", "Paid", "This page can’t show the result of your payment.", "Scan with WeChat to pay", "Close", "Preparing your code…", "Open the payment page", "The code can’t be shown here."],
+    hans: ["微信支付", "等待付款…", "已付款", "此页面无法显示支付结果。", "请使用微信扫一扫", "关闭", "正在生成二维码…", "打开支付页面", "无法在此显示二维码。"],
+    hant: ["微信支付", "等待付款…", "已付款", "此頁面無法顯示付款結果。", "請使用微信掃一掃", "關閉", "正在產生二維碼…", "開啟付款頁面", "無法在此顯示二維碼。"],
   };
   /** A payer may submit the form late, and can then pay for half an hour. */
   const WATCH_MS = 60 * 60_000;
@@ -45,7 +47,13 @@
     button:hover, button:active { background: #05602f }
     button:focus-visible { outline: 3px solid #067a3c; outline-offset: 3px }
     p { margin: 6px 0 0; font: 0.875rem/1.4 system-ui, sans-serif }
-    p:empty { display: none }`;
+    p:empty { display: none }
+    dialog { max-width: min(22rem, calc(100vw - 2rem)); padding: 1.5rem; border: 0; border-radius: 20px;
+      color: #15201a; background: #fff; font: 1rem/1.4 system-ui, sans-serif; text-align: center }
+    dialog::backdrop { background: rgb(0 0 0 / 50%) }
+    dialog h2 { margin: 0 0 0.25rem; font-size: 1.25rem }
+    dialog svg { display: block; width: 16rem; max-width: 100%; margin: 1rem auto; fill: #000 }
+    dialog a { display: block; padding: 10px; color: #067a3c }`;
 
   /** @typedef {{state: "none" | "open" | "paid" | "ended", out_trade_no: string | null}} Result */
 
@@ -94,6 +102,8 @@
       this.unanswered = 0;
       /** @type {ReturnType<typeof setTimeout> | undefined} */
       this.timer = undefined;
+      /** @type {HTMLDialogElement | undefined} */
+      this.dialog = undefined;
       this.look = () => {
         if (!document.hidden) this.again();
       };
@@ -128,8 +138,12 @@
       }
     }
 
+    get language() {
+      return this.closest("[lang]")?.getAttribute("lang") ?? "";
+    }
+
     get words() {
-      const tag = this.closest("[lang]")?.getAttribute("lang")?.toLowerCase() ?? "";
+      const tag = this.language.toLowerCase();
       if (!tag.startsWith("zh")) return WORDS.en;
       return /hant|tw|hk|mo/.test(tag) ? WORDS.hant : WORDS.hans;
     }
@@ -147,7 +161,11 @@
       this.once ||= fresh();
       const url = new URL(address);
       url.searchParams.set("once", this.once);
+      if (this.language) url.searchParams.set("lang", this.language);
       this.keep(this.once);
+      if (this.hasAttribute("overlay") && hasRoom() && typeof HTMLDialogElement === "function") {
+        return this.overlay(url);
+      }
       const tab = hasRoom() && window.open(url, "_blank");
       if (tab) {
         // Without "noopener", which would hide whether the tab was blocked.
@@ -156,6 +174,75 @@
       } else {
         location.assign(url);
       }
+    }
+
+    /**
+     * Shows the code in a dialog, which the browser closes with Escape and which
+     * keeps the focus. What ends the purchase closes it.
+     *
+     * @param {URL} url the link's page, to open where no code can be shown
+     */
+    async overlay(url) {
+      const dialog = document.createElement("dialog");
+      const heading = document.createElement("h2");
+      heading.textContent = this.words[4];
+      heading.id = "heading";
+      dialog.setAttribute("aria-labelledby", "heading");
+      const status = document.createElement("p");
+      status.setAttribute("role", "status");
+      status.textContent = this.words[6];
+      const page = document.createElement("a");
+      page.href = url.href;
+      page.target = "_blank";
+      page.rel = "noopener";
+      page.textContent = this.words[7];
+      const close = document.createElement("button");
+      close.type = "button";
+      close.textContent = this.words[5];
+      close.addEventListener("click", () => dialog.close());
+      dialog.append(heading, status, page, close);
+      dialog.addEventListener("close", () => {
+        dialog.remove();
+        this.button.focus();
+      });
+      this.dialog = dialog;
+      /** @type {ShadowRoot} */ (this.shadowRoot).append(dialog);
+      dialog.showModal();
+      this.watch(this.once);
+      try {
+        const code = await this.code(url);
+        status.textContent = code.title;
+        const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+        svg.setAttribute("viewBox", `0 0 ${code.size} ${code.size}`);
+        svg.setAttribute("role", "img");
+        svg.setAttribute("aria-label", this.words[4]);
+        const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+        path.setAttribute("d", code.path);
+        svg.append(path);
+        status.after(svg);
+      } catch {
+        // The link asks for something first, or this page's origin is not registered.
+        status.textContent = this.words[8];
+      }
+    }
+
+    /**
+     * Begins the purchase, and asks for its code.
+     *
+     * @param {URL} url
+     * @returns {Promise<{title: string, size: number, path: string}>}
+     */
+    async code(url) {
+      /** @type {(path: string, body?: string | URLSearchParams) => Promise<any>} */
+      const ask = async (path, body) => {
+        const answer = await fetch(new URL(path, url), { method: body ? "POST" : "GET", body, credentials: "omit", cache: "no-store" });
+        return answer.json();
+      };
+      const { s } = await ask("/pay/link", new URLSearchParams({ l: url.searchParams.get("l") ?? "", once: this.once }));
+      const query = `?s=${encodeURIComponent(s)}${this.language ? `&lang=${encodeURIComponent(this.language)}` : ""}`;
+      const { title } = await ask(`/pay/view${query}`);
+      const { qr } = await ask(`/pay/order${query}`, "{}");
+      return { title, size: qr.size, path: qr.path };
     }
 
     /** Continues a purchase that was begun before the page was left. */
@@ -257,6 +344,7 @@
     /** @param {Result} result */
     end({ state, out_trade_no }) {
       this.once = "";
+      this.dialog?.close();
       this.keep("");
       this.status.textContent = state === "paid" ? this.words[2] : "";
       const detail = { state, out_trade_no };

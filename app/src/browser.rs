@@ -14,7 +14,7 @@ use web_sys::{
     Response, WebSocket, Window,
 };
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use crate::flow::{Failure, LiveMessage};
 use crate::json;
@@ -170,31 +170,178 @@ pub(crate) fn address() -> String {
         .unwrap_or_default()
 }
 
+thread_local! {
+    /// What [`add_to_query`] has added.
+    static ADDED: Cell<&'static str> = const { Cell::new("") };
+}
+
 /// The page's query with its question mark. `s` names the checkout.
 fn query() -> String {
+    let query = window().and_then(|window| window.location().search().ok());
+    [query.unwrap_or_default().as_str(), ADDED.get()].concat()
+}
+
+/// Adds a field to the query of every call.
+pub(crate) fn add_to_query(field: &'static str) {
+    ADDED.set(field);
+}
+
+/// A field of the page's query, as it stands there.
+pub(crate) fn field(name: &str) -> Option<String> {
+    query().split(['?', '&']).find_map(|field| {
+        let (found, value) = field.split_once('=')?;
+        (found == name && !value.is_empty()).then(|| String::from(value))
+    })
+}
+
+/// The gateway's origin where the page is on another host: the content of a meta
+/// element, which the gateway's own page does not have.
+pub(crate) fn gateway() -> Option<String> {
+    let meta = document()?.query_selector("meta[name=weceive-gateway]");
+    let origin = meta.ok()??.get_attribute("content")?;
+    Some(String::from(origin.trim_end_matches('/')))
+}
+
+/// The gateway's origin.
+fn gateway_origin() -> String {
+    gateway().unwrap_or_else(|| {
+        window()
+            .and_then(|window| window.location().origin().ok())
+            .unwrap_or_default()
+    })
+}
+
+/// What follows `prefix` in the address's fragment, which is removed from the
+/// address and from the history.
+pub(crate) fn take_fragment(prefix: &str) -> Option<String> {
+    let window = window()?;
+    let fragment = window.location().hash().ok()?;
+    let content = String::from(fragment.strip_prefix(prefix)?);
+    let address = address();
+    let bare = address.split('#').next();
+    let history = window.history().ok()?;
+    history
+        .replace_state_with_url(&JsValue::NULL, "", bare)
+        .ok()?;
+    Some(content)
+}
+
+/// This page's address for a checkout, in the form in which it is shared.
+pub(crate) fn page_address(checkout: &str) -> String {
+    let address = address();
+    let bare = address.split(['?', '#']).next().unwrap_or_default();
+    let lang = field("lang").map_or_else(String::new, |tag| ["&lang=", &tag].concat());
+    [bare, "?s=", checkout, "&showwxpaytitle=1", &lang].concat()
+}
+
+/// Goes to a page of the gateway, which returns the payer.
+pub(crate) fn go_to_gateway(path: &str, fields: &[(&str, &str)]) {
+    let mut url = [gateway_origin().as_str(), "/pay/", path].concat();
+    for (index, (name, value)) in fields.iter().enumerate() {
+        let value = String::from(js_sys::encode_uri_component(value));
+        let before = if index == 0 { "?" } else { "&" };
+        url.push_str(&[before, name, "=", &value].concat());
+    }
+    if let Some(window) = window() {
+        // Without this page in the history: going back would only lead here again.
+        let _ = window.location().replace(&url);
+    }
+}
+
+/// 32 random hexadecimal digits.
+pub(crate) fn random() -> String {
+    let mut bytes = [0; 16];
+    if let Some(crypto) = window().and_then(|window| window.crypto().ok()) {
+        let _ = crypto.get_random_values_with_u8_array(&mut bytes);
+    }
+    let digit = |value: u8| char::from_digit(u32::from(value), 16);
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(digit).collect()
+}
+
+/// A text that this tab has stored. A browser may refuse storage.
+pub(crate) fn stored(name: &str) -> Option<String> {
+    window()?.session_storage().ok()??.get_item(name).ok()?
+}
+
+/// Stores a text for this tab, or removes it.
+pub(crate) fn store(name: &str, value: Option<&str>) {
+    let storage = window().and_then(|window| window.session_storage().ok()?);
+    if let Some(storage) = storage {
+        let _ = match value {
+            Some(value) => storage.set_item(name, value),
+            None => storage.remove_item(name),
+        };
+    }
+}
+
+/// Shows what the gateway has rendered of the page.
+pub(crate) fn show(lang: &str, title: &str, main: &str) {
+    let show = || {
+        let document = document()?;
+        document.set_title(title);
+        let root = document.document_element()?;
+        root.set_attribute("lang", lang).ok()?;
+        document.query_selector("main").ok()??.set_inner_html(main);
+        Some(())
+    };
+    let _ = show();
+}
+
+/// Shows a message that the page's HTML contains in each language, instead of
+/// the sign that the page is loading.
+pub(crate) fn reveal(name: &str, lang: &str) {
+    let reveal = || {
+        let document = document()?;
+        document
+            .document_element()?
+            .set_attribute("lang", lang)
+            .ok()?;
+        let message = ["[data-when=", name, "][lang=", lang, "]"].concat();
+        let message = document.query_selector(&message).ok()??;
+        message.remove_attribute("hidden").ok()?;
+        document.get_element_by_id("now")?.remove();
+        Some(())
+    };
+    let _ = reveal();
+}
+
+/// `navigator.userAgent`
+pub(crate) fn user_agent() -> String {
     window()
-        .and_then(|window| window.location().search().ok())
+        .and_then(|window| window.navigator().user_agent().ok())
+        .unwrap_or_default()
+}
+
+/// `navigator.language`
+pub(crate) fn language() -> String {
+    window()
+        .and_then(|window| window.navigator().language())
         .unwrap_or_default()
 }
 
 /// Whether the payer returns from a page on which they were sent to pay: the
 /// server's return address has `back=1`.
 pub(crate) fn came_back() -> bool {
-    query().contains("&back=1")
+    field("back").is_some()
 }
 
-/// Reloads the page with `env=miniprogram` if a sign that only the browser has
-/// shows that it is inside a Mini Program.
-pub(crate) fn reload_in_mini_program() {
+/// Whether a sign that only the browser has shows that the page is inside a
+/// Mini Program.
+pub(crate) fn in_mini_program() -> bool {
     let sign = window().and_then(|window| get(&window, "__wxjs_environment"));
-    let inside = sign.is_some_and(|sign| sign == "miniprogram");
+    sign.is_some_and(|sign| sign == "miniprogram")
+}
+
+/// Reloads the page with `env=miniprogram` if it is inside a Mini Program.
+pub(crate) fn reload_in_mini_program() {
     // Only once: the server may decide otherwise.
-    if inside
-        && !query().contains("&env=")
+    if in_mini_program()
+        && field("env").is_none()
         && let Some(window) = window()
     {
         // Not the whole address, because WeChat appends `#wechat_redirect`.
-        let anew = format!("{}&env=miniprogram", query());
+        let anew = [query().as_str(), "&env=miniprogram"].concat();
         let _ = window.location().replace(&anew);
     }
 }
@@ -212,7 +359,7 @@ pub(crate) struct Refused {
 /// `body` is JSON for a POST; without a body the request is a GET.
 pub(crate) fn ask(
     path: &'static str,
-    body: Option<&'static str>,
+    body: Option<String>,
     answered: impl FnOnce(Result<String, Failure>) + 'static,
 ) {
     spawn_local(async move {
@@ -228,16 +375,18 @@ pub(crate) fn ask(
 }
 
 /// Whether the status was 2xx, and the body. `None` without an answer.
-async fn fetch(path: &str, body: Option<&'static str>) -> Option<(bool, String)> {
+async fn fetch(path: &str, body: Option<String>) -> Option<(bool, String)> {
     let window = window()?;
-    let url = format!("/pay/{path}{}", query());
+    let url = [gateway_origin().as_str(), "/pay/", path, &query()].concat();
     let controller = AbortController::new().ok()?;
     let request = RequestInit::new();
     request.set_signal(Some(&controller.signal()));
     request.set_cache(RequestCache::NoStore);
     if let Some(body) = body {
         request.set_method("POST");
-        request.set_headers(&object(&[("content-type", "application/json")]));
+        if gateway().is_none() {
+            request.set_headers(&object(&[("content-type", "application/json")]));
+        }
         request.set_body(&body.into());
     }
     let timer = after(i64::from(REQUEST_TIMEOUT_MS), move || controller.abort());
@@ -260,10 +409,9 @@ thread_local! {
 /// Connects to `GET /pay/live` and passes each message to `deliver`.
 pub(crate) fn connect(mut deliver: impl FnMut(LiveMessage) + 'static) {
     // Only newer browsers accept a relative address.
-    let socket = address()
-        .split_once('?')
-        .and_then(|(page, _)| page.strip_prefix("http"))
-        .and_then(|page| WebSocket::new(&format!("ws{page}live{}", query())).ok());
+    let socket = gateway_origin()
+        .strip_prefix("http")
+        .and_then(|rest| WebSocket::new(&["ws", rest, "/pay/live", &query()].concat()).ok());
     let Some(socket) = socket else {
         return deliver(LiveMessage::Closed);
     };
@@ -324,7 +472,7 @@ pub(crate) fn call_bridge(package: &Jsapi, answered: impl FnMut(Hint) + 'static)
 /// Asks the surrounding Mini Program for the kit's payment page: the call that
 /// `wx.miniProgram.navigateTo` makes, without its script.
 pub(crate) fn open_kit(answered: impl FnMut(Hint) + 'static) {
-    let page = object(&[("url", &format!("{MINI_PROGRAM_PAGE}{}", query()))]);
+    let page = object(&[("url", &[MINI_PROGRAM_PAGE, &query()].concat())]);
     let request = object(&[("name", "navigateTo")]);
     // As in `object`.
     let _ = Reflect::set(&request, &"arg".into(), &page);

@@ -223,7 +223,7 @@ impl End {
     }
 
     /// Whether it was paid, refunded or not.
-    const fn is_paid(self) -> bool {
+    pub(crate) const fn is_paid(self) -> bool {
         matches!(
             self,
             End::Paid { .. } | End::PartlyRefunded { .. } | End::Refunded { .. }
@@ -310,6 +310,7 @@ impl Flow {
             view,
         };
         let problem = flow.view.problem.take();
+        let begun = core::mem::take(&mut flow.view.begun);
         let effects = if let Some(code) = problem
             && flow.view.state == State::Open
             && !flow.expired()
@@ -319,7 +320,12 @@ impl Flow {
         } else if flow.away && flow.view.state == State::Open && !flow.expired() {
             flow.confirm()
         } else {
-            flow.arrange()
+            let mut effects = flow.arrange();
+            // The tap in the link's form was the payer's tap to pay.
+            if begun && flow.stage == Stage::Ready(None) && flow.view.method == Method::Jsapi {
+                effects.extend(flow.pay());
+            }
+            effects
         };
         (flow, effects)
     }

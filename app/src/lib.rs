@@ -1,7 +1,7 @@
 //! The checkout page.
 //!
 //! In scope: the state machine of the page ([`flow`]), what the payer sees
-//! ([`screen`]), the rendering (`page`), and the only module that uses the
+//! ([`screen`]), the rendering (`page`), the page on another host (`host`), and the only module that uses the
 //! browser (`browser`).
 //!
 //! Not in scope: the choice of payment method, the texts and the messages,
@@ -11,6 +11,7 @@
 mod browser;
 mod effect;
 pub mod flow;
+mod host;
 mod json;
 mod live;
 mod page;
@@ -18,4 +19,4 @@ pub mod screen;
 #[cfg(test)]
 mod tests;
 
-pub use page::start;
+pub use page::{start, start_on_another_host};

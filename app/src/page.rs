@@ -2,25 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 
-use checkout::{Check, CheckoutStatus, Hint, Method, Problem, Texts};
+use checkout::{Check, Hint, Method, Problem, Texts};
 use leptos::html::h2;
 use leptos::mount::mount_to;
 use leptos::prelude::*;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::browser::{self, On, Refused};
+use crate::browser::{self, On};
 use crate::flow::{Effect, Event, Failure, Flow};
+use crate::host::{self, Opened};
 use crate::json;
 use crate::screen::{Button, Code, Mood, Screen};
-
-/// The part of a [`checkout::Page`] that the page uses.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Opened {
-    View(CheckoutStatus),
-    Error(Refused),
-}
 
 thread_local! {
     /// The running checkout; `None` on a page without a purchase.
@@ -36,15 +28,27 @@ struct Checkout {
     texts: &'static Texts,
 }
 
+/// Shows the gateway's own page.
+pub fn start() {
+    open(
+        browser::page_text("words").unwrap_or_default(),
+        browser::page_text("view").and_then(|text| json::read(&text)),
+    );
+}
+
+/// Shows the page on another host.
+pub fn start_on_another_host() {
+    host::start(&browser::gateway().unwrap_or_default(), open);
+}
+
 /// Takes over the element that the server left to the page. Without texts the
 /// server's content stays.
-pub fn start() {
-    let words = browser::page_text("words").and_then(|words| Texts::from_words(words.leak()));
-    let (Some(texts), Some(place)) = (words, browser::empty_place()) else {
+fn open(words: String, opened: Option<Opened>) {
+    let (Some(texts), Some(place)) = (Texts::from_words(words.leak()), browser::empty_place())
+    else {
         return;
     };
     let texts: &'static Texts = Box::leak(Box::new(texts));
-    let opened = browser::page_text("view").and_then(|text| json::read(&text));
     mount_to(place, move || {
         let mut todo = Vec::new();
         let screen = match opened {
@@ -164,7 +168,7 @@ impl Checkout {
     fn ask(
         self,
         path: &'static str,
-        body: Option<&'static str>,
+        body: Option<String>,
         event: fn(Result<String, Failure>) -> Event,
     ) {
         browser::ask(path, body, move |answer| self.tell(event(answer)));
@@ -173,10 +177,12 @@ impl Checkout {
     fn perform(self, effect: Effect) {
         match effect {
             Effect::PostOrder => {
-                self.ask("order", Some("{}"), |answer| Event::Ordered(read(answer)));
+                self.ask("order", Some(host::order()), |answer| {
+                    Event::Ordered(read(answer))
+                });
             }
             Effect::PostCheck(hint) => {
-                let body = Check { hint }.to_json();
+                let body = String::from(Check { hint }.to_json());
                 self.ask("check", Some(body), |answer| Event::Seen(read(answer)));
             }
             Effect::GetStatus => self.ask("status", None, |answer| Event::Seen(read(answer))),
@@ -202,7 +208,10 @@ impl Checkout {
                 let link = link.unwrap_or_else(browser::address);
                 browser::copy(link, move |done| self.tell(Event::Copied(done)));
             }
-            Effect::Reload => browser::reload(),
+            Effect::Reload => {
+                host::forget_payer();
+                browser::reload();
+            }
             Effect::CloseWindow => browser::close_window(),
             Effect::Go(url) => browser::go(&url),
         }
@@ -240,18 +249,32 @@ fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
             let (before, after) = label.split_once("{left}").unwrap_or((label, ""));
             view! { <p class="countdown" role="timer">{before} <b>{left}</b> {after}</p> }
         })}
-        {screen.paid_at.map(|(label, at_ms)| view! {
-            <p class="fact">{label} " " <b>{browser::local_time(at_ms, checkout.texts.locale)}</b></p>
+        {screen.paid_at.map(|(label, at_ms)| {
+            draw_fact((label, browser::local_time(at_ms, checkout.texts.locale)))
         })}
+        {screen.charged.map(draw_fact)}
+        {screen.transaction.map(draw_fact)}
         {screen.copy_by_hand.map(|(label, link)| view! {
             <p class="by-hand">{label} <code>{link.unwrap_or_else(browser::address)}</code></p>
         })}
         {screen.button.map(|button| draw_button("button", button, checkout))}
         {screen.second.map(|button| draw_button("button second", button, checkout))}
-        {screen.way_on.map(|(label, url)| view! { <a class="button" href=url>{label}</a> })}
+        {screen.open_wechat.map(|label| {
+            draw_link("button second", (label, String::from("weixin://")))
+        })}
+        {screen.way_on.map(|way| draw_link("button", way))}
+        {screen.receipt.map(|way| draw_link("way-back", way))}
         {helping_code.map(draw_code)}
-        {screen.way_back.map(|(label, url)| view! { <a class="way-back" href=url>{label}</a> })}
+        {screen.way_back.map(|way| draw_link("way-back", way))}
     }
+}
+
+fn draw_fact((label, value): (&'static str, String)) -> impl IntoView {
+    view! { <p class="fact">{label} " " <b>{value}</b></p> }
+}
+
+fn draw_link(class: &'static str, (label, url): (&'static str, String)) -> impl IntoView {
+    view! { <a class=class href=url>{label}</a> }
 }
 
 fn says_class(mood: Mood) -> &'static str {

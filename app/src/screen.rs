@@ -1,7 +1,7 @@
 //! What the payer sees and can do, as a plain value: [`Screen`] is derived from
 //! a [`Flow`] and rendered by `page`. Tests compare its texts.
 
-use checkout::{CheckoutStatus, Link, Method, Problem, Texts};
+use checkout::{CheckoutStatus, Link, Method, Problem, Reason, Texts};
 
 use crate::flow::{Action, End, Flow, Note, Stage};
 
@@ -36,6 +36,14 @@ pub struct Screen {
     pub way_back: Option<(&'static str, String)>,
     /// When it was paid: label and ms since 1970 UTC.
     pub paid_at: Option<(&'static str, i64)>,
+    /// WeChat's number of the payment, in groups: label and number.
+    pub transaction: Option<(&'static str, String)>,
+    /// What WeChat charged in another currency: label and amount.
+    pub charged: Option<(&'static str, String)>,
+    /// A link to the receipt: label and address.
+    pub receipt: Option<(&'static str, String)>,
+    /// A link that opens WeChat, where the system knows its address.
+    pub open_wechat: Option<&'static str>,
 }
 
 /// The picture with the heading.
@@ -263,16 +271,20 @@ impl Screen {
         link: Option<&Link>,
         copied: Option<bool>,
     ) -> Screen {
-        let message = match view.method {
-            Method::OpenInWeChat { reason } => texts.elsewhere(reason),
-            _ => texts.wechat_too_old,
-        };
+        let message = texts.of_method(view.method);
         let copy = if copied == Some(true) {
             texts.copied
         } else {
             texts.copy_link
         };
+        // Other apps prevent their pages from opening WeChat.
+        let may_open = view.method
+            == Method::OpenInWeChat {
+                reason: Reason::PhoneBrowser,
+            };
         Screen {
+            further: (copied == Some(true)).then_some(texts.after_copying),
+            open_wechat: may_open.then_some(texts.open_wechat),
             button: button(copy, Action::CopyLink),
             copy_by_hand: (copied == Some(false))
                 .then(|| (texts.copy_by_hand, link.map(|link| link.url.clone()))),
@@ -309,6 +321,14 @@ impl Screen {
             End::Refused => Screen::default().saying(texts.refused, Mood::Notice),
             End::Gone(problem) => Screen::problem(texts, problem),
         };
+        if let Some(payment) = view.payment.as_ref().filter(|_| end.is_paid()) {
+            let number = grouped(&payment.transaction_id);
+            screen.transaction = Some((texts.transaction_number, number));
+            let charged = payment.charged_text.clone();
+            screen.charged = charged.map(|amount| (texts.charged, amount));
+            let receipt = payment.receipt_url.clone();
+            screen.receipt = receipt.map(|url| (texts.receipt, url));
+        }
         let paid = matches!(end, End::Paid { .. } | End::PartlyRefunded { .. });
         if !paid {
             screen.way_on = way_back(texts, view);
@@ -348,6 +368,18 @@ fn scan_code(texts: &'static Texts, size: u32, path: &str) -> Code {
         path: String::from(path),
         over: false,
     }
+}
+
+/// A number in groups of four, to be read out.
+fn grouped(number: &str) -> String {
+    let mut out = String::with_capacity(number.len() + number.len() / 4);
+    for (index, digit) in number.chars().enumerate() {
+        if index > 0 && index % 4 == 0 {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// `m:ss`, and `h:mm:ss` from an hour on. A second that has begun counts in

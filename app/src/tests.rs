@@ -10,6 +10,7 @@ use crate::screen::{Mood, Screen};
 use std::sync::OnceLock;
 
 mod away;
+mod begun;
 mod devices;
 mod live;
 mod ways_out;
@@ -30,6 +31,8 @@ fn view(method: Method) -> CheckoutStatus {
         cancel_url: Some(String::from("https://shop.example/cart")),
         attempted: false,
         problem: None,
+        begun: false,
+        payment: None,
     }
 }
 

@@ -5,9 +5,10 @@
 //! `{{NAME}}`; each occurrence is filled in: in text and attributes
 //! HTML-escaped, in the script block as JSON that cannot end the block.
 
+use crate::brand;
 use crate::escape::escape;
 use crate::lines::{self, Line};
-use crate::{Lang, Message, Page, Problem, View, format_amount, texts};
+use crate::{Contents, Lang, Message, Offers, Page, Problem, View, format_amount, texts};
 
 /// The template does not match this version of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,9 @@ pub struct Frame<'a> {
 /// | `{{MERCHANT}}` `{{AMOUNT}}` `{{DESCRIPTION}}` `{{OUT_TRADE_NO}}` | the summary; empty without a purchase |
 /// | `{{AMOUNT_CLASS}}` | [`amount_class`] |
 /// | `{{ITEM}}` `{{ORDER_NUMBER}}` | its labels; empty without a purchase |
-/// | `{{CARRIED_BY}}` | the payment provider's line; without a purchase, the request id to quote |
+/// | `{{CARRIED_BY}}` | the payment provider's line, contact and terms; without a purchase, the request id to quote |
+/// | `{{LOGO}}` `{{ABOUT}}` `{{DETAILS}}` | the logo or a letter; the price in yuan; picture and description |
+/// | `{{COLOUR}}` | the merchant's colour, as a style element |
 /// | `{{LINES}}` | the purchase's `lines`, as HTML; empty where there are none |
 /// | `{{SUMMARY_CLASS}}` | `summary`, or `none` without a purchase |
 /// | `{{WORDS}}` | the page's texts in its language: [`Texts::to_words`](crate::Texts::to_words) |
@@ -80,13 +83,54 @@ pub fn fill(
             "NONCE" => escape(&mut out, nonce),
             "IMAGE" => escape(&mut out, image),
             "ICON" => escape(&mut out, icon),
-            "LINES" => lines::draw(&mut out, lines, page.lang(), nonce),
+            "COLOUR" => {
+                if let Page::View(view) = page {
+                    brand::draw_colour(&mut out, &view.brand, nonce);
+                }
+            }
+            "LINES" => lines::draw(&mut out, lines, page.lang()),
             name => place(&mut out, name, page)?,
         }
         rest = after;
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// What [`fill`] renders, for the same page on another host.
+pub fn contents(
+    template: &str,
+    page: &Page,
+    lines: &[Line],
+    offers: Offers,
+) -> Result<Contents, TemplateError> {
+    let lang = page.lang();
+    let words = match page {
+        Page::View(view) => {
+            let amount = format_amount(view.money, lang);
+            texts(lang).to_words(&amount, &view.merchant)
+        }
+        Page::Error(_) => texts(lang).to_words("", ""),
+    };
+    Ok(Contents {
+        lang,
+        title: title(page),
+        main: fill(main_of(template), page, lines, Frame::default())?,
+        words,
+        page: Some(page.clone()),
+        offers,
+    })
+}
+
+/// What is inside a page's `<main>`.
+pub(crate) fn main_of(html: &str) -> &str {
+    let inside = || {
+        let (_, after) = html.split_once("<main")?;
+        let (_, inside) = after.split_once('>')?;
+        let (inside, _) = inside.split_once("</main>")?;
+        Some(inside)
+    };
+    inside().unwrap_or_default()
 }
 
 /// The page for robots and link previews: title, amount and an image, without a
@@ -137,6 +181,11 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
         ("TEST", Page::View(view)) if view.is_test => out.push_str(&test_badge(lang)),
         ("TEST", _) => {}
         ("VIEW", _) => json(out, page),
+        ("LOGO", Page::View(view)) => brand::draw_logo(out, &view.brand, &view.merchant),
+        ("ABOUT", Page::View(view)) => brand::draw_about(out, view.about_cny, lang),
+        ("DETAILS", Page::View(view)) => {
+            brand::draw_details(out, view.picture.as_deref(), view.details.as_deref());
+        }
         ("MERCHANT", Page::View(view)) => escape(out, &view.merchant),
         ("DESCRIPTION", Page::View(view)) => escape(out, &view.description),
         ("AMOUNT", Page::View(view)) => escape(out, &format_amount(view.money, lang)),
@@ -147,14 +196,14 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
         ("ITEM", Page::View(_)) => escape(out, texts.item),
         ("ORDER_NUMBER", Page::View(_)) => escape(out, texts.order_number),
         (
-            "MERCHANT" | "DESCRIPTION" | "AMOUNT" | "AMOUNT_CLASS" | "OUT_TRADE_NO" | "ITEM"
-            | "ORDER_NUMBER",
+            "LOGO" | "ABOUT" | "DETAILS" | "MERCHANT" | "DESCRIPTION" | "AMOUNT" | "AMOUNT_CLASS"
+            | "OUT_TRADE_NO" | "ITEM" | "ORDER_NUMBER",
             Page::Error(_),
         ) => {}
         ("CARRIED_BY", Page::Error(error)) => quote(out, lang, &error.reference),
         ("SUMMARY_CLASS", Page::View(_)) => out.push_str("summary"),
         ("SUMMARY_CLASS", Page::Error(_)) => out.push_str("none"),
-        ("CARRIED_BY", Page::View(_)) => escape(out, texts.carried_by),
+        ("CARRIED_BY", Page::View(view)) => brand::draw_foot(out, &view.brand, lang),
         ("WORDS", Page::View(view)) => {
             let amount = format_amount(view.money, lang);
             escape(out, &texts.to_words(&amount, &view.merchant));
@@ -317,6 +366,7 @@ mod tests {
             cancel_url: None,
             attempted: false,
             problem: None,
+            begun: false,
             brand: Brand::default(),
             picture: None,
             details: None,

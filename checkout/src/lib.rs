@@ -12,6 +12,7 @@
 //! plain value, without floating-point numbers.
 
 mod amount;
+mod brand;
 mod colour;
 mod environment;
 mod escape;
@@ -33,6 +34,6 @@ pub use lines::Line;
 pub use plan::{MINI_PROGRAM_PAGE, Method, Offers, Reason, plan};
 pub use texts::{Message, Texts, fill, texts};
 pub use view::{
-    Brand, Check, CheckoutStatus, ErrorAnswer, Hint, Jsapi, LOOK, Link, PING, PONG, Page,
-    PageError, Payment, Prepared, Problem, Qr, State, View,
+    Brand, Check, CheckoutStatus, Contents, ErrorAnswer, Hint, Jsapi, LOOK, Link, PING, PONG, Page,
+    PageError, PaidFacts, Payment, Prepared, Problem, Qr, State, View,
 };

@@ -24,21 +24,11 @@ impl Line {
     }
 }
 
-/// Only pages with lines contain these styles; they are not part of the style
-/// sheet.
-const STYLE: &str = ".lines{border-bottom:1px solid var(--line);font-size:.9375rem;\
-text-align:start}\
-.lines summary{padding:.75rem 0;color:var(--quiet);cursor:pointer}\
-.lines dl{padding:0 0 1rem;border:0}\
-.lines dt{color:inherit}\
-.lines dd{font-variant-numeric:tabular-nums}\
-.lines small{display:block;color:var(--quiet)}";
-
 /// Further lines are folded away, so that the payment stays visible.
 const SHOWN: usize = 4;
 
 /// Renders the lines as HTML; nothing without lines.
-pub(crate) fn draw(out: &mut String, lines: &[Line], lang: Lang, nonce: &str) {
+pub(crate) fn draw(out: &mut String, lines: &[Line], lang: Lang) {
     if lines.is_empty() {
         return;
     }
@@ -49,11 +39,7 @@ pub(crate) fn draw(out: &mut String, lines: &[Line], lang: Lang, nonce: &str) {
     };
     let count = lines.len().to_string();
     for text in [
-        "<style nonce=\"",
-        nonce,
-        "\">",
-        STYLE,
-        "</style>\n<details class=\"lines\"",
+        "<details class=\"lines\"",
         if lines.len() <= SHOWN { " open" } else { "" },
         "><summary>",
         heading,
@@ -96,11 +82,11 @@ mod tests {
     #[test]
     fn a_line_is_rendered_with_its_amount() {
         let mut out = String::new();
-        draw(&mut out, &[line("Oolong", 2, 4_400)], Lang::En, "n");
+        draw(&mut out, &[line("Oolong", 2, 4_400)], Lang::En);
         let row = "<div><dt>Oolong <small>2 × HK$44.00</small></dt><dd>HK$88.00</dd></div>";
         assert!(out.contains(row), "{out}");
         out.clear();
-        draw(&mut out, &[line("Oolong", 1, 4_400)], Lang::ZhHant, "n");
+        draw(&mut out, &[line("Oolong", 1, 4_400)], Lang::ZhHant);
         assert!(out.contains("<dt>Oolong</dt><dd>HK$44.00</dd>"), "{out}");
         assert!(out.contains("商品明細 (1)"));
     }
@@ -109,17 +95,17 @@ mod tests {
     fn many_lines_are_folded() {
         let lines = vec![line("Oolong", 1, 1); SHOWN + 1];
         let mut out = String::new();
-        draw(&mut out, &lines, Lang::En, "n");
+        draw(&mut out, &lines, Lang::En);
         assert!(out.contains("<details class=\"lines\">"), "{out}");
         out.clear();
-        draw(&mut out, &lines[1..], Lang::En, "n");
+        draw(&mut out, &lines[1..], Lang::En);
         assert!(out.contains("<details class=\"lines\" open>"), "{out}");
     }
 
     #[test]
     fn a_hostile_name_is_escaped() {
         let mut out = String::new();
-        draw(&mut out, &[line("</dl><script>&\"", 1, 1)], Lang::En, "n");
+        draw(&mut out, &[line("</dl><script>&\"", 1, 1)], Lang::En);
         assert!(
             out.contains("&lt;/dl&gt;&lt;script&gt;&amp;&quot;"),
             "{out}"
@@ -129,7 +115,7 @@ mod tests {
     #[test]
     fn no_lines_render_nothing_and_an_overflow_has_no_amount() {
         let mut out = String::new();
-        draw(&mut out, &[], Lang::En, "n");
+        draw(&mut out, &[], Lang::En);
         assert_eq!(out, "");
         assert_eq!(line("x", i64::MAX, 2).total(), None);
         assert_eq!(line("x", 2, Money::MAX_MINOR).total(), None);

@@ -3,9 +3,11 @@
 //! It is HTML rendered by the server, so it works without scripts. Submitting
 //! the form creates the payer's own checkout; opening the page creates nothing.
 
+use crate::brand;
 use crate::escape::escape;
 use crate::fields::{FieldKind, FieldProblem, LinkField, input_name};
-use crate::{Brand, Lang, format_amount, texts};
+use crate::html::main_of;
+use crate::{Brand, Contents, Lang, Message, Offers, format_amount, texts};
 use order::{Currency, Money};
 use std::collections::BTreeMap;
 
@@ -46,6 +48,11 @@ pub struct LinkPage<'a> {
     pub details: Option<&'a str>,
     /// The one of the answer's Content-Security-Policy.
     pub nonce: &'a str,
+    /// Where no payment is possible here: what to do, and the link's address.
+    /// Then the page asks for nothing.
+    pub elsewhere: Option<(Message, &'a str)>,
+    /// The address of the link's code.
+    pub code: &'a str,
     /// About how much one piece costs in yuan, as in
     /// [`View::about_cny`](crate::View::about_cny).
     pub about_cny: Option<Money>,
@@ -181,10 +188,7 @@ pub fn page(page: &LinkPage<'_>) -> String {
         Asks::Quantity { price, .. } => Some(format_amount(price, page.lang)),
         Asks::Amount { .. } | Asks::Ended(_) => None,
     };
-    let title = match &price {
-        Some(price) => format!("{} · {price}", page.merchant),
-        None => format!("{} · {}", page.merchant, page.description),
-    };
+    let title = title(page);
     let mut out = Html(String::with_capacity(4096));
     out.raw("<!doctype html>\n<html lang=\"")
         .raw(page.lang.tag())
@@ -206,13 +210,15 @@ pub fn page(page: &LinkPage<'_>) -> String {
         .text(page.icon)
         .raw("\">\n<link rel=\"stylesheet\" href=\"")
         .text(page.stylesheet)
-        .raw(
-            "\">\n</head>\n<body>\n<main id=\"checkout\">\n",
-        );
+        .raw("\">\n");
+    brand::draw_colour(&mut out.0, page.brand, page.nonce);
+    out.raw("</head>\n<body>\n<main id=\"checkout\">\n");
     if page.is_test {
         out.raw(&crate::html::test_badge(page.lang));
     }
-    out.raw("<header class=\"summary\"><h1 class=\"merchant\">")
+    out.raw("<header class=\"summary\">\n");
+    brand::draw_logo(&mut out.0, page.brand, page.merchant);
+    out.raw("<h1 class=\"merchant\">")
         .text(page.merchant)
         .raw("</h1>");
     if let Some(price) = &price {
@@ -222,12 +228,17 @@ pub fn page(page: &LinkPage<'_>) -> String {
             .text(price)
             .raw("</p>");
     }
+    brand::draw_about(&mut out.0, page.about_cny, page.lang);
+    brand::draw_details(&mut out.0, page.picture, page.details);
     out.raw("<dl><div><dt>")
         .text(texts(page.lang).item)
         .raw("</dt><dd>")
         .text(page.description)
         .raw("</dd></div></dl></header>\n");
     match page.asks {
+        Asks::Quantity { .. } | Asks::Amount { .. } if page.elsewhere.is_some() => {
+            out.elsewhere(page);
+        }
         Asks::Ended(ended) => {
             let (heading, body) = match ended {
                 Ended::Off => words.off,
@@ -263,10 +274,33 @@ pub fn page(page: &LinkPage<'_>) -> String {
             out.end_form(words);
         }
     }
-    out.raw("<footer><p>")
-        .text(texts(page.lang).carried_by)
-        .raw("</p></footer>\n</main>\n</body>\n</html>\n");
+    out.raw("<footer>");
+    brand::draw_foot(&mut out.0, page.brand, page.lang);
+    out.raw("</footer>\n</main>\n<script src=\"/link.js\" defer></script>\n</body>\n</html>\n");
     out.0
+}
+
+/// The page's contents, for the page on another host.
+pub fn contents(of: &LinkPage<'_>) -> Contents {
+    Contents {
+        lang: of.lang,
+        title: title(of),
+        main: String::from(main_of(&page(of))),
+        words: texts(of.lang).to_words("", of.merchant),
+        page: None,
+        offers: Offers::default(),
+    }
+}
+
+fn title(page: &LinkPage<'_>) -> String {
+    match page.asks {
+        Asks::Quantity { price, .. } => {
+            format!("{} · {}", page.merchant, format_amount(price, page.lang))
+        }
+        Asks::Amount { .. } | Asks::Ended(_) => {
+            format!("{} · {}", page.merchant, page.description)
+        }
+    }
 }
 
 /// The sentence about an invalid input.
@@ -340,8 +374,28 @@ impl Html {
             .raw(match page.refused {
                 Some(_) => " problem\" aria-invalid=\"true\" autofocus",
                 None => "\"",
-            })
-            .raw(" value=\"")
+            });
+        if let Asks::Quantity { price, at_most } = page.asks {
+            let words = words(page.lang);
+            let written = format_amount(price, page.lang);
+            let number = written.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
+            for (name, value) in [
+                ("unit", price.amount_minor().to_string().as_str()),
+                ("digits", &price.currency().minor_digits().to_string()),
+                ("before", written.get(..number).unwrap_or_default()),
+                ("at-most", &at_most.to_string()),
+                ("total", words.total),
+                ("less", words.less),
+                ("more", words.more),
+            ] {
+                self.raw(" data-")
+                    .raw(name)
+                    .raw("=\"")
+                    .text(value)
+                    .raw("\"");
+            }
+        }
+        self.raw(" value=\"")
             .text(page.refused.map_or(value, |refused| refused.written))
             .raw("\">\n<p id=\"hint\">")
             .text(hint)
@@ -423,6 +477,35 @@ impl Html {
         }
     }
 
+    /// How to go on in WeChat: the link to copy, and as a code.
+    fn elsewhere(&mut self, page: &LinkPage<'_>) {
+        let Some((message, url)) = page.elsewhere else {
+            return;
+        };
+        let texts = texts(page.lang);
+        self.raw("<section class=\"now\"><div class=\"says\"><h2>")
+            .text(message.heading)
+            .raw("</h2><p>")
+            .text(message.body)
+            .raw("</p></div>\n<button type=\"button\" class=\"button\" data-copy=\"")
+            .text(url)
+            .raw("\" data-copied=\"")
+            .text(texts.copied)
+            .raw("\">")
+            .text(texts.copy_link)
+            .raw("</button>\n<p id=\"next\" role=\"status\" hidden>")
+            .text(texts.after_copying)
+            .raw("</p>\n<p class=\"by-hand\"><code>")
+            .text(url)
+            .raw("</code></p>\n<figure class=\"code help\"><img class=\"link-code\" width=\"176\" height=\"176\" alt=\"")
+            .text(texts.link_code_alt)
+            .raw("\" src=\"")
+            .text(page.code)
+            .raw("\"><figcaption>")
+            .text(texts.link_code)
+            .raw("</figcaption></figure></section>\n");
+    }
+
     fn end_form(&mut self, words: &Words) {
         self.raw("<button class=\"button\">")
             .text(words.go_on)
@@ -448,6 +531,9 @@ struct Words {
     field_too_long: &'static str,
     field_not_a_number: &'static str,
     field_wrong: &'static str,
+    total: &'static str,
+    less: &'static str,
+    more: &'static str,
     off: (&'static str, &'static str),
     expired: (&'static str, &'static str),
     sold_out: (&'static str, &'static str),
@@ -479,6 +565,9 @@ static EN: Words = Words {
     field_too_long: "Enter at most {a} characters.",
     field_not_a_number: "Enter digits only.",
     field_wrong: "Please choose or enter a valid value.",
+    total: "Total {a}",
+    less: "One less",
+    more: "One more",
     off: (
         "Not available",
         "The merchant isn’t taking payments here right now.",
@@ -514,6 +603,9 @@ static ZH_HANS: Words = Words {
     field_too_long: "最多输入 {a} 个字符。",
     field_not_a_number: "请只输入数字。",
     field_wrong: "请选择或输入有效的内容。",
+    total: "合计 {a}",
+    less: "减少一件",
+    more: "增加一件",
     off: ("暂停收款", "商户暂未开放此链接的付款。"),
     expired: ("链接已过期", "请联系商户获取新链接。"),
     sold_out: ("已售罄", "如有订单未支付，库存会重新释放，可稍后再看。"),
@@ -537,6 +629,9 @@ static ZH_HANT: Words = Words {
     field_too_long: "最多輸入 {a} 個字元。",
     field_not_a_number: "請只輸入數字。",
     field_wrong: "請選擇或輸入有效的內容。",
+    total: "合計 {a}",
+    less: "減少一件",
+    more: "增加一件",
     off: ("暫停收款", "商戶暫未開放此連結的付款。"),
     expired: ("連結已過期", "請聯絡商戶索取新連結。"),
     sold_out: ("已售罄", "如有訂單未付款，庫存會重新釋出，可稍後再看。"),
@@ -636,9 +731,12 @@ mod tests {
                     nonce: hostile,
                     picture: None,
                     details: None,
+                    elsewhere: None,
+                    code: hostile,
                     about_cny: None,
                 });
-                assert!(!html.contains("<script"), "{html}");
+                // The page's own, and no other.
+                assert_eq!(html.matches("<script").count(), 1, "{html}");
                 assert!(!html.contains("\"><s"), "{html}");
                 assert!(html.contains("&quot;&gt;&lt;script&gt;"), "{html}");
             }

@@ -47,7 +47,7 @@ pub enum Reason {
 }
 
 /// Optional capabilities of the merchant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offers {
     /// H5 payment, which WeChat grants by application.
     pub h5: bool,

@@ -9,7 +9,7 @@
 //! what a payer loads.
 
 use crate::Lang;
-use crate::plan::Reason;
+use crate::plan::{Method, Reason};
 use crate::view::Problem;
 
 /// A heading with a sentence or two.
@@ -37,6 +37,11 @@ pub struct Texts {
     pub item: &'static str,
     pub order_number: &'static str,
     pub paid_at: &'static str,
+    /// WeChat's number of the payment.
+    pub transaction_number: &'static str,
+    pub charged: &'static str,
+    pub receipt: &'static str,
+    /// `{mark}` is the name or the picture of WeChat Pay.
     pub carried_by: &'static str,
     /// Before the request id, on a page without a purchase.
     pub reference: &'static str,
@@ -103,6 +108,9 @@ pub struct Texts {
     pub wechat_too_old: Message,
     pub copy_link: &'static str,
     pub copied: &'static str,
+    /// What to do with the copied link.
+    pub after_copying: &'static str,
+    pub open_wechat: &'static str,
     pub copy_by_hand: &'static str,
     pub link_code: &'static str,
     pub link_code_alt: &'static str,
@@ -193,7 +201,7 @@ macro_rules! words {
 }
 
 words! {
-    scan_alt locale reload offline paid_at
+    scan_alt locale reload offline paid_at transaction_number charged receipt
     pay pay_again go_on_paying please_wait connecting bridge_missing
     sheet_open sheet_slow open_again
     cancelled failed no_network
@@ -202,7 +210,7 @@ words! {
     scan drawing_code code_expires_in code_expired code_replaced new_code pay_within
     away i_have_paid trouble_paying not_seen
     in_phone_browser in_other_app in_mini_program in_wecom wechat_too_old
-    copy_link copied copy_by_hand link_code link_code_alt
+    copy_link copied after_copying open_wechat copy_by_hand link_code link_code_alt
     expired closed refused
     not_charged
     unknown_link expired_link sign_in_again sign_in_lost cannot_sign_in snapshot busy
@@ -227,6 +235,14 @@ impl Texts {
             Problem::Merchant => self.merchant_problem,
             Problem::NotSelling => self.not_selling,
             Problem::Other => self.other_problem,
+        }
+    }
+
+    /// The texts about a place where no payment is possible.
+    pub fn of_method(&self, method: Method) -> Message {
+        match method {
+            Method::OpenInWeChat { reason } => self.elsewhere(reason),
+            _ => self.wechat_too_old,
         }
     }
 
@@ -278,7 +294,10 @@ static EN: Texts = Texts {
     item: "For",
     order_number: "Order no.",
     paid_at: "Paid at",
-    carried_by: "Powered by WeChat Pay",
+    transaction_number: "Transaction no.",
+    charged: "Charged",
+    receipt: "Receipt",
+    carried_by: "Powered by {mark}",
     reference: "Reference",
 
     pay: "Pay now",
@@ -379,6 +398,8 @@ static EN: Texts = Texts {
     ),
     copy_link: "Copy link",
     copied: "Copied",
+    after_copying: "Now open WeChat, paste the link into File Transfer, and tap it.",
+    open_wechat: "Open WeChat",
     copy_by_hand: "Select the link and copy it",
     link_code: "Or take a screenshot of this code and choose it from your album in WeChat’s Scan, or scan it with another phone",
     link_code_alt: "QR code of this page’s link",
@@ -453,7 +474,10 @@ static ZH_HANS: Texts = Texts {
     item: "商品",
     order_number: "商户单号",
     paid_at: "支付时间",
-    carried_by: "微信支付 · 微信安全支付",
+    transaction_number: "交易单号",
+    charged: "实际扣款",
+    receipt: "查看收据",
+    carried_by: "{mark} · 微信安全支付",
     reference: "参考编号",
 
     pay: "立即支付",
@@ -527,6 +551,8 @@ static ZH_HANS: Texts = Texts {
     wechat_too_old: message("请更新微信", "当前微信版本过低，请更新后重试。"),
     copy_link: "复制链接",
     copied: "已复制",
+    after_copying: "请打开微信，将链接粘贴发给“文件传输助手”，再点开支付。",
+    open_wechat: "打开微信",
     copy_by_hand: "请长按选中链接后复制",
     link_code: "或截屏保存二维码，在微信“扫一扫”中从相册选取；也可用其他手机扫码",
     link_code_alt: "本页链接的二维码",
@@ -574,7 +600,10 @@ static ZH_HANT: Texts = Texts {
     item: "商品",
     order_number: "商戶單號",
     paid_at: "付款時間",
-    carried_by: "微信支付 · 微信安全支付",
+    transaction_number: "交易單號",
+    charged: "實際扣款",
+    receipt: "查看收據",
+    carried_by: "{mark} · 微信安全支付",
     reference: "參考編號",
 
     pay: "立即付款",
@@ -648,6 +677,8 @@ static ZH_HANT: Texts = Texts {
     wechat_too_old: message("請更新微信", "目前的微信版本過舊，請更新後重試。"),
     copy_link: "複製連結",
     copied: "已複製",
+    after_copying: "請開啟微信，將連結貼上並傳送給「檔案傳輸」，再按連結付款。",
+    open_wechat: "開啟微信",
     copy_by_hand: "請長按選取連結後複製",
     link_code: "或截圖儲存二維碼，在微信「掃一掃」中從相簿選取；也可用其他手機掃碼",
     link_code_alt: "本頁連結的二維碼",

@@ -6,6 +6,7 @@
 //! POST /pay/check?s=ID   Check   -> View
 //! GET  /pay/status?s=ID          -> View
 //! GET  /pay/live?s=ID            a WebSocket: LOOK, now and whenever the View has changed
+//! GET  /pay/view?s=ID         -> Contents, for the page on another host; ?l=ID for a link
 //! any of them, 4xx or 5xx        -> ErrorAnswer
 //! ```
 //!
@@ -15,7 +16,7 @@
 use order::Money;
 use serde::{Deserialize, Serialize};
 
-use crate::{Colour, Lang, Method};
+use crate::{Colour, Lang, Method, Offers};
 
 /// The content of `<script id="view">`, with which the page starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,24 @@ pub enum Page {
     View(View),
     /// No purchase, and why.
     Error(PageError),
+}
+
+/// What the server renders of a page, for the same page on another host, which
+/// only has the program. `P` is the [`Page`], or the part that its reader uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents<P = Page> {
+    /// The payer's language.
+    pub lang: Lang,
+    /// The page's title.
+    pub title: String,
+    /// The HTML inside the page's `<main>`.
+    pub main: String,
+    /// The page's texts: [`Texts::to_words`](crate::Texts::to_words).
+    pub words: String,
+    /// The purchase. `None` for a payment link, whose `main` has a form.
+    pub page: Option<P>,
+    /// What the merchant offers, for [`plan`](crate::plan).
+    pub offers: Offers,
 }
 
 /// Why there is no purchase to show.
@@ -85,6 +104,10 @@ pub struct View {
     /// Whether no money is paid, because the gateway's upstream is the sandbox.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_test: bool,
+    /// Whether the payer has just tapped to pay, in a link's form: the page makes
+    /// the order at once. Only in the first answer to that browser.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub begun: bool,
     /// How the merchant presents itself.
     #[serde(default, skip_serializing_if = "Brand::is_empty")]
     pub brand: Brand,
@@ -147,6 +170,9 @@ pub struct Payment {
     /// What WeChat charged the payer, where its currency is not the price's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged: Option<Money>,
+    /// `charged` as the payer reads it: the page formats no amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged_text: Option<String>,
     /// The receipt's address; `None` where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt_url: Option<String>,
@@ -226,6 +252,25 @@ pub struct CheckoutStatus {
     /// As in [`View::problem`].
     #[serde(default)]
     pub problem: Option<String>,
+    /// As in [`View::begun`].
+    #[serde(default)]
+    pub begun: bool,
+    /// As in [`View::payment`].
+    #[serde(default)]
+    pub payment: Option<PaidFacts>,
+}
+
+/// The part of a [`Payment`] that the page's program shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidFacts {
+    /// As in [`Payment::transaction_id`].
+    pub transaction_id: String,
+    /// As in [`Payment::charged_text`].
+    #[serde(default)]
+    pub charged_text: Option<String>,
+    /// As in [`Payment::receipt_url`].
+    #[serde(default)]
+    pub receipt_url: Option<String>,
 }
 
 /// The answer to `POST /pay/order`: what the payer needs to pay here. `V` is
@@ -491,6 +536,7 @@ mod tests {
             attempted: false,
             problem: None,
             is_test: false,
+            begun: false,
             brand: Brand::default(),
             picture: None,
             details: None,
@@ -525,6 +571,7 @@ mod tests {
                 payment: Some(Payment {
                     transaction_id: String::from("4200"),
                     charged: Money::new(13_912, Currency::Cny).ok(),
+                    charged_text: None,
                     receipt_url: None,
                 }),
                 cancel_url: None,
@@ -616,6 +663,8 @@ mod tests {
             cancel_url: view.cancel_url.clone(),
             attempted: view.attempted,
             problem: None,
+            begun: false,
+            payment: None,
         };
         assert_eq!(standing, expected);
         let not_open = serde_json::to_string(&Prepared::NotOpen(view)).unwrap();

@@ -31,7 +31,25 @@ pub fn get(url: &str) -> Result<Answer> {
 ///
 /// As [`get`].
 pub fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer> {
-    let mut request = agent().post(url).header("content-type", "application/json");
+    send(agent().post(url), url, headers, body)
+}
+
+/// As [`post`], with `PATCH`.
+///
+/// # Errors
+///
+/// As [`get`].
+pub fn patch(url: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer> {
+    send(agent().patch(url), url, headers, body)
+}
+
+fn send(
+    request: ureq::RequestBuilder<ureq::typestate::WithBody>,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> Result<Answer> {
+    let mut request = request.header("content-type", "application/json");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

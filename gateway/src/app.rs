@@ -297,6 +297,11 @@ impl<R: Runtime + 'static> Gateway<R> {
                 None => boxed(|| payer::page::page(cx, request)).await,
             }),
             Endpoint::PayStatus => whole(boxed(|| payer::page::pay_status(cx, request)).await?),
+            Endpoint::PayView => whole(match query(request).remove("l") {
+                Some(id) => boxed(|| payer::link::link_view(cx, request, &id)).await?,
+                None => boxed(|| payer::page::pay_view(cx, request)).await?,
+            }),
+            Endpoint::PaySignIn => whole(boxed(|| payer::sign_in::pay_sign_in(cx, request)).await?),
             Endpoint::PayLive => whole(boxed(|| payer::page::pay_live(cx, request)).await?),
             Endpoint::PayOrder => whole(boxed(|| payer::page::pay_order(cx, request)).await?),
             Endpoint::PayCheck => whole(boxed(|| payer::page::pay_check(cx, request)).await?),

@@ -358,6 +358,8 @@ routes! {
     /// The payer's page.
     GET    "/pay/"                           Page              Payer Page Always - - -;
     GET    "/pay/status"                     PayStatus         Payer Page Failures - - -;
+    GET    "/pay/view"                       PayView           Payer Page Always - - -;
+    GET    "/pay/sign-in"                    PaySignIn         Payer Mutation Always - - -;
     GET    "/pay/live"                       PayLive           Payer Page Always - - -;
     POST   "/pay/order"                      PayOrder          Payer CheckoutMutation Always - - -;
     POST   "/pay/check"                      PayCheck          Payer CheckoutMutation Always - - -;

@@ -379,6 +379,16 @@ impl Browser {
         self.must(read, || format!("the code cannot be read: {why}"))
     }
 
+    /// The contents of the payment code anywhere on the screen.
+    pub fn scans_the_screen(&self) -> String {
+        let mut why = "there is none".to_owned();
+        let read = until(|| {
+            let picture = block_on(self.driver().screenshot_as_png()).ok()?;
+            read_code(&picture).map_err(|error| why = error).ok()
+        });
+        self.must(read, || format!("the code cannot be read: {why}"))
+    }
+
     /// Stores a picture of the screen as `target/screenshots/NAME.png`.
     pub fn pictures(&self, name: &str) {
         let directory = paths::root().join("target/screenshots");
@@ -403,6 +413,11 @@ impl Browser {
     pub fn has_the_phone_of(&self, payer: &str) {
         let headers = json!({ "headers": { "x-sandbox-payer": payer } });
         self.cdp("Network.setExtraHTTPHeaders", headers);
+    }
+
+    /// Is no payer that the sandbox knows: its header would make a browser ask for permission before each call to another origin.
+    pub fn has_no_phone(&self) {
+        self.cdp("Network.setExtraHTTPHeaders", json!({ "headers": {} }));
     }
 
     /// Runs no script of any page.

@@ -305,3 +305,34 @@ fn the_demo_shop_shows_every_form_of_the_link() {
         payer.finds_it_accessible("the sheet");
     });
 }
+
+#[test]
+fn the_overlay_shows_the_code_on_the_merchants_page() {
+    visit(|system, payer| {
+        let site = Site::start();
+        let link = linked(system, &[&site.origin()], json!({}));
+        site.shows(system, &link, "");
+        payer.opens(&site.origin());
+        payer.sees_control("Pay with WeChat");
+        payer.evaluates("document.querySelector('weceive-pay').setAttribute('overlay', '')");
+        payer.tabs_to("Pay with WeChat");
+        payer.presses(Key::Space);
+        payer.sees("Demo Tea House · HK$88.00");
+        let code = payer.scans_the_screen();
+        payer.pictures("embed-overlay");
+        payer.finds_it_accessible("the overlay");
+        assert_eq!(payer.tabs(), 1);
+        // Escape closes it, and the focus is on the button again.
+        payer.presses(Key::Escape);
+        payer.does_not_see("Scan with WeChat to pay");
+        let focused = "return document.activeElement.shadowRoot.activeElement.textContent";
+        assert_eq!(payer.evaluates(focused), json!("Pay with WeChat"));
+        // The payment counts all the same, and opened again it is the same purchase.
+        payer.presses(Key::Space);
+        assert_eq!(payer.scans_the_screen(), code);
+        system.scan(&code);
+        payer.waits_for("return results.length > 0");
+        payer.sees("Paid");
+        payer.does_not_see("Scan with WeChat to pay");
+    });
+}

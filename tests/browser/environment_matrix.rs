@@ -3,9 +3,11 @@
 //! otherwise continued in WeChat as the page explains, and paid there.
 
 use crate::browser::Browser;
+use crate::hosted::{host, hosted, opens_as_alice};
 use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::json;
+use testkit::static_host::StaticHost;
 use tests::live::Shop;
 
 const DOCUMENT: &str = include_str!("../../docs/environments.md");
@@ -232,15 +234,33 @@ fn column(name: &str) -> Vec<(&'static str, &'static str)> {
     rows.skip(1).map(|row| (row[0], row[at])).collect()
 }
 
-fn drive(name: &str, width: u32, height: u32) {
+/// Who sends the page.
+#[derive(Clone, Copy)]
+enum From<'a> {
+    TheGateway,
+    AnotherHost(&'a StaticHost),
+}
+
+fn drive(name: &str, width: u32, height: u32, from_another_host: bool) {
     visit(|system, payer| {
-        let secret = json!({ "app_secret": crate::test_system::APP_SECRET });
+        let host = host(&system.gateway());
+        let from = match from_another_host {
+            true => From::AnotherHost(&host),
+            false => From::TheGateway,
+        };
+        let origins = json!([host.origin()]);
+        let secret = crate::test_system::APP_SECRET;
+        let secret = json!({ "app_secret": secret, "redirect_origins": origins });
         let plain = system.merchant("plain", &secret);
         let own = json!({ "appid": "wx5a11d0b0c0ffee05" });
-        let everything = json!({ "app_secret": crate::test_system::APP_SECRET, "h5": true, "mini_program": own });
+        let mut everything = json!({ "h5": true, "mini_program": own });
+        let fields = everything.as_object_mut().unwrap();
+        fields.extend(secret.as_object().unwrap().clone());
         let everything = system.merchant("everything", &everything);
         payer.has_a_window_of(width, height);
-        payer.has_the_phone_of("alice");
+        if !from_another_host {
+            payer.has_the_phone_of("alice");
+        }
         payer.runs_first(crate::BRIDGE);
         for (row, way) in column(name) {
             let shop = if [OWN, H5].contains(&row) {
@@ -254,7 +274,9 @@ fn drive(name: &str, width: u32, height: u32) {
                 .filter(|place| (place.0, place.1) == (row, name))
             {
                 payer.calls_itself(user_agent);
-                follow(system, payer, shop, way, &format!("place-{name}-{picture}"));
+                let hosting = if from_another_host { "hosted-" } else { "" };
+                let picture = format!("place-{hosting}{name}-{picture}");
+                follow(system, payer, shop, way, from, &picture);
                 driven += 1;
             }
             assert!(driven > 0, "nothing stands for {row}, {name}");
@@ -263,10 +285,24 @@ fn drive(name: &str, width: u32, height: u32) {
 }
 
 /// Opens a checkout, acts as this payment method requires, and sees it paid.
-fn follow(system: &TestSystem, payer: &Browser, shop: &Shop, way: &str, picture: &str) {
-    let checkout = system.checkout_at(shop, &json!({ "lang": "en" }));
+fn follow(
+    system: &TestSystem,
+    payer: &Browser,
+    shop: &Shop,
+    way: &str,
+    from: From<'_>,
+    picture: &str,
+) {
+    let at_gateway = system.checkout_at(shop, &json!({ "lang": "en" }));
+    let checkout = match from {
+        From::TheGateway => at_gateway.clone(),
+        From::AnotherHost(host) => hosted(host, &at_gateway),
+    };
     let before = system.orders().len();
-    payer.opens(&checkout);
+    match (from, way) {
+        (From::AnotherHost(_), "JSAPI") => opens_as_alice(payer, &checkout),
+        _ => payer.opens(&checkout),
+    }
     payer.sees("HK$48.00");
     let ordered = || system.orders().len() - before;
     match way {
@@ -311,21 +347,27 @@ fn follow(system: &TestSystem, payer: &Browser, shop: &Shop, way: &str, picture:
             assert_eq!(asked, json!(["invokeMiniProgramAPI", request]), "{picture}");
             payer.evaluates("answers(0, 'invokeMiniProgramAPI:ok')");
             assert_eq!(ordered(), 0, "{picture}: that page's to make");
-            system.pays_elsewhere(&checkout);
+            system.pays_elsewhere(&at_gateway);
         }
         "continue in WeChat" => {
             payer.sees_control("Copy link");
             assert_eq!(payer.scans(), checkout, "{picture}");
             payer.pictures(picture);
             assert_eq!(ordered(), 0, "{picture}");
-            system.pays_elsewhere(&checkout);
+            system.pays_elsewhere(&at_gateway);
         }
         "update WeChat" => {
             payer.sees("Please update WeChat");
             payer.sees_control("Copy link");
             payer.pictures(picture);
             assert_eq!(ordered(), 0, "{picture}");
-            system.pays_elsewhere(&checkout);
+            system.pays_elsewhere(&at_gateway);
+        }
+        // A static host sends everyone the same page.
+        "preview" if matches!(from, From::AnotherHost(_)) => {
+            payer.sees("Open this page in WeChat");
+            assert_eq!(ordered(), 0, "{picture}");
+            return;
         }
         "preview" => {
             payer.pictures(picture);
@@ -343,15 +385,30 @@ fn follow(system: &TestSystem, payer: &Browser, shop: &Shop, way: &str, picture:
 
 #[test]
 fn every_environment_on_a_phone_can_be_paid() {
-    drive("phone", 390, 780);
+    drive("phone", 390, 780, false);
 }
 
 #[test]
 fn every_environment_on_a_tablet_can_be_paid() {
-    drive("tablet", 820, 1180);
+    drive("tablet", 820, 1180, false);
 }
 
 #[test]
 fn every_environment_on_a_computer_can_be_paid() {
-    drive("computer", 1280, 800);
+    drive("computer", 1280, 800, false);
+}
+
+#[test]
+fn every_environment_on_a_phone_can_be_paid_on_another_host() {
+    drive("phone", 390, 780, true);
+}
+
+#[test]
+fn every_environment_on_a_tablet_can_be_paid_on_another_host() {
+    drive("tablet", 820, 1180, true);
+}
+
+#[test]
+fn every_environment_on_a_computer_can_be_paid_on_another_host() {
+    drive("computer", 1280, 800, true);
 }

@@ -74,7 +74,7 @@ fn an_amount_is_entered_and_nothing_about_it_is_guessed() {
         payer.writes("Amount in HKD", "1250.5");
         payer.taps("Continue to payment");
         payer.sees("Demo Tea House HK$1,250.50");
-        payer.taps("Pay now");
+        // The sheet is open: the tap in the form was the tap to pay.
         payer.taps("Pay HKD 1250.50");
         payer.sees("Payment successful");
     });

@@ -45,6 +45,7 @@ mod checkout {
     pub mod brand;
     pub mod checkouts;
     pub mod environments;
+    pub mod hosted;
     pub mod link_fields;
     pub mod links;
     pub mod listeners;

@@ -6,6 +6,7 @@
 
 use std::{
     fs,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
 };
 
@@ -89,10 +90,12 @@ fn set_names_aside(part: Part) -> Result<()> {
 /// shares.
 fn page() -> Result<()> {
     let root = paths::root();
-    let compiled = compile("app", &["--bin", "app"])?;
+    let compiled = compile("app", &["--bins"])?;
+    let hosted = compiled.with_file_name("hosted.wasm");
     let explainer = compile("explainer", &["--lib"])?;
     let mut inputs = vec![
         compiled.clone(),
+        hosted.clone(),
         explainer.clone(),
         root.join("Trunk.toml"),
         // The version of the viewer of `/docs`.
@@ -119,18 +122,20 @@ fn page() -> Result<()> {
         tools::command(tools::TRUNK.path()?)?.args(["build", "--release", "--offline"]),
         "see trunk's message above",
     )?;
-    lean(&compiled)?;
-    shorten_names()?;
+    let (module, script) = module_and_script()?;
+    lean(&compiled, &module, &script)?;
+    shorten_names(&module, &script)?;
+    on_another_host(&hosted)?;
     minify(&Part::Page.directory())?;
     viewer(&Part::Page.directory())?;
     sign_tool(&explainer, &Part::Page.directory())?;
     Part::Page.stamp(&inputs)?.write()
 }
 
-/// Replaces trunk's module and script by ones without what no payer uses
+/// Writes the module and its script without what no payer uses
 /// ([`lean`](crate::lean)): that must be gone before wasm-bindgen looks at the
 /// module, and trunk has no place for it.
-fn lean(compiled: &Path) -> Result<()> {
+fn lean(compiled: &Path, module: &Path, script: &Path) -> Result<()> {
     let failed = |said: &dyn std::fmt::Display| {
         Failure::new(
             "leave out of the page what no payer uses",
@@ -138,7 +143,6 @@ fn lean(compiled: &Path) -> Result<()> {
             "see whether the compiler names functions in another way",
         )
     };
-    let (module, script) = module_and_script().ok_or_else(|| failed(&"there is no module"))?;
     let directory = bind(Part::Page, "app", compiled)?;
     step::run(
         "optimise the page",
@@ -149,27 +153,79 @@ fn lean(compiled: &Path) -> Result<()> {
             .args(["-Oz", "-Oz"])
             .arg(directory.join("app_bg.wasm"))
             .arg("-o")
-            .arg(&module),
+            .arg(module),
         "see wasm-opt's message above",
     )?;
     fs::read_to_string(directory.join("app.js"))
-        .and_then(|text| fs::write(&script, without_classes(&text)))
+        .and_then(|text| fs::write(script, without_classes(&text)))
         .map_err(|error| failed(&error))
 }
 
-/// The page's module and its script.
-fn module_and_script() -> Option<(PathBuf, PathBuf)> {
+/// Puts the page on another host beside the page: a module of its own, whose
+/// name has a hash, and the HTML, with the names that trunk has given to the
+/// page's files.
+fn on_another_host(compiled: &Path) -> Result<()> {
+    let failed = |said: &dyn std::fmt::Display| {
+        Failure::new(
+            "write the page for other hosts",
+            said,
+            "see whether app/pay.html and app/pay.js are there",
+        )
+    };
+    let dist = Part::Page.directory();
+    let mut hash = DefaultHasher::new();
+    fs::read(compiled)
+        .map_err(|error| failed(&error))?
+        .hash(&mut hash);
+    let name = format!("hosted-{:016x}", hash.finish());
+    let module = dist.join(format!("{name}_bg.wasm"));
+    let script = dist.join(format!("{name}.js"));
+    lean(compiled, &module, &script)?;
+    shorten_names(&module, &script)?;
+    let files = files_below(&dist);
+    let named = |start: &str, end: &str| {
+        files.iter().find_map(|file| {
+            let name = file.file_name()?.to_str()?;
+            (name.starts_with(start) && name.ends_with(end)).then_some(name)
+        })
+    };
+    let names = [
+        ("{css}", named("checkout-", ".css")),
+        ("{script}", named("hosted-", ".js")),
+        ("{module}", named("hosted-", "_bg.wasm")),
+    ];
+    for file in ["pay.html", "pay.js"] {
+        let mut text = fs::read_to_string(paths::root().join("app").join(file))
+            .map_err(|error| failed(&error))?;
+        for (place, name) in names {
+            let name = name.ok_or_else(|| failed(&format!("there is no file for {place}")))?;
+            text = text.replace(place, name);
+        }
+        fs::write(dist.join(file), text).map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+/// The page's module and its script, as trunk has named them.
+fn module_and_script() -> Result<(PathBuf, PathBuf)> {
     let files = Part::Page.files();
     let module = files
         .into_iter()
-        .find(|file| file.to_string_lossy().ends_with("_bg.wasm"))?;
+        .find(|file| file.to_string_lossy().ends_with("_bg.wasm"));
+    let module = module.ok_or_else(|| {
+        Failure::new(
+            "find the page's module",
+            "trunk has written none",
+            "see whether a new trunk names it in another way",
+        )
+    })?;
     let script = PathBuf::from(module.to_string_lossy().replace("_bg.wasm", ".js"));
-    Some((module, script))
+    Ok((module, script))
 }
 
 /// Shortens, in place, the names that the page's module and its script use for
 /// each other's functions.
-fn shorten_names() -> Result<()> {
+fn shorten_names(module: &Path, script: &Path) -> Result<()> {
     let failed = |said: &dyn std::fmt::Display| {
         Failure::new(
             "shorten the names between the page's module and its script",
@@ -177,13 +233,12 @@ fn shorten_names() -> Result<()> {
             "see whether a new wasm-bindgen writes another form",
         )
     };
-    let (module, script) = module_and_script().ok_or_else(|| failed(&"there is no module"))?;
-    let read = fs::read(&module).and_then(|bytes| Ok((bytes, fs::read_to_string(&script)?)));
+    let read = fs::read(module).and_then(|bytes| Ok((bytes, fs::read_to_string(script)?)));
     let (bytes, text) = read.map_err(|error| failed(&error))?;
     let (bytes, text) =
         with_short_names(&bytes, &text).ok_or_else(|| failed(&"an unknown form"))?;
     fs::write(module, bytes)
-        .and_then(|()| fs::write(&script, text))
+        .and_then(|()| fs::write(script, text))
         .map_err(|error| failed(&error))
 }
 

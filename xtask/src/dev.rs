@@ -2,13 +2,14 @@
 
 use std::{io::Write, path::PathBuf, sync::mpsc, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use testkit::{
     Failure, Result,
     demo::{Credentials, console, wipe},
     demo_system::DemoSystem,
-    paths,
+    http, paths,
+    static_host::StaticHost,
     workerd::{self, Workerd},
 };
 
@@ -18,7 +19,8 @@ use crate::{build, part::Part, setup, step};
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The gateway's port. The sandbox has the three ports after it: for HTTP,
-    /// and for TLS with each client certificate.
+    /// and for TLS with each client certificate. On the fourth is the page as on
+    /// a merchant's own host.
     pub port: u16,
     /// Print one line of JSON instead of a list.
     pub json: bool,
@@ -42,11 +44,17 @@ impl Default for Options {
 ///
 /// Those of any step.
 pub fn run(options: Options) -> Result<()> {
-    let ports = [1, 2, 3].map(|n| options.port.checked_add(n));
-    let [Some(sandbox_port), Some(tls_port), Some(tls_port_2)] = ports else {
+    let ports = [1, 2, 3, 4].map(|n| options.port.checked_add(n));
+    let [
+        Some(sandbox_port),
+        Some(tls_port),
+        Some(tls_port_2),
+        Some(host_port),
+    ] = ports
+    else {
         return Err(Failure::new(
             "choose the ports",
-            "the sandbox has the three ports after the gateway's",
+            "the sandbox and the page's other host have the four ports after the gateway's",
             "choose a smaller --port",
         ));
     };
@@ -54,6 +62,7 @@ pub fn run(options: Options) -> Result<()> {
     workerd::must_be_free(sandbox_port)?;
     workerd::must_be_free(tls_port)?;
     workerd::must_be_free(tls_port_2)?;
+    workerd::must_be_free(host_port)?;
     setup::all()?;
     build::run(&Part::ALL)?;
 
@@ -71,13 +80,40 @@ pub fn run(options: Options) -> Result<()> {
         console::open(&system.demo, &mut credentials, !options.json)
     })?;
     system.demo.console = Some(console);
+    let host = hosted(&system, host_port)?;
     if options.json {
-        print_line(&system.demo.json());
+        let mut line = system.demo.json();
+        if let Some(fields) = line.as_object_mut() {
+            fields.insert("hosted_page".to_owned(), host.into());
+        }
+        print_line(&line);
     } else {
         let shown = |file| paths::shown(&system.system.directory.join(file));
         println!("{}", system.demo.list(&shown("env"), &shown("workerd.log")));
+        println!("the page on another host: {host}");
     }
     until_stopped(&mut system.running)
+}
+
+/// Serves the page on another host than the gateway's, registers that host for
+/// the demo merchant, and returns the address of its checkout there.
+fn hosted(system: &DemoSystem, port: u16) -> Result<String> {
+    let Some(merchant) = system.demo.merchants.first() else {
+        return Err(Failure::new(
+            "find the demo merchant",
+            "there is none",
+            "start afresh with --fresh",
+        ));
+    };
+    let origins = &system.demo.origins;
+    let host = StaticHost::start(&Part::Page.directory(), &origins.gateway, port)?;
+    let url = format!("{}/admin/merchants/{}", origins.gateway, merchant.kind.id);
+    let token = format!("Bearer {}", system.demo.admin_token);
+    let registered = json!({ "redirect_origins": [origins.sandbox, host.origin()] });
+    http::patch(&url, &[("authorization", &token)], &registered)?
+        .ok("register the page's other host")?;
+    let query = merchant.checkout.split_once('?').unwrap_or_default().1;
+    Ok(format!("{}?{query}", host.page()))
 }
 
 /// The directory in which a running system keeps its store, its log and its

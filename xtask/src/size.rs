@@ -9,8 +9,11 @@ use testkit::{Failure, Result, paths};
 
 use crate::{part::Part, step, tools};
 
-/// Files of the page's build that no payer's page loads.
-const NOT_THE_PAYERS: [&str; 7] = [
+/// Files of the page's build that no checkout page of the gateway loads.
+const NOT_THE_PAYERS: [&str; 10] = [
+    "link.js",
+    "pay.html",
+    "pay.js",
     "weceive-pay.js",
     "docs.css",
     "docs.js",
@@ -44,8 +47,9 @@ pub fn measure(parts: &[Part]) -> Result<Vec<Size>> {
     let files: Vec<(Part, PathBuf)> = parts
         .iter()
         .flat_map(|part| part.files().into_iter().map(|file| (*part, file)))
-        // These run on merchants' pages, at `/docs` and at `/tools/sign`.
+        // These run on merchants' pages and hosts, at `/docs`, at `/tools/sign`, and for links.
         .filter(|(_, file)| !NOT_THE_PAYERS.iter().any(|name| file.ends_with(name)))
+        .filter(|(_, file)| !file.to_string_lossy().contains("/hosted-"))
         .collect();
     let methods = files.iter().map(|(part, file)| (compression(*part), file));
     let counted = compress(methods)?;

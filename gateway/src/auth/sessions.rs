@@ -1,6 +1,7 @@
 //! Payers: signed cookies that identify a payer, and the sign-in that sets
 //! them.
 
+use crate::http::address::origin;
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{cookie, redirect, set};
 use crate::merchants::directory::MerchantContext;
@@ -36,7 +37,26 @@ pub enum Goal {
     Page(String),
     /// To a shop's registered address, with `wx_openid` appended.
     Shop(String),
+    /// To the checkout's page on a registered host, with a token.
+    Host {
+        address: String,
+        checkout: String,
+        /// What the page has made up for this sign-in.
+        state: String,
+    },
 }
+
+/// A payer whom a page on another host may name. Its token is valid for that
+/// host's pages and one checkout.
+#[derive(Serialize, Deserialize)]
+struct HostedPayer {
+    origin: String,
+    checkout: String,
+    payer: Payer,
+}
+
+/// Purpose of the token of a page on another host.
+const HOSTED_PURPOSE: &str = "payer of a page on another host";
 
 /// The contents of a payer's cookie.
 #[derive(Serialize, Deserialize)]
@@ -63,6 +83,9 @@ const FLOW_SECONDS: i64 = 10 * 60;
 /// The cookie that reports that a sign-in has just failed.
 pub const FAILED_COOKIE: &str = "weceive_sign_in_failed";
 
+/// The cookie that names the checkout that a link's form has just begun.
+pub const BEGUN_COOKIE: &str = "weceive_begun";
+
 /// Purpose of a cookie with an openid that WeChat returned.
 const PAYER_PURPOSE: &str = "payer";
 
@@ -72,13 +95,12 @@ const SERVICE_PURPOSE: &str = "payer told by a service";
 /// As long as a prepayment is valid.
 const PAYER_SECONDS: i64 = 2 * 60 * 60;
 
-/// Begins a sign-in for a page of this gateway.
+/// Begins a sign-in for a checkout's page.
 pub fn sign_in<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
-    path: &str,
+    goal: Goal,
 ) -> Result<Response, ApiError> {
-    let goal = Goal::Page(path.to_owned());
     match context.merchant.quick_auth_service(cx.config.development) {
         None => authorize(cx, context, goal),
         Some(service) => {
@@ -136,10 +158,13 @@ fn read_payer<R: Runtime>(
     context: &MerchantContext,
 ) -> Option<Payer> {
     let payer: Payer = cx.config.master_key.read_token(purpose, token)?;
-    let holds = payer.v == VERSION
+    is_valid(cx, &payer, context).then_some(payer)
+}
+
+fn is_valid<R: Runtime>(cx: &Services<R>, payer: &Payer, context: &MerchantContext) -> bool {
+    payer.v == VERSION
         && payer.appid == context.merchant.account.payer_appid()
-        && cx.runtime.now_ms() < payer.until_ms;
-    holds.then_some(payer)
+        && cx.runtime.now_ms() < payer.until_ms
 }
 
 /// Whether this payer cannot sign in until the merchant's settings are
@@ -211,6 +236,49 @@ pub fn arrive<R: Runtime>(
     let cookie = new_cookie(cx, &name, &token, "/pay/", PAYER_SECONDS);
     set(&mut response, header::SET_COOKIE, &cookie);
     response
+}
+
+/// Redirects to a checkout's page on another host. The token is in the fragment,
+/// which browsers send to no server; the page removes it from the address.
+pub fn arrive_at_host<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    openid: String,
+    service: Option<String>,
+    (address, checkout, state): (&str, &str, &str),
+) -> Option<Response> {
+    let hosted = HostedPayer {
+        origin: origin(address)?,
+        checkout: checkout.to_owned(),
+        payer: Payer {
+            v: VERSION,
+            appid: context.merchant.account.payer_appid().to_owned(),
+            openid,
+            told_by: service.map(|service| (context.merchant.id.clone(), service)),
+            until_ms: cx.runtime.now_ms() + PAYER_SECONDS * 1000,
+        },
+    };
+    let token = cx.config.master_key.token(HOSTED_PURPOSE, &hosted);
+    Some(redirect(&format!("{address}#weceive={state}.{token}")))
+}
+
+/// The payer's openid in the token of a page on another host, if that page is of
+/// this origin and shows this checkout.
+pub fn hosted_payer<R: Runtime>(
+    cx: &Services<R>,
+    token: &str,
+    context: &MerchantContext,
+    checkout: &str,
+    origin: &str,
+) -> Option<String> {
+    let hosted: HostedPayer = cx.config.master_key.read_token(HOSTED_PURPOSE, token)?;
+    let service = context.merchant.quick_auth_service(cx.config.development);
+    let by = service.map(|service| (context.merchant.id.clone(), name_of(service)));
+    let holds = hosted.origin == origin
+        && hosted.checkout == checkout
+        && (hosted.payer.told_by.is_none() || hosted.payer.told_by == by)
+        && is_valid(cx, &hosted.payer, context);
+    holds.then_some(hosted.payer.openid)
 }
 
 /// A new sign-in: its state, and the cookie that stores it.

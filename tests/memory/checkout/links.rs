@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use testkit::demo::MERCHANTS;
 use tests::memory::{GATEWAY, Memory, SHOP_NOTIFY, Shop};
 
+/// The one script of a link's page.
+const OWN_SCRIPT: &str = "<script src=\"/link.js\" defer></script>";
+
 const ROBOT: &str = "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)";
 
 /// A link that must be made; its data.
@@ -142,7 +145,8 @@ fn a_link_sells_repeatedly_in_every_dialect() {
         let page = see(&world, &link);
         assert_eq!(page.status, 200);
         assert!(page.html.contains("Oolong"), "{}", page.html);
-        assert!(!page.html.contains("<script"), "it works without");
+        assert_eq!(page.html.matches("<script").count(), 1, "{}", page.html);
+        assert!(page.html.contains(OWN_SCRIPT), "the form works without it");
         nothing_made(&world, &shop, &link);
 
         let (first, second) = (buy(&world, &link, ""), buy(&world, &link, ""));
@@ -467,7 +471,8 @@ fn hostile_texts_are_escaped() {
     );
     let own = open(&world, "GET", &own, "", &[("user-agent", DESKTOP)]);
     for got in [page, sheet, refused, own] {
-        assert!(!got.html.contains("<script>"), "{}", got.html);
+        let html = got.html.replace(OWN_SCRIPT, "");
+        assert!(!html.contains("<script"), "{html}");
         assert!(got.html.contains("&lt;script&gt;"), "{}", got.html);
     }
 }
@@ -910,4 +915,65 @@ fn an_unreadable_row_does_not_stop_a_links_other_sales() {
     world.sql("demo", restore).unwrap();
     world.advance(3 * 3600);
     buy(&world, &made, "&quantity=1");
+}
+
+/// A payer who cannot pay where the link is opened is told so before anything is
+/// asked, and holds no stock.
+#[test]
+fn where_nothing_can_be_paid_the_link_asks_for_nothing() {
+    const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1";
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let link = link(&shop, json!({"total_fee": 8800, "stock": 1}));
+    let agent = [("user-agent", PHONE)];
+    let page = open(&world, "GET", text(&link, "url"), "", &agent);
+    assert!(
+        page.html.contains("Open this page in WeChat"),
+        "{}",
+        page.html
+    );
+    assert!(
+        page.html
+            .contains(&format!("data-copy=\"{}\"", text(&link, "url")))
+    );
+    assert!(!page.html.contains("<form"), "{}", page.html);
+    let form = format!("l={}", text(&link, "id"));
+    let sent = post(&world, &form, PHONE);
+    assert!(
+        sent.html.contains("Open this page in WeChat"),
+        "{}",
+        sent.html
+    );
+    nothing_made(&world, &shop, &link);
+    assert_eq!(now(&shop, &link)["held"], 0);
+}
+
+/// The tap in the form is the tap to pay: the page that follows says so once, to
+/// the browser that sent the form.
+#[test]
+fn the_page_after_a_links_form_pays_at_once() {
+    let world = Memory::default();
+    let shop = crate::checkout::sign_in::with_secret(&world);
+    let link = link(&shop, json!({"total_fee": 8800}));
+    let mut payer = Browser::new(&world, WECHAT);
+    let (_, _, _) = payer.get(text(&link, "url"));
+    let form = format!("l={}", text(&link, "id"));
+    let mut request = payer.request("POST", "/pay/link", &form);
+    request
+        .headers_mut()
+        .insert("origin", GATEWAY.parse().unwrap());
+    let answer = world.send(request);
+    let page = answer.headers()["location"].to_str().unwrap().to_owned();
+    for cookie in answer.headers().get_all("set-cookie") {
+        let (name, value) = cookie.to_str().unwrap().split_once('=').unwrap();
+        payer.keep(name, value.split(';').next().unwrap());
+    }
+    // The sign-in comes in between.
+    let (_, authorize, _) = payer.get(&page);
+    let (_, callback, _) = payer.get(&authorize);
+    let (_, back, _) = payer.get(&callback);
+    let begun = |html: &str| html.contains("\"begun\":true");
+    assert!(!begun(&Browser::new(&world, DESKTOP).get(&page).2));
+    assert!(begun(&payer.get(&back).2));
+    assert!(!begun(&payer.get(&back).2), "once");
 }

@@ -16,10 +16,11 @@
 //! through it, and a plain `<img>` can show them.
 
 use super::{
-    VARY, environment, error_page, icon, image_file, is_from_here, lang_chosen, lang_of,
-    merchant_of, page_file, refusal, share_image, too_often,
+    VARY, answer_host, environment, error_contents, error_page, icon, image_file,
+    is_certainly_from_here, is_from_here, lang_chosen, lang_of, merchant_of, method_of,
+    origin_unknown, other_origin, page_file, refusal, share_image, too_often,
 };
-use crate::auth::sessions::new_cookie;
+use crate::auth::sessions::{BEGUN_COOKIE, new_cookie};
 use crate::auth::sessions::{VERSION, verified_payer};
 use crate::book::{Buy, CheckoutFacts, Choice, LinkFacts, Price, SaleFacts, command, in_yuan};
 use crate::http::client::network;
@@ -33,8 +34,10 @@ use crate::render::qr::{Picture, QrCodeEcc};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use checkout::fields::read_answers;
-use checkout::link::{Asks, EntryProblem, LinkPage, Refused, page, read_amount, read_quantity};
-use checkout::{App, State, format_amount};
+use checkout::link::{
+    Asks, EntryProblem, LinkPage, Refused, contents, page, read_amount, read_quantity,
+};
+use checkout::{App, Method, Reason, State, format_amount, texts};
 use http::header;
 use order::Money;
 use serde::{Deserialize, Serialize};
@@ -121,28 +124,63 @@ async fn resume_purchase<R: Runtime>(
     })
 }
 
-/// `POST /pay/link`.
+/// `POST /pay/link`. A page on another host gets JSON: the checkout's id, or
+/// the link's page again.
 pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
-    if !is_from_here(cx, request) {
-        return refusal(cx, request, ApiError::of(Code::ForeignOrigin)).await;
-    }
     let form = form(request);
+    let link = form.get("l").map(String::as_str).unwrap_or_default();
+    let answered = answer_host(cx, request, link, async |host| {
+        if host.is_some() {
+            return match Box::pin(begin(cx, request, &form)).await {
+                Begun::Checkout { id, .. } => Ok(json(200, &json!({"s": id}))),
+                Begun::Nothing(opened, status, refused) => {
+                    with_link(cx, request, (&opened, status), refused, ("", ""), shared)
+                }
+                Begun::Refused(error) if error.code == Code::RateLimited => Err(error),
+                Begun::Refused(error) => {
+                    error.log_cause(&cx.runtime);
+                    error_contents(cx, request, of_page(error.code)).await
+                }
+            };
+        }
+        if !is_from_here(cx, request) {
+            return Err(ApiError::of(Code::ForeignOrigin));
+        }
+        Ok(Box::pin(buy_here(cx, request, &form)).await)
+    });
+    match answered.await {
+        Ok(response) => response,
+        Err(error) => refusal(cx, request, error).await,
+    }
+}
+
+/// What a submitted form led to.
+enum Begun<'a> {
+    /// A new checkout of this link.
+    Checkout { id: String, link: String },
+    /// No checkout: the link's page is shown in its current state, with this
+    /// status.
+    Nothing(Box<Opened>, u16, Option<Refused<'a>>),
+    /// The call failed.
+    Refused(ApiError),
+}
+
+async fn begin<'a, R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    form: &'a BTreeMap<String, String>,
+) -> Begun<'a> {
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-    let opened = open_link(cx, field("l"), form.get("once").cloned());
-    let opened = match opened.await {
+    let opened = match open_link(cx, field("l"), form.get("once").cloned()).await {
         Ok(opened) => opened,
-        Err(error) => return link_error(cx, request, error).await,
+        Err(error) => return Begun::Refused(error),
     };
-    if environment(request).app == App::Robot {
-        return drawn_link(cx, request, 200, &opened, None).await;
+    // Nor does a payer who cannot pay here hold any stock.
+    if environment(request).app == App::Robot || elsewhere(request, &opened.context).is_some() {
+        return Begun::Nothing(Box::new(opened), 200, None);
     }
     let (written, choice) = match asks(&opened.facts, cx.runtime.now_ms()) {
-        Asks::Ended(_) => {
-            if let Some(resumed) = resume_purchase(cx, request, &opened).await {
-                return resumed;
-            }
-            return drawn_link(cx, request, 409, &opened, None).await;
-        }
+        Asks::Ended(_) => return Begun::Nothing(Box::new(opened), 409, None),
         Asks::Quantity { at_most, .. } => {
             let written = form.get("quantity").map_or("1", String::as_str);
             (written, quantity(written, at_most))
@@ -152,13 +190,11 @@ pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
     let refused = |problem| Some(Refused { written, problem });
     let choice = match choice {
         Ok(choice) => choice,
-        Err(problem) => {
-            return drawn_link(cx, request, 422, &opened, refused(problem)).await;
-        }
+        Err(problem) => return Begun::Nothing(Box::new(opened), 422, refused(problem)),
     };
-    let answers = match read_answers(&opened.facts.link.fields, &form) {
+    let answers = match read_answers(&opened.facts.link.fields, form) {
         Ok(answers) => answers,
-        Err(_) => return drawn_link(cx, request, 422, &opened, None).await,
+        Err(_) => return Begun::Nothing(Box::new(opened), 422, None),
     };
     let buy = Buy {
         id: opened.facts.link.id.clone(),
@@ -167,48 +203,12 @@ pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
         holder: holder(cx, request, &opened.context),
         answers,
     };
-    let merchant = &opened.context.merchant.id;
-    let bought = cx.book(merchant, buy).await;
-    let is_held = |error: &ApiError| {
-        matches!(
-            error.code,
-            Code::RateLimited
-                | Code::LinkSoldOut
-                | Code::LinkStockTooLow
-                | Code::LinkOff
-                | Code::LinkExpired
-        )
-    };
-    // The last piece may be reserved for this browser.
-    if bought.as_ref().is_err_and(is_held)
-        && let Some(resumed) = resume_purchase(cx, request, &opened).await
-    {
-        return resumed;
-    }
-    match bought {
-        Ok(checkout_id) => {
-            let lang = lang_chosen(request);
-            let lang = match (lang.is_empty(), form.get("lang")) {
-                (true, Some(tag)) => checkout::Lang::from_tag(tag)
-                    .map(|lang| format!("&lang={}", lang.tag()))
-                    .unwrap_or_default(),
-                _ => lang,
-            };
-            let url = cx.config.checkout_url(&checkout_id);
-            let mut response = redirect(&format!("{url}{lang}"));
-            *response.status_mut() = http::StatusCode::SEE_OTHER;
-            let bought = Bought {
-                v: VERSION,
-                link: opened.facts.link.id.clone(),
-                checkout: checkout_id,
-            };
-            let token = cx.config.master_key.token(BOUGHT_PURPOSE, &bought);
-            let name = bought_cookie(&bought.link);
-            let cookie = new_cookie(cx, &name, &token, "/pay/", BOUGHT_SECONDS);
-            set(&mut response, header::SET_COOKIE, &cookie);
-            response
-        }
-        Err(error) if error.code == Code::RateLimited => too_often(cx, request, error).await,
+    match cx.book(&opened.context.merchant.id, buy).await {
+        Ok(id) => Begun::Checkout {
+            id,
+            link: opened.facts.link.id,
+        },
+        Err(error) if error.code == Code::RateLimited => Begun::Refused(error),
         // Another payer was faster, or the merchant has changed the link: its
         // page is shown in the current state.
         Err(error) if error.code.status() < 500 => {
@@ -216,20 +216,73 @@ pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
             match open_link(cx, &id, Some(opened.once)).await {
                 Ok(now) => {
                     // What the payer must mend is either an answer or the quantity.
-                    let refused = match read_answers(&now.facts.link.fields, &form) {
+                    let refused = match read_answers(&now.facts.link.fields, form) {
                         Ok(_) => refused(EntryProblem::OutOfRange),
                         Err(_) => None,
                     };
-                    drawn_link(cx, request, 409, &now, refused).await
+                    Begun::Nothing(Box::new(now), 409, refused)
                 }
-                Err(error) => link_error(cx, request, error).await,
+                Err(error) => Begun::Refused(error),
             }
         }
-        Err(error) => {
-            error.log_cause(&cx.runtime);
-            error_page(cx, request, error.code).await
-        }
+        Err(error) => Begun::Refused(error),
     }
+}
+
+async fn buy_here<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    form: &BTreeMap<String, String>,
+) -> Response {
+    let begun = begin(cx, request, form).await;
+    let (id, link) = match begun {
+        Begun::Checkout { id, link } => (id, link),
+        Begun::Nothing(opened, status, refused) => {
+            // The last piece may be reserved for this browser.
+            if status == 409
+                && let Some(resumed) = resume_purchase(cx, request, &opened).await
+            {
+                return resumed;
+            }
+            return drawn_link(cx, request, status, &opened, refused).await;
+        }
+        Begun::Refused(error) if error.code == Code::RateLimited => {
+            let link = form.get("l").map(String::as_str).unwrap_or_default();
+            if let Ok(opened) = open_link(cx, link, None).await
+                && let Some(resumed) = resume_purchase(cx, request, &opened).await
+            {
+                return resumed;
+            }
+            return too_often(cx, request, error).await;
+        }
+        Begun::Refused(error) => return link_error(cx, request, error).await,
+    };
+    let lang = lang_chosen(request);
+    let lang = match (lang.is_empty(), form.get("lang")) {
+        (true, Some(tag)) => checkout::Lang::from_tag(tag)
+            .map(|lang| format!("&lang={}", lang.tag()))
+            .unwrap_or_default(),
+        _ => lang,
+    };
+    let url = cx.config.checkout_url(&id);
+    let mut response = redirect(&format!("{url}{lang}"));
+    *response.status_mut() = http::StatusCode::SEE_OTHER;
+    let bought = Bought {
+        v: VERSION,
+        link,
+        checkout: id,
+    };
+    let token = cx.config.master_key.token(BOUGHT_PURPOSE, &bought);
+    let name = bought_cookie(&bought.link);
+    let cookie = new_cookie(cx, &name, &token, "/pay/", BOUGHT_SECONDS);
+    set(&mut response, header::SET_COOKIE, &cookie);
+    // Only where the browser says that our own form was sent, and long enough for
+    // a sign-in in between.
+    if is_certainly_from_here(cx, request) {
+        let begun = new_cookie(cx, BEGUN_COOKIE, &bought.checkout, "/pay/", 120);
+        set(&mut response, header::SET_COOKIE, &begun);
+    }
+    response
 }
 
 /// The holder under which unpaid pieces are counted together: the payer, where
@@ -454,13 +507,94 @@ async fn open_link<R: Runtime>(
 }
 
 async fn link_error<R: Runtime>(cx: &Services<R>, request: &Request, error: ApiError) -> Response {
-    // The page has texts for an address that does not exist.
-    let code = match error.code {
+    error.log_cause(&cx.runtime);
+    error_page(cx, request, of_page(error.code)).await
+}
+
+/// The page has texts for an address that does not exist.
+const fn of_page(code: Code) -> Code {
+    match code {
         Code::LinkNotFound => Code::SessionNotFound,
         code => code,
+    }
+}
+
+/// `GET /pay/view?l=…`: the page's contents, for the page on another host.
+pub async fn link_view<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
+    answer_host(cx, request, id, async |host| {
+        if host.is_none() && other_origin(cx, request).is_some() && !id.is_empty() {
+            return origin_unknown(cx, request).await;
+        }
+        match open_link(cx, id, query(request).remove("once")).await {
+            Ok(opened) => with_link(cx, request, (&opened, 200), None, ("", ""), shared),
+            Err(error) => {
+                error.log_cause(&cx.runtime);
+                error_contents(cx, request, of_page(error.code)).await
+            }
+        }
+    })
+    .await
+}
+
+fn shared(page: &LinkPage<'_>) -> Result<Response, ApiError> {
+    let value = serde_json::to_value(contents(page)).map_err(ApiError::internal)?;
+    Ok(json(200, &value))
+}
+
+/// Calls `draw` with the page of a link.
+fn with_link<R: Runtime, T>(
+    cx: &Services<R>,
+    request: &Request,
+    (opened, status): (&Opened, u16),
+    refused: Option<Refused<'_>>,
+    (stylesheet, nonce): (&str, &str),
+    draw: impl FnOnce(&LinkPage<'_>) -> T,
+) -> T {
+    let link = &opened.facts.link;
+    let chosen = query(request).remove("lang");
+    let written = form(request);
+    let chosen = chosen.or_else(|| written.get("lang").cloned());
+    // The first field that keeps the form from being accepted.
+    let wrong = match status {
+        409 | 422 => read_answers(&link.fields, &written).err(),
+        _ => None,
     };
-    error.log_cause(&cx.runtime);
-    error_page(cx, request, code).await
+    let lang = chosen.as_deref().and_then(checkout::Lang::from_tag);
+    let mut hidden = vec![("l", link.id.as_str()), ("once", opened.once.as_str())];
+    hidden.extend(lang.map(|lang| ("lang", lang.tag())));
+    let lang = lang.unwrap_or_else(|| lang_of(request, link.lang));
+    let elsewhere = elsewhere(request, &opened.context);
+    let url = cx.config.link_url(&link.id);
+    let code = format!("{}/pay/qr?l={}", cx.config.public_url, link.id);
+    let merchant = &opened.context.merchant;
+    let picture = link.picture.as_ref();
+    let picture = picture.map(|name| cx.config.image_url(&merchant.id, name));
+    draw(&LinkPage {
+        merchant: &merchant.name,
+        description: &link.body,
+        lang,
+        elsewhere: elsewhere.map(|reason| (texts(lang).of_method(reason), url.as_str())),
+        code: &code,
+        asks: asks(&opened.facts, cx.runtime.now_ms()),
+        refused,
+        fields: &link.fields,
+        written: &written,
+        wrong,
+        is_test: cx.config.is_test,
+        hidden: &hidden,
+        stylesheet,
+        icon: &icon(cx, merchant),
+        image: &share_image(cx, merchant),
+        brand: &cx.config.brand(merchant),
+        nonce,
+        picture: picture.as_deref(),
+        details: link.details.as_deref(),
+        about_cny: about(&opened.facts),
+    })
 }
 
 async fn drawn_link<R: Runtime>(
@@ -481,55 +615,27 @@ async fn drawn_link<R: Runtime>(
             .log(format_args!("page: no stylesheet in its frame"));
         return refusal(cx, request, ApiError::of(Code::Internal)).await;
     };
-    let link = &opened.facts.link;
-    let chosen = query(request).remove("lang");
-    let written = form(request);
-    let chosen = chosen.or_else(|| written.get("lang").cloned());
-    // The first field that keeps the form from being accepted.
-    let wrong = match status {
-        409 | 422 => read_answers(&link.fields, &written).err(),
-        _ => None,
-    };
-    let lang = chosen.as_deref().and_then(checkout::Lang::from_tag);
-    let mut hidden = vec![("l", link.id.as_str()), ("once", opened.once.as_str())];
-    hidden.extend(lang.map(|lang| ("lang", lang.tag())));
-    let merchant = &opened.context.merchant;
-    let brand = cx.config.brand(merchant);
-    let picture = link.picture.as_ref();
-    let picture = picture.map(|name| cx.config.image_url(&merchant.id, name));
     let nonce = cx.random_text(22);
-    let html = page(&LinkPage {
-        merchant: &merchant.name,
-        description: &link.body,
-        lang: lang.unwrap_or_else(|| lang_of(request, link.lang)),
-        asks: asks(&opened.facts, cx.runtime.now_ms()),
+    let html = with_link(
+        cx,
+        request,
+        (opened, status),
         refused,
-        fields: &link.fields,
-        written: &written,
-        wrong,
-        is_test: cx.config.is_test,
-        hidden: &hidden,
-        stylesheet,
-        icon: &icon(cx, merchant),
-        image: &share_image(cx, merchant),
-        brand: &brand,
-        picture: picture.as_deref(),
-        details: link.details.as_deref(),
-        nonce: &nonce,
-        about_cny: about(&opened.facts),
-    });
+        (stylesheet, &nonce),
+        page,
+    );
     let mut response = answer(status, "text/html; charset=utf-8", html);
-    // No form-action: the form's answer redirects to WeChat's sign-in, and
-    // Chromium would apply form-action to that redirect.
-    let styles = match brand.colour {
+    let styles = match opened.context.merchant.brand.colour {
         Some(_) => format!(" 'nonce-{nonce}'"),
         None => String::new(),
     };
     // As on the checkout's page.
     let images = &cx.config.public_url;
+    // No form-action: the form's answer redirects to WeChat's sign-in, and
+    // Chromium would apply form-action to that redirect.
     let policy = format!(
-        "default-src 'none'; style-src 'self'{styles}; img-src 'self' data: {images}; \
-         base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'{styles}; \
+         img-src 'self' data: {images}; base-uri 'none'; frame-ancestors 'none'"
     );
     set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
     set(&mut response, header::X_FRAME_OPTIONS, "DENY");
@@ -551,6 +657,19 @@ fn about(facts: &LinkFacts) -> Option<Money> {
     match facts.link.price {
         Price::Fixed { each, .. } => in_yuan(each, facts.rate_e8),
         Price::Entered { .. } => None,
+    }
+}
+
+/// Where this payer can pay nothing, in which way that is so. A robot sees the
+/// page as a payer would.
+fn elsewhere(request: &Request, context: &MerchantContext) -> Option<Method> {
+    let method = method_of(request, context);
+    match method {
+        Method::OpenInWeChat {
+            reason: Reason::Robot,
+        } => None,
+        Method::OpenInWeChat { .. } | Method::WeChatTooOld => Some(method),
+        Method::Jsapi | Method::Native | Method::H5 | Method::MiniProgram => None,
     }
 }
 

@@ -11,7 +11,7 @@ pub mod sign_in;
 use crate::book::may_pass_later;
 use crate::book::{CheckoutFacts, command};
 use crate::http::error::{ApiError, Code, Fault};
-use crate::http::message::{answer, free_text, query, set};
+use crate::http::message::{answer, free_text, header_text, json, query, set};
 use crate::merchants::brand::is_image;
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::merchant::Merchant;
@@ -38,6 +38,7 @@ pub(crate) struct Visit {
     pub(crate) context: Rc<MerchantContext>,
     pub(crate) facts: CheckoutFacts,
     method: Method,
+    offers: Offers,
     pub(crate) lang: Lang,
 }
 
@@ -65,6 +66,7 @@ pub async fn visit<R: Runtime>(
     Ok(Visit {
         context,
         method: plan(&environment(request), offers),
+        offers,
         lang: lang_of(request, facts.checkout.purchase.lang),
         facts,
     })
@@ -170,11 +172,10 @@ pub async fn filled<R: Runtime>(
     // sandbox's phone shows this page at another. Older browsers do not take a
     // WebSocket for 'self'.
     let sockets = cx.config.public_url.replacen("http", "ws", 1);
-    // The page has inline styles where it shows lines or a merchant's colour.
-    let has_colour = matches!(page, Page::View(view) if view.brand.colour.is_some());
-    let styles = match lines {
-        [] if !has_colour => String::new(),
-        _ => format!(" 'nonce-{nonce}'"),
+    // The page has an inline style where it shows a merchant's colour.
+    let styles = match page {
+        Page::View(view) if view.brand.colour.is_some() => format!(" 'nonce-{nonce}'"),
+        Page::View(_) | Page::Error(_) => String::new(),
     };
     let images = &cx.config.public_url;
     let policy = format!(
@@ -222,6 +223,46 @@ pub(crate) fn icon<R: Runtime>(cx: &Services<R>, merchant: &Merchant) -> String 
     cx.config.image_url(&merchant.id, logo.unwrap_or("svg"))
 }
 
+/// The contents of a page for the same page on another host.
+pub async fn contents<R: Runtime>(
+    cx: &Services<R>,
+    page: &Page,
+    lines: &[Line],
+    offers: Offers,
+) -> Result<Response, ApiError> {
+    let template = cx.template().await;
+    let template = template.ok_or_else(|| ApiError::internal("the page's files are not there"))?;
+    let contents = html::contents(&template, page, lines, offers);
+    let contents = contents.map_err(|error| ApiError::internal(error.to_string()))?;
+    let value = serde_json::to_value(contents).map_err(ApiError::internal)?;
+    Ok(json(200, &value))
+}
+
+/// The contents of a page that explains an error.
+pub async fn error_contents<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    code: Code,
+) -> Result<Response, ApiError> {
+    let page = Page::Error(PageError {
+        code: code.name().to_owned(),
+        lang: lang_of(request, None),
+        reference: RequestContext::current().request_id,
+    });
+    contents(cx, &page, &[], Offers::default()).await
+}
+
+/// The refusal of a page whose origin no merchant has registered, readable for
+/// it: otherwise it could not be distinguished from a missing network.
+pub async fn origin_unknown<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let mut response = refusal(cx, request, ApiError::of(Code::OriginUnknown)).await;
+    set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    Ok(response)
+}
+
 /// Whether a page of this gateway sent the request.
 pub fn is_from_here<R: Runtime>(cx: &Services<R>, request: &Request) -> bool {
     match free_text(request, "sec-fetch-site") {
@@ -229,6 +270,68 @@ pub fn is_from_here<R: Runtime>(cx: &Services<R>, request: &Request) -> bool {
         // Older web-views do not send it.
         None => free_text(request, "origin").is_none_or(|origin| origin == cx.config.public_url),
     }
+}
+
+/// Answers a call that a page of another host may make
+/// ([hosting](../../../../docs/hosting.md)): `answer` gets the page's origin if
+/// the merchant of `id` has registered it, and that page can read the answer, a
+/// refusal too. For every other sender it gets `None`, and no page of another
+/// origin can read the answer.
+///
+/// No such page sends cookies, and none are read for it: its payer is named by
+/// the token that the gateway's sign-in gave to it.
+pub async fn answer_host<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    id: &str,
+    answer: impl AsyncFnOnce(Option<&str>) -> Result<Response, ApiError>,
+) -> Result<Response, ApiError> {
+    let host = match other_origin(cx, request) {
+        Some(origin) if registers(cx, id, origin).await? => Some(origin),
+        _ => None,
+    };
+    // On the heap: every call of a page goes through here.
+    let answered = Box::pin(answer(host)).await;
+    let Some(origin) = host else {
+        return answered;
+    };
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(error) => refusal(cx, request, error).await,
+    };
+    set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    set(&mut response, header::VARY, "origin");
+    Ok(response)
+}
+
+/// The origin of the page of another host that sent the request.
+pub fn other_origin<'a, R: Runtime>(cx: &Services<R>, request: &'a Request) -> Option<&'a str> {
+    header_text(request, "origin").filter(|origin| *origin != cx.config.public_url)
+}
+
+/// Whether the merchant of this checkout or link has registered the origin.
+pub async fn registers<R: Runtime>(
+    cx: &Services<R>,
+    id: &str,
+    origin: &str,
+) -> Result<bool, ApiError> {
+    let Ok(merchant) = merchant_of(id) else {
+        return Ok(false);
+    };
+    let context = cx
+        .directory
+        .by_id(&cx.runtime, &cx.config.master_key, merchant)
+        .await?;
+    let development = cx.config.development;
+    Ok(context.is_some_and(|context| context.merchant.registers(origin, development)))
+}
+
+/// Whether the browser says that a page of this gateway sent the request. Older
+/// web-views say nothing.
+pub fn is_certainly_from_here<R: Runtime>(cx: &Services<R>, request: &Request) -> bool {
+    let says =
+        free_text(request, "sec-fetch-site").is_some() || free_text(request, "origin").is_some();
+    says && is_from_here(cx, request)
 }
 
 /// The merchant's id in a checkout's id.
@@ -255,6 +358,11 @@ pub(crate) fn environment(request: &Request) -> Environment {
         Some("miniprogram") => environment.inside_a_mini_program(),
         _ => environment,
     }
+}
+
+/// How this payer can pay this merchant.
+pub(crate) fn method_of(request: &Request, context: &MerchantContext) -> Method {
+    plan(&environment(request), offers(context, &user_agent(request)))
 }
 
 /// The payment methods that the merchant has for a payer with this User-Agent.

@@ -8,27 +8,35 @@
 //! POST /pay/check?s=ID     queries WeChat, then as status
 //! GET  /pay/status?s=ID    the state of the purchase
 //! GET  /pay/live?s=ID      a WebSocket that says when to poll the status
+//! GET  /pay/view?s=ID      the page's contents, for the same page on another host
 //! ```
 //!
 //! Opening the page never makes an order, because previews and robots open
 //! links too. They get a separate page without a script.
 
-use super::{VARY, Visit, error_page, is_from_here, lang_chosen, share_image, visit};
-use super::{filled, for_payer};
-use crate::auth::sessions::{cannot_sign_in, payer, sign_in, sign_in_failed};
+use super::{
+    VARY, Visit, answer_host, contents, error_contents, error_page, filled, for_payer,
+    is_from_here, lang_chosen, origin_unknown, other_origin, registers, share_image, visit,
+};
+use crate::auth::sessions::{
+    BEGUN_COOKIE, Goal, cannot_sign_in, hosted_payer, new_cookie, payer, sign_in, sign_in_failed,
+};
 use crate::book::{Attempt, CheckoutFacts, Offer, PaymentFacts, PrepareCheckout, in_yuan};
 use crate::config::checkout_path;
+use crate::http::address::origin;
 use crate::http::client::client_ip;
 use crate::http::error::{ApiError, Code};
-use crate::http::message::{answer, header_text, json, json_object, set};
-use crate::merchants::merchant::Merchant;
+use crate::http::message::{answer, cookie, header_text, json, json_object, query, set};
 use crate::render::qr::svg_path;
 use crate::runtime::{Listen, Request, Response, Runtime};
 use crate::services::Services;
-use checkout::{Jsapi, Link, Method, Page, Payment, Prepared, Qr, Reason, State, View, html};
+use checkout::{
+    Jsapi, Link, Method, Page, Payment, Prepared, Qr, Reason, State, View, format_amount, html,
+};
 use http::header;
-use order::{Money, TradeType};
+use order::TradeType;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 const ROBOT: Method = Method::OpenInWeChat {
     reason: Reason::Robot,
@@ -69,7 +77,8 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
         return page;
     }
     if needs_openid {
-        return match sign_in(cx, &visit.context, &page_path(request, &visit)) {
+        let goal = Goal::Page(page_path(request, &visit));
+        return match sign_in(cx, &visit.context, goal) {
             Ok(redirect) => redirect,
             Err(error) => {
                 error.log_cause(&cx.runtime);
@@ -78,8 +87,45 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
         };
     }
     let lines = &visit.facts.checkout.purchase.lines;
-    let page = Page::View(view(cx, &visit));
-    filled(cx, 200, &page, lines, merchant).await
+    let mut view = view(cx, &visit);
+    let begun = cookie(request, BEGUN_COOKIE) == Some(visit.facts.checkout.id.as_str());
+    view.begun = begun;
+    let mut page = filled(cx, 200, &Page::View(view), lines, merchant).await;
+    if begun {
+        // Once: the same page loaded again waits for a tap.
+        let over = new_cookie(cx, BEGUN_COOKIE, "", "/pay/", 0);
+        set(&mut page, header::SET_COOKIE, &over);
+    }
+    page
+}
+
+/// `GET /pay/view`: the contents of the page, for the page on another host.
+/// What went wrong is answered with 200 too: the page shows it.
+///
+/// A page of an origin that is not registered may read only that. The refusal
+/// is the same for every purchase.
+pub async fn pay_view<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let id = checkout_id(request);
+    answer_host(cx, request, &id, async |host| {
+        if host.is_none() && other_origin(cx, request).is_some() && !id.is_empty() {
+            return origin_unknown(cx, request).await;
+        }
+        match visit(cx, request, false).await {
+            Ok(visit) => {
+                let page = Page::View(view(cx, &visit));
+                let lines = &visit.facts.checkout.purchase.lines;
+                contents(cx, &page, lines, visit.offers).await
+            }
+            Err(error) => {
+                error.log_cause(&cx.runtime);
+                error_contents(cx, request, error.code).await
+            }
+        }
+    })
+    .await
 }
 
 /// `GET /pay/status`.
@@ -87,8 +133,11 @@ pub async fn pay_status<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
-    let visit = visit(cx, request, false).await?;
-    written(&view(cx, &visit))
+    answer_host(cx, request, &checkout_id(request), async |_| {
+        let visit = visit(cx, request, false).await?;
+        written(&view(cx, &visit))
+    })
+    .await
 }
 
 /// `GET /pay/live`: lets the page listen for changes. Each message is
@@ -101,7 +150,11 @@ pub async fn pay_live<R: Runtime>(
     if !upgrade.is_some_and(|to| to.eq_ignore_ascii_case("websocket")) {
         return Err(ApiError::of(Code::WebSocketNeeded));
     }
-    if !is_from_here(cx, request) {
+    let from_host = match other_origin(cx, request) {
+        Some(origin) => registers(cx, &checkout_id(request), origin).await?,
+        None => false,
+    };
+    if !from_host && !is_from_here(cx, request) {
         return Err(ApiError::of(Code::ForeignOrigin));
     }
     let visit = visit(cx, request, false).await?;
@@ -120,9 +173,12 @@ pub async fn pay_check<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
-    check_origin(cx, request)?;
-    let visit = visit(cx, request, true).await?;
-    written(&view(cx, &visit))
+    answer_host(cx, request, &checkout_id(request), async |host| {
+        check_origin(cx, request, host)?;
+        let visit = visit(cx, request, true).await?;
+        written(&view(cx, &visit))
+    })
+    .await
 }
 
 /// `POST /pay/order`.
@@ -130,11 +186,31 @@ pub async fn pay_order<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
-    check_origin(cx, request)?;
+    answer_host(cx, request, &checkout_id(request), async |host| {
+        Box::pin(prepare(cx, request, host)).await
+    })
+    .await
+}
+
+async fn prepare<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    host: Option<&str>,
+) -> Result<Response, ApiError> {
+    let body = check_origin(cx, request, host)?;
     let visit = visit(cx, request, false).await?;
+    let page = hosted_page(&body, host, &visit);
     let (trade_type, openid) = match visit.method {
         Method::Jsapi => {
-            let openid = payer(cx, request, &visit.context).ok_or_else(|| {
+            let known = match host {
+                None => payer(cx, request, &visit.context),
+                Some(host) => {
+                    let token = body.get("payer").and_then(Value::as_str);
+                    let id = &visit.facts.checkout.id;
+                    token.and_then(|token| hosted_payer(cx, token, &visit.context, id, host))
+                }
+            };
+            let openid = known.ok_or_else(|| {
                 let code = match cannot_sign_in(cx, request, &visit.context) {
                     true => Code::SignInNotSetUp,
                     false => Code::OpenIdRequired,
@@ -146,7 +222,7 @@ pub async fn pay_order<R: Runtime>(
         Method::Native => (TradeType::Native, None),
         Method::H5 => (TradeType::Mweb, None),
         Method::MiniProgram | Method::OpenInWeChat { .. } | Method::WeChatTooOld => {
-            return written(&link(cx, &visit)?);
+            return written(&link(cx, &visit, page)?);
         }
     };
     let prepare = PrepareCheckout {
@@ -185,7 +261,9 @@ pub async fn pay_order<R: Runtime>(
                     attempt: attempt.map(|number| number.to_string()),
                 })
             }
-            (None, Some(mweb_url), _) => Prepared::Page(and_back(cx, mweb_url, request, &visit)),
+            (None, Some(mweb_url), _) => {
+                Prepared::Page(and_back(cx, mweb_url, request, &visit, page))
+            }
             (None, None, Some(pay_url)) => Prepared::Page(pay_url.clone()),
             (None, None, None) => {
                 let upstream = cx.upstream(&visit.context);
@@ -240,28 +318,25 @@ fn view<R: Runtime>(cx: &Services<R>, visit: &Visit) -> View {
         cancel_url: purchase.cancel_url.clone(),
         attempted: !checkout.attempts.is_empty(),
         problem: None,
+        begun: false,
         brand: cx.config.brand(merchant),
         picture: image(&purchase.picture),
         details: purchase.details.clone(),
         about_cny: in_yuan(purchase.money, *rate_e8),
-        payment: payment
-            .as_ref()
-            .map(|payment| shown(cx, merchant, purchase.money, payment)),
+        payment: payment.as_ref().map(|payment| shown(cx, visit, payment)),
         is_test: cx.config.is_test,
     }
 }
 
 /// What the payer may see of the payment.
-fn shown<R: Runtime>(
-    cx: &Services<R>,
-    merchant: &Merchant,
-    price: Money,
-    payment: &PaymentFacts,
-) -> Payment {
+fn shown<R: Runtime>(cx: &Services<R>, visit: &Visit, payment: &PaymentFacts) -> Payment {
+    let merchant = &visit.context.merchant;
+    let charged = payment.charged(visit.facts.checkout.purchase.money);
     let receipt = payment.receipt.as_ref();
     Payment {
         transaction_id: payment.transaction_id.clone(),
-        charged: payment.charged(price),
+        charged,
+        charged_text: charged.map(|charged| format_amount(charged, visit.lang)),
         receipt_url: receipt.map(|id| cx.config.receipt_url(&merchant.id, id)),
     }
 }
@@ -273,12 +348,15 @@ fn and_back<R: Runtime>(
     mweb_url: &str,
     request: &Request,
     visit: &Visit,
+    page: Option<String>,
 ) -> String {
-    let lang = lang_chosen(request);
-    let back = format!(
-        "{}{lang}&back=1",
-        cx.config.checkout_url(&visit.facts.checkout.id)
-    );
+    let back = match page {
+        Some(page) => format!("{page}&back=1"),
+        None => {
+            let url = cx.config.checkout_url(&visit.facts.checkout.id);
+            format!("{url}{}&back=1", lang_chosen(request))
+        }
+    };
     let back: String = url::form_urlencoded::byte_serialize(back.as_bytes()).collect();
     format!("{mweb_url}&redirect_url={back}")
 }
@@ -294,21 +372,47 @@ fn preview<R: Runtime>(cx: &Services<R>, visit: &Visit) -> Response {
     response
 }
 
-fn link<R: Runtime>(cx: &Services<R>, visit: &Visit) -> Result<Prepared, ApiError> {
-    let url = cx.config.checkout_url(&visit.facts.checkout.id);
+fn link<R: Runtime>(
+    cx: &Services<R>,
+    visit: &Visit,
+    page: Option<String>,
+) -> Result<Prepared, ApiError> {
+    let url = page.unwrap_or_else(|| cx.config.checkout_url(&visit.facts.checkout.id));
     let (size, path) = drawn(&url)?;
     Ok(Prepared::Link(Link { url, size, path }))
 }
 
-/// Refuses a call that another site's page makes in the payer's browser.
-fn check_origin<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<(), ApiError> {
+/// The address of the page on another host, as it names itself in its call. It
+/// counts only if it is of the origin that the browser reports, and for this
+/// purchase.
+fn hosted_page(body: &Map<String, Value>, host: Option<&str>, visit: &Visit) -> Option<String> {
+    let page = body.get("page")?.as_str()?;
+    let fields: Vec<_> = page.split(['?', '&']).skip(1).collect();
+    let is_this = fields.first() == Some(&format!("s={}", visit.facts.checkout.id).as_str());
+    (is_this && host.is_some() && origin(page).as_deref() == host).then(|| page.to_owned())
+}
+
+fn checkout_id(request: &Request) -> String {
+    query(request).remove("s").unwrap_or_default()
+}
+
+/// Refuses a call that another site's page makes in the payer's browser, except
+/// a registered one. Returns the body.
+///
+/// A registered page sends no content type: otherwise its browser would ask for
+/// permission first, in a request of its own.
+fn check_origin<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    host: Option<&str>,
+) -> Result<Map<String, Value>, ApiError> {
     let json = header_text(request, "content-type")
         .is_some_and(|text| text.starts_with("application/json"));
-    let ours = is_from_here(cx, request);
-    if !json || !ours {
+    let ours = json && is_from_here(cx, request);
+    if host.is_none() && !ours {
         return Err(ApiError::of(Code::ForeignOrigin));
     }
-    json_object(request.body()).map(|_| ())
+    json_object(request.body())
 }
 
 fn written<T: Serialize>(value: &T) -> Result<Response, ApiError> {

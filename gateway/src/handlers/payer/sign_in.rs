@@ -3,6 +3,7 @@
 //! ```text
 //! page ─▶ WeChat's authorise page ─▶ /oauth/callback ─▶ page       with our app secret
 //! page ─▶ a Quick Auth service ─▶ /oauth/return ─▶ page            as its client
+//! page on another host ─▶ /pay/sign-in ─▶ one of the two ways above ─▶ that page
 //! shop ─▶ /wx-bridge/oauth_bridge.php ─▶ WeChat ─▶ /oauth/callback ─▶ shop
 //!                                                                  as the service
 //! ```
@@ -23,13 +24,19 @@
 //! ([`sessions::verified_payer`](crate::auth::sessions::verified_payer)). The
 //! two are in cookies of different names and purposes.
 //!
+//! A page on another host gets no cookie: the openid is in a token in the
+//! fragment of its address, signed, and bound to the checkout, the appid and the
+//! page's origin ([`arrive_at_host`]). A `state` that the page makes up shows it
+//! that the token answers its own sign-in.
+//!
 //! Each cookie's content has a version ([`VERSION`]). A cookie of another
 //! version is ignored: its payer signs in again.
 
-use super::error_page;
+use super::{error_page, visit};
 use crate::auth::oauth::exchange;
 use crate::auth::sessions::{
-    FAILED_COOKIE, FAILURES, Flow, Goal, arrive, authorize, end, flow, is_openid, with_fields,
+    FAILED_COOKIE, FAILURES, Flow, Goal, arrive, arrive_at_host, authorize, end, flow, is_openid,
+    sign_in, with_fields,
 };
 use crate::auth::sessions::{name_of, new_cookie};
 use crate::http::address::origin;
@@ -108,16 +115,77 @@ async fn go_back<R: Runtime>(
 ) -> Response {
     let state = query(request).remove(state).unwrap_or_default();
     let flow = flow(cx, request, &state);
-    let Some(Goal::Page(path)) = flow.as_ref().map(|flow| &flow.goal) else {
-        return error_page(cx, request, code).await;
+    let mut response = match flow.as_ref().map(|flow| &flow.goal) {
+        Some(Goal::Page(path)) => {
+            let mut response = redirect(&format!("{}{path}", cx.config.public_url));
+            let failed = new_cookie(cx, FAILED_COOKIE, shown(code).name(), "/pay/", 60);
+            set(&mut response, header::SET_COOKIE, &failed);
+            response
+        }
+        Some(Goal::Host { address, state, .. }) => failed_at_host(address, state, code),
+        Some(Goal::Shop(_)) | None => return error_page(cx, request, code).await,
     };
-    let mut response = redirect(&format!("{}{path}", cx.config.public_url));
-    let code = FAILURES.into_iter().find(|failure| *failure == code);
-    let code = code.unwrap_or(Code::OpenIdRequired).name();
-    let failed = new_cookie(cx, FAILED_COOKIE, code, "/pay/", 60);
-    set(&mut response, header::SET_COOKIE, &failed);
     end(cx, &mut response, &state, flow);
     response
+}
+
+/// A failure as the page shows it.
+fn shown(code: Code) -> Code {
+    let known = FAILURES.into_iter().find(|failure| *failure == code);
+    known.unwrap_or(Code::OpenIdRequired)
+}
+
+fn failed_at_host(address: &str, state: &str, code: Code) -> Response {
+    let code = shown(code).name();
+    redirect(&format!("{address}#weceive={state}.{code}"))
+}
+
+/// `GET /pay/sign-in?s=…&back=…&state=…`: a checkout's page on another host sends
+/// the payer here, and gets the browser back at `back`, whose origin must be
+/// registered, with `#weceive=STATE.TOKEN`, or with an error's code instead of
+/// the token.
+pub async fn pay_sign_in<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let query = query(request);
+    let field = |name: &str| query.get(name).cloned().unwrap_or_default();
+    let (address, state) = (field("back"), field("state"));
+    let visit = visit(cx, request, false).await?;
+    let checkout = visit.facts.checkout.id;
+    let registered = origin(&address).is_some_and(|origin| {
+        let development = cx.config.development;
+        visit.context.merchant.registers(&origin, development)
+    });
+    if !registered || address.contains('#') {
+        return Err(ApiError::field(
+            Code::RedirectRefused,
+            "back",
+            "The address's origin is not registered for this merchant, or it has a fragment.",
+        ));
+    }
+    let usable =
+        (16..=64).contains(&state.len()) && state.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !usable {
+        return Err(ApiError::field(
+            Code::FieldInvalid,
+            "state",
+            "The field state must be 16 to 64 letters and digits.",
+        ));
+    }
+    let goal = Goal::Host {
+        address: address.clone(),
+        checkout,
+        state: state.clone(),
+    };
+    Ok(match sign_in(cx, &visit.context, goal) {
+        Ok(redirect) => redirect,
+        Err(error) => {
+            let code = error.code;
+            error.log_cause(&cx.runtime);
+            failed_at_host(&address, &state, code)
+        }
+    })
 }
 
 async fn finish_oauth<R: Runtime>(
@@ -148,6 +216,12 @@ async fn finish_oauth<R: Runtime>(
             let url = with_fields(target, &[("wx_openid", &openid)]).ok_or_else(failed)?;
             redirect(&url)
         }
+        Goal::Host {
+            address,
+            checkout,
+            state,
+        } => arrive_at_host(cx, &context, openid, None, (address, checkout, state))
+            .ok_or_else(failed)?,
     };
     end(cx, &mut response, &state, Some(flow));
     Ok(response)
@@ -179,6 +253,8 @@ fn go_on<R: Runtime>(
     match flow.goal {
         Goal::Page(path) => Ok(redirect(&format!("{}{path}", cx.config.public_url))),
         goal @ Goal::Shop(_) => authorize(cx, context, goal),
+        // Without a token: the page begins a sign-in itself if it needs one.
+        Goal::Host { address, .. } => Ok(redirect(&address)),
     }
 }
 
@@ -215,14 +291,20 @@ async fn finish_quick_auth<R: Runtime>(
     if flow.ended {
         return go_on(cx, &context, flow);
     }
-    let Goal::Page(path) = &flow.goal else {
-        return Err(failed());
-    };
     let openid = query
         .remove("wx_openid")
         .filter(|openid| is_openid(openid))
         .ok_or_else(failed)?;
-    let mut response = arrive(cx, &context, openid, service, path);
+    let mut response = match &flow.goal {
+        Goal::Page(path) => arrive(cx, &context, openid, service, path),
+        Goal::Host {
+            address,
+            checkout,
+            state,
+        } => arrive_at_host(cx, &context, openid, service, (address, checkout, state))
+            .ok_or_else(failed)?,
+        Goal::Shop(_) => return Err(failed()),
+    };
     end(cx, &mut response, &state, Some(flow));
     Ok(response)
 }
