@@ -8,6 +8,8 @@
 //! which are shared with the server and live in `checkout`; WeChat's wire
 //! formats.
 
+#[cfg(target_arch = "wasm32")]
+mod allocator;
 mod browser;
 mod effect;
 pub mod flow;

@@ -63,7 +63,7 @@ impl Environment {
         } else if contains(user_agent, "MicroMessenger") {
             // Case-sensitive: a Mini Program's own requests say
             // `MiniProgramEnv`, its web-views `miniProgram`.
-            if user_agent.contains("miniProgram") {
+            if token_at(user_agent, "miniProgram", |a, b| a == b).is_some() {
                 App::MiniProgram
             } else {
                 App::WeChat {
@@ -198,8 +198,14 @@ fn contains(user_agent: &str, token: &str) -> bool {
 }
 
 fn position(user_agent: &str, token: &str) -> Option<usize> {
+    token_at(user_agent, token, <[u8]>::eq_ignore_ascii_case)
+}
+
+/// Where the token is. The page on another host reads its User-Agent too, and the
+/// standard library's search for texts would be four kilobytes of its module.
+fn token_at(user_agent: &str, token: &str, same: fn(&[u8], &[u8]) -> bool) -> Option<usize> {
     user_agent
         .as_bytes()
         .windows(token.len())
-        .position(|window| window.eq_ignore_ascii_case(token.as_bytes()))
+        .position(|window| same(window, token.as_bytes()))
 }

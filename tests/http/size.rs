@@ -90,3 +90,66 @@ fn the_console_is_within_its_budget() {
     assert!(all <= CONSOLE_AT_MOST, "{all} bytes: {files:?}");
     println!("{all} bytes: {files:?}");
 }
+
+/// The same page on another host: its own HTML and program, and what the gateway
+/// answers it with.
+#[test]
+fn the_page_on_another_host_is_within_the_same_budget() {
+    const HOST: &str = "https://shop.example.com";
+    let shop = LIVE.shop("size-hosted", &json!({ "redirect_origins": [HOST] }));
+    let body = json!({
+        "out_trade_no": "S1234567890123456789012345678",
+        "body": "Jasmine pearls, 50 g, and a porcelain gaiwan with its saucer",
+        "total_fee": 123_456,
+        "success_url": "https://shop.example.com/thanks?order=S1234567890123456789012345678",
+        "cancel_url": "https://shop.example.com/cart",
+    });
+    let made = shop.call("POST", "/v1/checkout", body.to_string()).json();
+    let address = made["data"]["url"].as_str().unwrap();
+    let dist = testkit::paths::root().join("dist");
+    let read =
+        |name: &str| std::fs::read(dist.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let html = String::from_utf8(read("pay.html")).unwrap();
+    let script = String::from_utf8(read("pay.js")).unwrap();
+    let named = [html.as_str(), &script].map(|text| {
+        let parts = text
+            .split(['"', '\''])
+            .map(|part| part.trim_start_matches("./"));
+        let needed = |part: &&str| {
+            [".js", ".wasm", ".css"]
+                .iter()
+                .any(|end| part.ends_with(end))
+                // Only a payment link's page loads it.
+                && *part != "link.js"
+        };
+        parts.filter(needed).map(str::to_owned).collect::<Vec<_>>()
+    });
+    let mut files: BTreeMap<String, u64> = named
+        .concat()
+        .into_iter()
+        .map(|name| (name.clone(), brotli(&read(&name)).unwrap()))
+        .collect();
+    assert_eq!(
+        files.len(),
+        4,
+        "style, program and two scripts: {files:?}"
+    );
+    files.insert("pay.html".to_owned(), brotli(html.as_bytes()).unwrap());
+    let mut longest = 0;
+    for lang in ["en", "zh-Hans", "zh-Hant"] {
+        let view = format!("{}&lang={lang}", address.replace("/pay/?", "/pay/view?"));
+        let headers = [
+            ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)"),
+            ("origin", HOST),
+        ];
+        let answer = send("GET", &view, &headers, "");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        longest = longest.max(brotli(&answer.body).unwrap());
+    }
+    let all = longest + files.values().sum::<u64>();
+    assert!(
+        all <= PAGE_AT_MOST,
+        "{all} bytes: contents {longest}, {files:?}"
+    );
+    println!("{all} bytes: contents {longest}, {files:?}");
+}

@@ -29,8 +29,63 @@ const MESSAGES: [&str; 13] = [
     "core..fmt..Debug$GT$3fmt",
 ];
 
+/// Texts of the standard library and of crates that only a panic or a `{:?}`
+/// shows: nothing refers to them once those functions trap.
+const SENTENCES: [&str; 46] = [
+    "capacity overflow",
+    "slice index starts at ",
+    " but ends at ",
+    " index out of bounds: the len is ",
+    " but the index is ",
+    "range start index ",
+    "range end index ",
+    " out of range for slice of length ",
+    "assertion `left ",
+    " right` failed",
+    "cannot access a Thread Local Storage value during or after destruction: ",
+    "Executor::spawn called, but no global 'spawn' function is configured.",
+    "Executor::spawn_local called, but no global 'spawn_local' function is configured.",
+    "assertion failed: self.is_char_boundary(new_len)",
+    "Tried to access a reactive value that has already been disposed.",
+    "attempt to join into collection with len > usize::MAX",
+    "Value is None because the `ssr` feature is active. When `ssr` is enabled, tachys skips creating client-side values (event handlers, directives, properties) to avoid cross-thread panics on multithreaded servers. If you are building a client-side (CSR or hydrate) target, this means the `ssr` feature is being activated unintentionally via Cargo feature unification; another dependency in your workspace is enabling it. Run `cargo tree -e features -i tachys` to identify the source.",
+    "inner is None only in drop",
+    "window size must be non-zero",
+    "called `Option::unwrap()` on a `None` value",
+    "LazyCell instance has previously been poisoned",
+    "`async fn` resumed after completion",
+    "RefCell already mutably borrowed",
+    "RefCell already borrowed",
+    "Hash table capacity overflow",
+    "Lazy instance has previously been poisoned",
+    "Arc counter overflow",
+    "Dropped SendWrapper<T> variable from a thread different to the one it has been created with.",
+    "Dereferenced SendWrapper<T> variable from a thread different to the one it has been created with.",
+    "Once instance has previously been poisoned",
+    "one-time initialization may not be performed recursively",
+    "assertion failed: psize >= size + min_overhead",
+    "assertion failed: psize <= size + max_overhead",
+    "entity not foundpermission deniedconnection refusedconnection resethost unreachablenetwork unreachableconnection abortednot connectedaddress in useaddress not availablenetwork downbroken pipeentity already existsoperation would blocknot a directoryis a directorydirectory not emptyread-only filesystem or storage mediumfilesystem loop or indirection limit (e.g. symlink loop)stale network file handleinvalid input parameterinvalid datatimed outwrite zerono storage spaceseek on unseekable filequota exceededfile too largeresource busyexecutable file busydeadlockcross-device link or renametoo many linksinvalid filenameargument list too longoperation interruptedunsupportedunexpected end of fileout of memoryin progressother erroruncategorized error",
+    "use of std::thread::current() is not possible after the thread's local data has been destroyed",
+    "failed to generate unique thread ID: bitspace exhausted",
+    "closure invoked recursively or after being dropped",
+    "called `Result::unwrap()` on an `Err` value",
+    "Attempted to initialize thread-local while it is being dropped",
+    "recursive use of an object detected which would lead to unsafe aliasing in rust",
+    "Tried to shrink to a larger capacity",
+    "internal error: entered unreachable code",
+    "Map must not be polled after it returned `Poll::Ready`",
+    "a Display implementation returned an error unexpectedly",
+    "called `Option::unwrap_throw()` on a `None` value",
+    "called `Result::unwrap_throw()` on an `Err` value",
+];
+
 /// How the exports of `wasm-streams` begin.
 const STREAMS: &str = "intounderlying";
+
+/// A part of the names of the functions behind these exports, which the linker
+/// keeps, because their addresses are in its table. The page makes no promise.
+const PROMISES: &str = "7futures17future_to_promise";
 
 /// No locals, `unreachable`, `end`.
 const TRAP: &[u8] = b"\0\0\x0b";
@@ -46,15 +101,18 @@ pub fn without_messages(module: &[u8]) -> Option<Vec<u8>> {
     let sections = sections(module)?;
     let content = |wanted| sections.iter().find(|(kind, _)| *kind == wanted);
     let imported = imported_functions(content(IMPORTS)?.1)?;
-    let traps =
-        |name: &str| name.starts_with(STREAMS) || MESSAGES.iter().any(|part| name.contains(part));
+    let traps = |name: &str| {
+        name.starts_with(STREAMS)
+            || name.contains(PROMISES)
+            || MESSAGES.iter().any(|part| name.contains(part))
+    };
     let trapping = functions_with(names(&sections)?, traps)?;
     let mut lean = module.get(..8)?.to_vec();
     for (kind, content) in sections {
         lean.push(kind);
         match kind {
             CODE => write_bytes(&mut lean, &trapped(content, imported, &trapping)?),
-            DATA => write_bytes(&mut lean, &without_paths(content)),
+            DATA => write_bytes(&mut lean, &without_sentences(without_paths(content))),
             _ => write_bytes(&mut lean, content),
         }
     }
@@ -185,6 +243,22 @@ fn without_paths(data: &[u8]) -> Vec<u8> {
         if let Some(path) = end.and_then(|end| data.get_mut(start..start + end + 3)) {
             path.fill(0);
             from = start + path.len();
+        }
+    }
+    data
+}
+
+/// The data in which [`SENTENCES`] are zeros, as [`without_paths`].
+fn without_sentences(mut data: Vec<u8>) -> Vec<u8> {
+    for sentence in SENTENCES {
+        let sentence = sentence.as_bytes();
+        while let Some(at) = data
+            .windows(sentence.len())
+            .position(|text| text == sentence)
+        {
+            if let Some(text) = data.get_mut(at..at + sentence.len()) {
+                text.fill(0);
+            }
         }
     }
     data
