@@ -34,6 +34,9 @@ pub struct Demo {
     pub merchants: Vec<Merchant>,
     /// The demo shop's console, once it is [opened](crate::console::open).
     pub console: Option<Console>,
+    /// The address of the demo shop's checkout on another host, where one
+    /// serves the page.
+    pub hosted_page: Option<String>,
 }
 
 /// A merchant, as the gateway and the sandbox know it.
@@ -122,6 +125,7 @@ pub fn fill(origins: &Origins, credentials: &mut Credentials) -> Result<Demo> {
         admin_token: credentials.admin_token().to_owned(),
         merchants,
         console: None,
+        hosted_page: None,
     })
 }
 

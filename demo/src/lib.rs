@@ -13,6 +13,7 @@
 //! | [`credentials`] | the keys and passwords of a run, kept for the next one |
 //! | [`listing`] | the list that is printed, and the variables for the commands of the documents |
 //! | [`files`] | the files that a run keeps |
+//! | [`static_host`] | the page as on a merchant's own host |
 //! | [`http`] | a JSON client for loopback |
 //! | [`failure`] | errors that say which step failed and what to do now |
 
@@ -25,6 +26,7 @@ pub mod http;
 pub mod listing;
 pub mod merchants;
 pub mod staff;
+pub mod static_host;
 
 pub use credentials::Credentials;
 pub use failure::{Failure, Result};
@@ -33,3 +35,4 @@ pub use fill::{Demo, Merchant, Origins, fill, sandbox_merchants};
 pub use listing::{phone, sandbox_list};
 pub use merchants::{Kind, MERCHANTS};
 pub use staff::Console;
+pub use static_host::StaticHost;

@@ -23,6 +23,7 @@ impl Demo {
   The demo shop      {sandbox}/shop/
   A checkout         {}
   … in WeChat        {}
+  … on another host  {}
   The phone          {}
   The delivery inbox {sandbox}/shop/inbox
 {}
@@ -39,6 +40,7 @@ impl Demo {
   The log is {log}. Ctrl-C stops everything.",
             self.checkout(),
             phone(sandbox, Some(self.checkout())),
+            self.hosted_page.as_deref().unwrap_or("none"),
             phone(sandbox, None),
             self.console
                 .as_ref()
@@ -63,6 +65,7 @@ impl Demo {
             "inbox": format!("{sandbox}/shop/inbox"),
             "checkout": self.checkout(),
             "phone": phone(sandbox, Some(self.checkout())),
+            "hosted_page": self.hosted_page,
             "admin_token": self.admin_token,
             "console": self.console.as_ref().map(Console::json),
             "merchants": self.merchants.iter().map(Merchant::json).collect::<Vec<_>>(),

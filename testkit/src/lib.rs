@@ -6,7 +6,6 @@
 //! | [`native`] | the native program in its place |
 //! | [`demo_system`] | the same with the demo merchants: what `cargo xtask dev` runs |
 //! | [`child_guard`] | child processes that are killed when the parent exits |
-//! | [`static_host`] | the page as on a merchant's own host |
 //! | [`paths`] | where the repository, the pinned npm tools and a browser are |
 //!
 //! The merchants, a JSON client for loopback and the errors are of the crate `demo`, which `weceive dev` uses too.
@@ -16,7 +15,6 @@ pub mod child_guard;
 pub mod demo_system;
 pub mod native;
 pub mod paths;
-pub mod static_host;
 pub mod workerd;
 
 pub use demo::{self, Failure, Result, http};

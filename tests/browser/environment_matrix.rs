@@ -7,7 +7,7 @@ use crate::hosted::{host, hosted, opens_as_alice};
 use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::json;
-use testkit::static_host::StaticHost;
+use testkit::demo::StaticHost;
 use tests::live::Shop;
 
 const DOCUMENT: &str = include_str!("../../docs/environments.md");

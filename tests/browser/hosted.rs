@@ -6,8 +6,8 @@ use crate::browser::Browser;
 use crate::test_system::{APP_SECRET, TestSystem};
 use crate::visit;
 use serde_json::{Value, json};
+use testkit::demo::StaticHost;
 use testkit::paths;
-use testkit::static_host::StaticHost;
 use tests::live::{Shop, send};
 
 const WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.49(0x18003137) NetType/WIFI Language/en";
@@ -15,7 +15,8 @@ const WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) A
 /// A host of the page, set to this gateway.
 pub fn host(gateway: &str) -> StaticHost {
     let files = paths::root().join("dist");
-    StaticHost::start(&files, gateway, 0).unwrap_or_else(|failure| panic!("{failure}"))
+    let file = move |name: &str| std::fs::read(files.join(name)).ok();
+    StaticHost::start(file, gateway, 0).unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 /// The address of a checkout or link on that host.
@@ -200,5 +201,70 @@ fn each_fault_of_the_hosting_has_its_words() {
         payer.opens(&hosted(&ours, &stale));
         payer.sees("This link doesn’t work");
         payer.sees("Reference");
+    });
+}
+
+/// The host's policy allows no style element and no style attribute.
+#[test]
+fn a_merchants_colour_and_logo_are_shown_on_its_own_host() {
+    visit(|system, payer| {
+        let host = host(&system.gateway());
+        let shop = merchant(system, &host);
+        let changed = shop.call(
+            "PATCH",
+            "/v1/brand",
+            json!({ "colour": "#7a1fa2" }).to_string(),
+        );
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        let colour = |page: &str| {
+            payer.opens(page);
+            payer.sees_control("简体中文");
+            payer.evaluates(
+                "return getComputedStyle(document.querySelector('.monogram')).backgroundColor",
+            )
+        };
+        let checkout = system.checkout_at(&shop, &json!({ "lang": "en" }));
+        for scheme in ["light", "dark"] {
+            payer.prefers("color-scheme", scheme);
+            let theirs = colour(&hosted(&host, &checkout));
+            assert_eq!(theirs, colour(&checkout), "{scheme}");
+            payer.pictures(&format!("hosted-colour-{scheme}"));
+        }
+        assert_ne!(colour(&checkout), json!("rgb(6, 122, 60)"));
+        let made = shop.call(
+            "POST",
+            "/v1/link",
+            json!({ "body": "Tea", "total_fee": 1 }).to_string(),
+        );
+        let link = made.json()["data"]["url"].as_str().unwrap().to_owned();
+        assert_eq!(colour(&hosted(&host, &link)), colour(&link));
+    });
+}
+
+#[test]
+fn a_link_that_must_be_opened_in_wechat_is_the_one_on_the_merchants_own_host() {
+    visit(|system, payer| {
+        let host = host(&system.gateway());
+        let shop = merchant(system, &host);
+        let made = shop.call(
+            "POST",
+            "/v1/link",
+            json!({ "body": "Tea", "total_fee": 8800 }).to_string(),
+        );
+        let link = made.json()["data"]["url"].as_str().unwrap().to_owned();
+        let (_, id) = link.split_once("l=").unwrap();
+        let theirs = format!("{}?l={id}", host.page());
+        payer.has_a_window_of(390, 780);
+        payer.calls_itself("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1");
+        payer.opens(&format!("{theirs}&lang=en"));
+        payer.sees("Open this page in WeChat");
+        payer.sees(&theirs);
+        payer.pictures("hosted-link-elsewhere");
+        payer.has_a_window_of(390, 1100);
+        assert_eq!(payer.scans(), theirs);
+        payer.finds_it_accessible("a link to open in WeChat, on another host");
+        payer.taps("简体中文");
+        payer.sees("请在微信中打开");
+        payer.is_at(&theirs);
     });
 }

@@ -2,14 +2,13 @@
 
 use std::{io::Write, path::PathBuf, sync::mpsc, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use testkit::{
     Failure, Result,
-    demo::{Credentials, console, wipe},
+    demo::{Credentials, StaticHost, console, wipe},
     demo_system::DemoSystem,
-    http, paths,
-    static_host::StaticHost,
+    paths,
     workerd::{self, Workerd},
 };
 
@@ -80,40 +79,20 @@ pub fn run(options: Options) -> Result<()> {
         console::open(&system.demo, &mut credentials, !options.json)
     })?;
     system.demo.console = Some(console);
-    let host = hosted(&system, host_port)?;
+    let pages = Part::Page.directory();
+    let host = StaticHost::start(
+        move |name| std::fs::read(pages.join(name)).ok(),
+        &system.demo.origins.gateway,
+        host_port,
+    )?;
+    system.demo.register(&host)?;
     if options.json {
-        let mut line = system.demo.json();
-        if let Some(fields) = line.as_object_mut() {
-            fields.insert("hosted_page".to_owned(), host.into());
-        }
-        print_line(&line);
+        print_line(&system.demo.json());
     } else {
         let shown = |file| paths::shown(&system.system.directory.join(file));
         println!("{}", system.demo.list(&shown("env"), &shown("workerd.log")));
-        println!("the page on another host: {host}");
     }
     until_stopped(&mut system.running)
-}
-
-/// Serves the page on another host than the gateway's, registers that host for
-/// the demo merchant, and returns the address of its checkout there.
-fn hosted(system: &DemoSystem, port: u16) -> Result<String> {
-    let Some(merchant) = system.demo.merchants.first() else {
-        return Err(Failure::new(
-            "find the demo merchant",
-            "there is none",
-            "start afresh with --fresh",
-        ));
-    };
-    let origins = &system.demo.origins;
-    let host = StaticHost::start(&Part::Page.directory(), &origins.gateway, port)?;
-    let url = format!("{}/admin/merchants/{}", origins.gateway, merchant.kind.id);
-    let token = format!("Bearer {}", system.demo.admin_token);
-    let registered = json!({ "redirect_origins": [origins.sandbox, host.origin()] });
-    http::patch(&url, &[("authorization", &token)], &registered)?
-        .ok("register the page's other host")?;
-    let query = merchant.checkout.split_once('?').unwrap_or_default().1;
-    Ok(format!("{}?{query}", host.page()))
 }
 
 /// The directory in which a running system keeps its store, its log and its

@@ -1,7 +1,7 @@
 //! `weceive dev`: the gateway, the sandbox, the phone and the demo shop in one
 //! process, with merchants and a checkout to pay.
 
-use super::pages;
+use super::pages::{self, Pages};
 use super::sandbox::listen;
 use super::serve::{accept, end, ended, executor, lock, most_useful_threads};
 use crate::cli::print;
@@ -12,7 +12,7 @@ use crate::proxies::TrustedProxies;
 use crate::threads::{Deployment, Threads};
 use crate::wechat::SandboxServer;
 use clap::Args;
-use demo::{Credentials, Failure, Origins};
+use demo::{Credentials, Failure, Origins, StaticHost};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -37,7 +37,8 @@ const LOG: &str = "gateway.log";
 /// Options of `weceive dev`.
 #[derive(Args, Debug)]
 pub struct DevOptions {
-    /// The gateway's port, on this machine only; the sandbox has the next one.
+    /// The gateway's port, on this machine only; the sandbox has the next one, and
+    /// the page as on a merchant's own host the one after it, if that is free.
     #[arg(long, default_value_t = 8787, value_parser = clap::value_parser!(u16).range(1..65535))]
     port: u16,
     /// Where orders, keys and the log are kept between two runs.
@@ -61,6 +62,7 @@ impl DevOptions {
     /// A port, the directory or the page cannot be used.
     pub fn run(&self, json: bool) -> Result<(), String> {
         let pages = pages::read(self.pages.as_deref())?;
+        let files = pages.clone();
         let gateway = listen(self.port)?;
         let wechat = listen(self.port.saturating_add(1))?;
         let _lock = lock(&self.directory)?;
@@ -103,7 +105,7 @@ impl DevOptions {
         let waiting = executor()?;
         let ended = ended(&waiting)?;
         let done = self
-            .show(&origins, &mut credentials, json)
+            .show(&origins, &mut credentials, files, json)
             .map(|()| waiting.block_on(ended));
         drop(stop);
         let accepted = accepting.join();
@@ -116,11 +118,18 @@ impl DevOptions {
         &self,
         origins: &Origins,
         credentials: &mut Credentials,
+        files: Pages,
         json: bool,
     ) -> Result<(), String> {
         let mut demo = demo::fill(origins, credentials).map_err(in_short)?;
         let console = demo::console::open(&demo, credentials, !json).map_err(in_short)?;
         demo.console = Some(console);
+        let start = |port| {
+            let files = files.clone();
+            StaticHost::start(move |name| files.get(name).cloned(), &origins.gateway, port)
+        };
+        let host = start(self.port.saturating_add(2)).or_else(|_| start(0));
+        demo.register(&host.map_err(in_short)?).map_err(in_short)?;
         let variables = self.directory.join(VARIABLES);
         demo::write_secret(&variables, &demo.variables()).map_err(in_short)?;
         let shown = |path: &Path| path.display().to_string();

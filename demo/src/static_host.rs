@@ -1,17 +1,18 @@
-//! A static host of the page: the files of a directory, as a merchant's own
-//! server or a CDN would send them, with a strict Content-Security-Policy.
+//! A static host of the page: its files, as a merchant's own server or a CDN
+//! would send them, with a strict Content-Security-Policy.
 
 use std::{
-    fs,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    sync::Arc,
     thread,
 };
 
-use crate::{Failure, Result};
+use serde_json::json;
 
-/// Serves one directory on loopback, below `/checkout/`, until the process ends.
+use crate::{Demo, Failure, Result, http};
+
+/// Serves files on loopback, below `/checkout/`, until the process ends.
 #[derive(Debug)]
 pub struct StaticHost {
     port: u16,
@@ -20,21 +21,28 @@ pub struct StaticHost {
 /// What each connection needs.
 #[derive(Clone)]
 struct Site {
-    directory: PathBuf,
+    file: Arc<FileOf>,
     gateway: String,
 }
 
+/// The contents of a file, by its name.
+type FileOf = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
+
 impl StaticHost {
-    /// Serves the files of `directory` on this port, or on a free one for 0.
-    /// `gateway` is the setting that a merchant would write into `pay.html`.
+    /// Serves what `file` returns for a name on this port, or on a free one for
+    /// 0. `gateway` is the setting that a merchant would write into `pay.html`.
     ///
     /// # Errors
     ///
     /// The port is in use.
-    pub fn start(directory: &Path, gateway: &str, port: u16) -> Result<Self> {
+    pub fn start(
+        file: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static,
+        gateway: &str,
+        port: u16,
+    ) -> Result<Self> {
         let failed = |said| {
             Failure::new(
-                format!("serve {} on port {port}", directory.display()),
+                format!("serve the page's other host on port {port}"),
                 said,
                 "choose another --port",
             )
@@ -42,7 +50,7 @@ impl StaticHost {
         let listener = TcpListener::bind(("127.0.0.1", port)).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
         let site = Site {
-            directory: directory.to_owned(),
+            file: Arc::new(file),
             gateway: gateway.to_owned(),
         };
         thread::spawn(move || {
@@ -67,6 +75,28 @@ impl StaticHost {
     }
 }
 
+impl Demo {
+    /// Registers this host for the demo shop, and adds the address of its
+    /// checkout there to what is printed.
+    ///
+    /// # Errors
+    ///
+    /// The gateway refused the change.
+    pub fn register(&mut self, host: &StaticHost) -> Result<()> {
+        let Some(shop) = self.merchants.first() else {
+            return Ok(());
+        };
+        let url = format!("{}/admin/merchants/{}", self.origins.gateway, shop.kind.id);
+        let token = format!("Bearer {}", self.admin_token);
+        let origins = json!({ "redirect_origins": [self.origins.sandbox, host.origin()] });
+        http::patch(&url, &[("authorization", &token)], &origins)?
+            .ok("register the page's other host")?;
+        let query = shop.checkout.split_once('?').unwrap_or_default().1;
+        self.hosted_page = Some(format!("{}?{query}", host.page()));
+        Ok(())
+    }
+}
+
 impl Site {
     /// Answers one request and closes the connection. A browser that goes away
     /// is no failure.
@@ -81,7 +111,7 @@ impl Site {
         let path = first.split(' ').nth(1)?.split('?').next()?;
         let name = path.strip_prefix("/checkout/").unwrap_or_default();
         let kind = content_type(name);
-        let body = kind.and_then(|_| fs::read(self.directory.join(name)).ok());
+        let body = kind.and_then(|_| (self.file)(name));
         let (status, kind, body) = match (kind, body) {
             (Some(kind), Some(body)) => ("200 OK", kind, body),
             _ => ("404 Not Found", "text/plain", Vec::new()),
