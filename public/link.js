@@ -17,6 +17,7 @@
     button?.setAttribute("aria-disabled", "true");
     try {
       const fields = new URLSearchParams(/** @type {any} */ (new FormData(form)));
+      fields.set("page", location.origin + location.pathname);
       const answer = await fetch(`${gateway}/pay/link`, { method: "POST", body: fields, credentials: "omit" });
       const { s, main, title } = await answer.json();
       if (s) {

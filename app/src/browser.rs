@@ -14,7 +14,7 @@ use web_sys::{
     Response, WebSocket, Window,
 };
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 
 use crate::flow::{Failure, LiveMessage};
 use crate::json;
@@ -172,18 +172,18 @@ pub(crate) fn address() -> String {
 
 thread_local! {
     /// What [`add_to_query`] has added.
-    static ADDED: Cell<&'static str> = const { Cell::new("") };
+    static ADDED: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
 /// The page's query with its question mark. `s` names the checkout.
 fn query() -> String {
     let query = window().and_then(|window| window.location().search().ok());
-    [query.unwrap_or_default().as_str(), ADDED.get()].concat()
+    ADDED.with_borrow(|added| [query.unwrap_or_default().as_str(), added].concat())
 }
 
 /// Adds a field to the query of every call.
-pub(crate) fn add_to_query(field: &'static str) {
-    ADDED.set(field);
+pub(crate) fn add_to_query(field: &str) {
+    ADDED.with_borrow_mut(|added| added.push_str(field));
 }
 
 /// A field of the page's query, as it stands there.
@@ -226,12 +226,23 @@ pub(crate) fn take_fragment(prefix: &str) -> Option<String> {
     Some(content)
 }
 
+/// This page's address without its query.
+fn place() -> String {
+    let mut address = address();
+    let end = address.find(['?', '#']).unwrap_or(address.len());
+    address.truncate(end);
+    address
+}
+
+/// [`place`] as a value in a query.
+pub(crate) fn place_in_query() -> String {
+    String::from(js_sys::encode_uri_component(&place()))
+}
+
 /// This page's address for a checkout, in the form in which it is shared.
 pub(crate) fn page_address(checkout: &str) -> String {
-    let address = address();
-    let bare = address.split(['?', '#']).next().unwrap_or_default();
     let lang = field("lang").map_or_else(String::new, |tag| ["&lang=", &tag].concat());
-    [bare, "?s=", checkout, "&showwxpaytitle=1", &lang].concat()
+    [&place(), "?s=", checkout, "&showwxpaytitle=1", &lang].concat()
 }
 
 /// Goes to a page of the gateway, which returns the payer.
@@ -286,6 +297,20 @@ pub(crate) fn show(lang: &str, title: &str, main: &str) {
         Some(())
     };
     let _ = show();
+}
+
+/// Adds a rule to the page's style sheet: a strict policy of the host allows
+/// neither a style element nor an attribute.
+pub(crate) fn add_style(rule: &str) {
+    let add = || {
+        let sheets = get(document()?.as_ref(), "styleSheets")?;
+        let sheet = get(&sheets, "0")?;
+        let insert: Function = get(&sheet, "insertRule")?.dyn_into().ok()?;
+        insert.call2(&sheet, &rule.into(), &0.into()).ok()
+    };
+    if !rule.is_empty() {
+        add();
+    }
 }
 
 /// Shows a message that the page's HTML contains in each language, instead of
@@ -537,7 +562,7 @@ pub(crate) fn local_time(at_ms: i64, lang: &str) -> String {
 }
 
 /// A property that is neither `undefined` nor `null`.
-fn get(object: &JsValue, name: &str) -> Option<JsValue> {
+pub(crate) fn get(object: &JsValue, name: &str) -> Option<JsValue> {
     Reflect::get(object, &name.into())
         .ok()
         .filter(|value| !value.is_null() && !value.is_undefined())

@@ -99,6 +99,8 @@ pub enum Action {
     Reload,
     /// Close WeChat's window.
     Close,
+    /// Do not return to the merchant by itself.
+    Stay,
 }
 
 /// Why a request to the server has no result.
@@ -242,6 +244,8 @@ pub struct Flow {
     copied: Option<bool>,
     /// The payer has asked to close the window.
     closing: bool,
+    /// When the page returns to the merchant by itself, after a payment.
+    return_at_ms: Option<i64>,
     /// A call that the bridge refused outside a tap. HarmonyOS requires a
     /// direct gesture: the next tap makes the call at once, without a request
     /// before it.
@@ -292,6 +296,7 @@ impl Flow {
             link: None,
             copied: None,
             closing: false,
+            return_at_ms: None,
             held: None,
             package: None,
             away: came_back && matches!(view.method, Method::H5 | Method::Jsapi),
@@ -309,6 +314,9 @@ impl Flow {
             now_ms,
             view,
         };
+        if came_back {
+            flow.return_soon();
+        }
         let problem = flow.view.problem.take();
         let begun = core::mem::take(&mut flow.view.begun);
         let effects = if let Some(code) = problem
@@ -411,9 +419,12 @@ impl Flow {
             .filter(|left_ms| self.stage == Stage::Code || *left_ms <= COUNTDOWN_FROM_MS)
     }
 
-    /// The time left until the code, or the purchase, expires, ms, never
-    /// negative. `None` in stages without a time limit for the payer.
+    /// The time left until the page returns to the merchant, or until the code, or
+    /// the purchase, expires, ms, never negative. `None` in stages without a time limit for the payer.
     fn left_ms(&self) -> Option<i64> {
+        if let Some(at_ms) = self.return_at_ms {
+            return Some((at_ms - self.now_ms).max(0));
+        }
         let expires_at_ms = match (&self.stage, &self.code) {
             (Stage::Code, Some(code)) => code.expires_at_ms.min(self.view.expires_at_ms),
             (Stage::Ready(_) | Stage::Away { .. } | Stage::Elsewhere, _) => self.view.expires_at_ms,
@@ -502,6 +513,10 @@ impl Flow {
                 self.link.as_ref().map(|link| link.url.clone()),
             )],
             Action::Reload => vec![Effect::Reload],
+            Action::Stay => {
+                self.return_at_ms = None;
+                Vec::new()
+            }
             Action::Close => {
                 self.closing = true;
                 vec![Effect::CloseWindow]
@@ -700,6 +715,9 @@ impl Flow {
         let method = self.view.method;
         self.view = CheckoutStatus { method, ..view };
         if let Some(end) = End::of(self.view.state) {
+            if !matches!(self.stage, Stage::Ended(end) if end.is_paid()) {
+                self.return_soon();
+            }
             self.enter(Stage::Ended(end));
             return Vec::new();
         }
@@ -736,6 +754,23 @@ impl Flow {
             _ => {}
         }
         Vec::new()
+    }
+
+    /// Returns to the merchant after a while, where the merchant wants it: after a
+    /// payment that this page has seen, not whenever a paid page is opened.
+    fn return_soon(&mut self) {
+        if let (State::Paid { .. }, Some(_), Some(seconds)) = (
+            self.view.state,
+            &self.view.success_url,
+            self.view.return_seconds,
+        ) {
+            self.return_at_ms = Some(self.now_ms + i64::from(seconds) * 1_000);
+        }
+    }
+
+    /// Whether the page returns to the merchant by itself.
+    pub fn returning(&self) -> bool {
+        self.return_at_ms.is_some()
     }
 
     /// Enters the stage that the view requires.
@@ -842,6 +877,16 @@ impl Flow {
             self.held = Some(call);
             self.enter(Stage::Ready(Some(Note::BridgeMissing)));
             return Vec::new();
+        }
+        if self.return_at_ms.is_some() && self.left_ms() == Some(0) {
+            self.return_at_ms = None;
+            return self
+                .view
+                .success_url
+                .clone()
+                .map(Effect::Go)
+                .into_iter()
+                .collect();
         }
         if self.left_ms() == Some(0) {
             self.enter(if self.expired() {

@@ -17,7 +17,8 @@
 
 use std::cell::RefCell;
 
-use checkout::{CheckoutStatus, Contents, Environment, Lang, Method, State, plan};
+use checkout::{CheckoutStatus, Environment, Lang, Method, Offers, State, plan};
+use js_sys::JSON;
 use serde::Deserialize;
 
 use crate::browser::{self, Refused};
@@ -90,14 +91,21 @@ pub(crate) fn start(gateway: &str, open: Open) {
     if browser::in_mini_program() {
         browser::add_to_query("&env=miniprogram");
     }
+    // The gateway tells payers who must go on in WeChat where the link is.
+    if checkout.is_none() {
+        browser::add_to_query("&page=");
+        browser::add_to_query(&browser::place_in_query());
+    }
     let checkout = checkout.unwrap_or_default();
     let failed = arrived.and_then(|arrived| take_token(&arrived, &checkout));
     browser::ask("view", None, move |answer| {
-        match answer.map(|text| json::read(&text)) {
-            Ok(Some(contents)) => show(contents, checkout, failed, open),
-            Ok(None) => tell(Trouble::Unreadable),
-            Err(Failure::Refused(_)) => tell(Trouble::Unregistered),
-            Err(Failure::Network) => tell(Trouble::Unreachable),
+        let shown = match answer {
+            Ok(text) => show(&text, checkout, failed, open),
+            Err(Failure::Refused(_)) => return tell(Trouble::Unregistered),
+            Err(Failure::Network) => return tell(Trouble::Unreachable),
+        };
+        if shown.is_none() {
+            tell(Trouble::Unreadable);
         }
     });
 }
@@ -117,19 +125,34 @@ fn take_token(arrived: &str, checkout: &str) -> Option<String> {
     None
 }
 
-fn show(contents: Contents<Opened>, checkout: String, failed: Option<String>, open: Open) {
-    browser::show(contents.lang.tag(), &contents.title, &contents.main);
-    let mut opened = match contents.page {
-        // A link's form, which `link.js` sends.
-        None => return,
-        Some(opened) => opened,
+/// Shows a [`checkout::Contents`], read field by field: a fifth of the code that
+/// its serde type would be. `None` if it is none.
+fn show(text: &str, checkout: String, failed: Option<String>, open: Open) -> Option<()> {
+    let contents = JSON::parse(text).ok()?;
+    let text = |name| browser::get(&contents, name)?.as_string();
+    let (main, words) = (text("main")?, text("words")?);
+    let page = browser::get(&contents, "page").map(json::of_value::<Opened>);
+    if matches!(page, Some(None)) {
+        return None;
+    }
+    browser::show(&text("lang")?, &text("title")?, &main);
+    browser::add_style(&text("style").unwrap_or_default());
+    // Without one: a link's form, which `link.js` sends.
+    let Some(mut opened) = page.flatten() else {
+        return Some(());
     };
     if let Opened::View(view) = &mut opened {
         let mut environment = Environment::from_user_agent(&browser::user_agent());
         if browser::in_mini_program() {
             environment = environment.inside_a_mini_program();
         }
-        view.method = plan(&environment, contents.offers);
+        let offers = browser::get(&contents, "offers")?;
+        let offers = |name| browser::get(&offers, name).is_some_and(|offered| offered.is_truthy());
+        let offers = Offers {
+            h5: offers("h5"),
+            mini_program: offers("mini_program"),
+        };
+        view.method = plan(&environment, offers);
         let token = browser::stored(&place(&checkout));
         let page = browser::page_address(&checkout);
         if failed.is_some() {
@@ -139,10 +162,11 @@ fn show(contents: Contents<Opened>, checkout: String, failed: Option<String>, op
             browser::store(STATE, Some(&state));
             // Without storage the payer would be sent to sign in for ever.
             if browser::stored(STATE).is_some() {
-                return browser::go_to_gateway(
+                browser::go_to_gateway(
                     "sign-in",
                     &[("s", &checkout), ("state", &state), ("back", &page)],
                 );
+                return Some(());
             }
             view.problem = Some(String::from("SIGN_IN_FAILED"));
         }
@@ -154,7 +178,8 @@ fn show(contents: Contents<Opened>, checkout: String, failed: Option<String>, op
         let order = ["{\"page\":\"", &page, "\",\"payer\":\"", &token, "\"}"].concat();
         ORDER.set(Some(order));
     }
-    open(contents.words, Some(opened));
+    open(words, Some(opened));
+    Some(())
 }
 
 fn tell(trouble: Trouble) {

@@ -18,7 +18,11 @@ use wasm_bindgen::JsValue;
 
 /// Reads one message; `None` if the text is not JSON or not that message.
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
-    let value = JSON::parse(text).ok()?;
+    of_value(JSON::parse(text).ok()?)
+}
+
+/// Reads one message that is part of another.
+pub(crate) fn of_value<T: DeserializeOwned>(value: JsValue) -> Option<T> {
     T::deserialize(Json(value)).ok()
 }
 

@@ -12,7 +12,7 @@ use crate::browser::{self, On};
 use crate::flow::{Effect, Event, Failure, Flow};
 use crate::host::{self, Opened};
 use crate::json;
-use crate::screen::{Button, Code, Mood, Screen};
+use crate::screen::{Button, Code, Mood, Screen, view_box};
 
 thread_local! {
     /// The running checkout; `None` on a page without a purchase.
@@ -315,7 +315,7 @@ fn draw_code(code: Code) -> impl IntoView {
     } = code;
     view! {
         <figure class="code" class:over=over class:drawing=size == 0 class:help=!caption.is_empty()>
-            <svg viewBox=format!("0 0 {size} {size}") role="img" aria-label=alt shape-rendering="crispEdges">
+            <svg viewBox=view_box(size) role="img" aria-label=alt shape-rendering="crispEdges">
                 <path d=path></path>
             </svg>
             {(!caption.is_empty()).then(|| view! { <figcaption>{caption}</figcaption> })}

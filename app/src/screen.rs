@@ -209,10 +209,10 @@ impl Screen {
         let noted = *flow.stage() == Stage::Ready(Some(Note::NoNetwork));
         screen.banner = (flow.offline() && !noted).then_some(texts.offline);
         if let Some(left_ms) = flow.countdown_ms() {
-            let label = if *flow.stage() == Stage::Code {
-                texts.code_expires_in
-            } else {
-                texts.pay_within
+            let label = match flow.stage() {
+                _ if flow.returning() => texts.returning,
+                Stage::Code => texts.code_expires_in,
+                _ => texts.pay_within,
             };
             screen.countdown = Some((label, clock(left_ms)));
         }
@@ -329,6 +329,7 @@ impl Screen {
             let receipt = payment.receipt_url.clone();
             screen.receipt = receipt.map(|url| (texts.receipt, url));
         }
+        screen.second = button(texts.stay, Action::Stay).filter(|_| flow.returning());
         let paid = matches!(end, End::Paid { .. } | End::PartlyRefunded { .. });
         if !paid {
             screen.way_on = way_back(texts, view);
@@ -387,9 +388,38 @@ fn grouped(number: &str) -> String {
 fn clock(left_ms: i64) -> String {
     let seconds = (left_ms + 999) / 1_000;
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    // Without `format!`, whose code no other part of the page uses.
+    let mut out = String::with_capacity(7);
     if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
+        digits(&mut out, hours);
+        out.push(':');
     }
+    if hours > 0 && minutes < 10 {
+        out.push('0');
+    }
+    digits(&mut out, minutes);
+    out.push(':');
+    if seconds < 10 {
+        out.push('0');
+    }
+    digits(&mut out, seconds);
+    out
+}
+
+/// Appends a number that is not negative.
+fn digits(out: &mut String, number: i64) {
+    if number >= 10 {
+        digits(out, number / 10);
+    }
+    let last = u32::try_from(number % 10).ok();
+    out.extend(last.and_then(|digit| char::from_digit(digit, 10)));
+}
+
+/// The `viewBox` of a square drawing.
+pub(crate) fn view_box(size: u32) -> String {
+    let mut out = String::from("0 0 ");
+    digits(&mut out, size.into());
+    out.push(' ');
+    digits(&mut out, size.into());
+    out
 }

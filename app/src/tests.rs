@@ -13,6 +13,7 @@ mod away;
 mod begun;
 mod devices;
 mod live;
+mod returning;
 mod ways_out;
 
 /// The server's clock when a page is opened; it differs from the page's clock.
@@ -31,6 +32,7 @@ fn view(method: Method) -> CheckoutStatus {
         cancel_url: Some(String::from("https://shop.example/cart")),
         attempted: false,
         problem: None,
+        return_seconds: None,
         begun: false,
         payment: None,
     }

@@ -34,6 +34,15 @@ pub(crate) fn draw_colour(out: &mut String, brand: &Brand, nonce: &str) {
     }
 }
 
+/// The merchant's colour as one rule of a style sheet, for a page whose own sheet
+/// comes after it; empty without one.
+pub(crate) fn style(brand: &Brand) -> String {
+    brand.colour.map_or_else(String::new, |colour| {
+        let rules = colour.style().replace(":root", ":root:root");
+        format!("@media all{{{rules}}}")
+    })
+}
+
 /// About how much it is in yuan; nothing where that is unknown.
 pub(crate) fn draw_about(out: &mut String, about: Option<Money>, lang: Lang) {
     if let Some(about) = about {
@@ -64,6 +73,26 @@ pub(crate) fn draw_details(out: &mut String, picture: Option<&str>, details: Opt
         escape(out, details);
         out.push_str("</p>\n");
     }
+}
+
+/// The page in the other languages; `here` is its address, up to the language.
+pub(crate) fn draw_languages(out: &mut String, here: &str, lang: Lang) {
+    if here.is_empty() {
+        return;
+    }
+    out.push_str("<p class=\"contact\">");
+    for other in Lang::ALL.into_iter().filter(|other| *other != lang) {
+        out.push_str("<a lang=\"");
+        out.push_str(other.tag());
+        out.push_str("\" href=\"");
+        escape(out, here);
+        out.push_str("&amp;lang=");
+        out.push_str(other.tag());
+        out.push_str("\">");
+        out.push_str(other.name());
+        out.push_str("</a>\n");
+    }
+    out.push_str("</p>\n");
 }
 
 /// Who carries the payment, whom to ask, and what applies.

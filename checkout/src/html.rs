@@ -41,6 +41,8 @@ pub struct Frame<'a> {
     pub image: &'a str,
     /// The address of the icon of the browser's tab.
     pub icon: &'a str,
+    /// The page's own address, absolute or relative, without a language.
+    pub here: &'a str,
 }
 
 /// Fills in the template.
@@ -62,6 +64,7 @@ pub struct Frame<'a> {
 /// | `{{CARRIED_BY}}` | the payment provider's line, contact and terms; without a purchase, the request id to quote |
 /// | `{{LOGO}}` `{{ABOUT}}` `{{DETAILS}}` | the logo or a letter; the price in yuan; picture and description |
 /// | `{{COLOUR}}` | the merchant's colour, as a style element |
+/// | `{{LANGUAGES}}` | links to the page in the other languages |
 /// | `{{LINES}}` | the purchase's `lines`, as HTML; empty where there are none |
 /// | `{{SUMMARY_CLASS}}` | `summary`, or `none` without a purchase |
 /// | `{{WORDS}}` | the page's texts in its language: [`Texts::to_words`](crate::Texts::to_words) |
@@ -73,7 +76,12 @@ pub fn fill(
     lines: &[Line],
     frame: Frame<'_>,
 ) -> Result<String, TemplateError> {
-    let Frame { nonce, image, icon } = frame;
+    let Frame {
+        nonce,
+        image,
+        icon,
+        here,
+    } = frame;
     let mut out = String::with_capacity(template.len() + 1024);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -88,6 +96,7 @@ pub fn fill(
                     brand::draw_colour(&mut out, &view.brand, nonce);
                 }
             }
+            "LANGUAGES" => brand::draw_languages(&mut out, here, page.lang()),
             "LINES" => lines::draw(&mut out, lines, page.lang()),
             name => place(&mut out, name, page)?,
         }
@@ -97,26 +106,34 @@ pub fn fill(
     Ok(out)
 }
 
-/// What [`fill`] renders, for the same page on another host.
+/// What [`fill`] renders, for the same page on another host. `here` is the query
+/// of that page's address, without a language.
 pub fn contents(
     template: &str,
     page: &Page,
     lines: &[Line],
     offers: Offers,
+    here: &str,
 ) -> Result<Contents, TemplateError> {
     let lang = page.lang();
-    let words = match page {
+    let (words, style) = match page {
         Page::View(view) => {
             let amount = format_amount(view.money, lang);
-            texts(lang).to_words(&amount, &view.merchant)
+            let words = texts(lang).to_words(&amount, &view.merchant);
+            (words, brand::style(&view.brand))
         }
-        Page::Error(_) => texts(lang).to_words("", ""),
+        Page::Error(_) => (texts(lang).to_words("", ""), String::new()),
+    };
+    let frame = Frame {
+        here,
+        ..Frame::default()
     };
     Ok(Contents {
         lang,
         title: title(page),
-        main: fill(main_of(template), page, lines, Frame::default())?,
+        main: fill(main_of(template), page, lines, frame)?,
         words,
+        style,
         page: Some(page.clone()),
         offers,
     })
@@ -348,6 +365,7 @@ mod tests {
         nonce: "bm9uY2U=",
         image: IMAGE,
         icon: "https://pay.example.com/image/demo.svg",
+        here: "/pay/?s=demo.1",
     };
 
     fn page(merchant: &str) -> Page {
@@ -366,6 +384,7 @@ mod tests {
             cancel_url: None,
             attempted: false,
             problem: None,
+            return_seconds: None,
             begun: false,
             brand: Brand::default(),
             picture: None,

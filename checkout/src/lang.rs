@@ -30,6 +30,15 @@ impl Lang {
         }
     }
 
+    /// Its own name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lang::En => "English",
+            Lang::ZhHans => "简体中文",
+            Lang::ZhHant => "繁體中文",
+        }
+    }
+
     /// Parses one language tag: `en-GB`, `zh_CN` (WeChat's spelling),
     /// `zh-Hant-HK`. `None` for a language that the page does not have.
     pub fn from_tag(tag: &str) -> Option<Lang> {

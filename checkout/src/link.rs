@@ -7,7 +7,7 @@ use crate::brand;
 use crate::escape::escape;
 use crate::fields::{FieldKind, FieldProblem, LinkField, input_name};
 use crate::html::main_of;
-use crate::{Brand, Contents, Lang, Message, Offers, format_amount, texts};
+use crate::{Brand, Contents, Lang, Link, Message, Offers, format_amount, texts};
 use order::{Currency, Money};
 use std::collections::BTreeMap;
 
@@ -34,6 +34,8 @@ pub struct LinkPage<'a> {
     pub is_test: bool,
     /// The form's hidden fields: names and values.
     pub hidden: &'a [(&'a str, &'a str)],
+    /// The page's own address, as in [`Frame::here`](crate::html::Frame::here).
+    pub here: &'a str,
     /// The stylesheet's address.
     pub stylesheet: &'a str,
     /// The icon's address.
@@ -48,14 +50,21 @@ pub struct LinkPage<'a> {
     pub details: Option<&'a str>,
     /// The one of the answer's Content-Security-Policy.
     pub nonce: &'a str,
-    /// Where no payment is possible here: what to do, and the link's address.
-    /// Then the page asks for nothing.
-    pub elsewhere: Option<(Message, &'a str)>,
-    /// The address of the link's code.
-    pub code: &'a str,
+    /// Where no payment is possible here: how to go on. Then the page asks for
+    /// nothing.
+    pub elsewhere: Option<Elsewhere>,
     /// About how much one piece costs in yuan, as in
     /// [`View::about_cny`](crate::View::about_cny).
     pub about_cny: Option<Money>,
+}
+
+/// How to go on where no payment is possible.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// What to do.
+    pub message: Message,
+    /// The link's address, to copy and as a code.
+    pub link: Link,
 }
 
 /// The form of a link's page.
@@ -266,7 +275,12 @@ pub fn page(page: &LinkPage<'_>) -> String {
         Asks::Amount { min, max } => {
             out.form(page);
             let written = |money| format_amount(money, page.lang);
-            let hint = fill(words.amount_hint, &written(min), &written(max));
+            // Without a smallest amount of the merchant's the largest one only
+            // guards against a slip, and is named when it is exceeded.
+            let hint = match min.amount_minor() {
+                ..=1 => String::new(),
+                _ => fill(words.amount_hint, &written(min), &written(max)),
+            };
             let label = fill(words.amount, min.currency().code(), "");
             let written = page.written.get("amount").map_or("", String::as_str);
             out.field(page, "amount", &label, &hint, written);
@@ -276,6 +290,7 @@ pub fn page(page: &LinkPage<'_>) -> String {
     }
     out.raw("<footer>");
     brand::draw_foot(&mut out.0, page.brand, page.lang);
+    brand::draw_languages(&mut out.0, page.here, page.lang);
     out.raw("</footer>\n</main>\n<script src=\"/link.js\" defer></script>\n</body>\n</html>\n");
     out.0
 }
@@ -287,6 +302,7 @@ pub fn contents(of: &LinkPage<'_>) -> Contents {
         title: title(of),
         main: String::from(main_of(&page(of))),
         words: texts(of.lang).to_words("", of.merchant),
+        style: brand::style(of.brand),
         page: None,
         offers: Offers::default(),
     }
@@ -334,6 +350,14 @@ fn fill(text: &str, a: &str, b: &str) -> String {
     crate::fill(text, &[("a", a), ("b", b)])
 }
 
+/// What stands before the number of an amount in this currency.
+fn sign(money: Money, lang: Lang) -> String {
+    let mut written = format_amount(money, lang);
+    let number = written.find(|c: char| c.is_ascii_digit());
+    written.truncate(number.unwrap_or(0));
+    written
+}
+
 struct Html(String);
 
 impl Html {
@@ -366,23 +390,33 @@ impl Html {
         };
         self.raw("<div class=\"field\"><label for=\"entry\">")
             .text(label)
-            .raw("</label>\n<input id=\"entry\" name=\"")
+            .raw("</label>\n");
+        if let Asks::Amount { min, .. } = page.asks {
+            self.raw("<div class=\"money\">\n<span aria-hidden=\"true\">")
+                .text(&sign(min, page.lang))
+                .raw("</span>");
+        }
+        self.raw("<input id=\"entry\" name=\"")
             .raw(name)
             .raw("\" inputmode=\"")
             .raw(if numeric { "numeric" } else { "decimal" })
-            .raw("\" autocomplete=\"off\" maxlength=\"20\" required aria-describedby=\"hint")
+            .raw("\" autocomplete=\"off\" maxlength=\"20\" required")
+            .raw(match (hint.is_empty(), page.refused.is_some()) {
+                (true, false) => "",
+                (false, false) => " aria-describedby=\"hint\"",
+                (true, true) => " aria-describedby=\"problem\"",
+                (false, true) => " aria-describedby=\"hint problem\"",
+            })
             .raw(match page.refused {
-                Some(_) => " problem\" aria-invalid=\"true\" autofocus",
-                None => "\"",
+                Some(_) => " aria-invalid=\"true\" autofocus",
+                None => "",
             });
         if let Asks::Quantity { price, at_most } = page.asks {
             let words = words(page.lang);
-            let written = format_amount(price, page.lang);
-            let number = written.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
             for (name, value) in [
                 ("unit", price.amount_minor().to_string().as_str()),
                 ("digits", &price.currency().minor_digits().to_string()),
-                ("before", written.get(..number).unwrap_or_default()),
+                ("before", &sign(price, page.lang)),
                 ("at-most", &at_most.to_string()),
                 ("total", words.total),
                 ("less", words.less),
@@ -397,9 +431,13 @@ impl Html {
         }
         self.raw(" value=\"")
             .text(page.refused.map_or(value, |refused| refused.written))
-            .raw("\">\n<p id=\"hint\">")
-            .text(hint)
-            .raw("</p>");
+            .raw(match page.asks {
+                Asks::Amount { .. } => "\"></div>\n",
+                _ => "\">\n",
+            });
+        if !hint.is_empty() {
+            self.raw("<p id=\"hint\">").text(hint).raw("</p>");
+        }
         if let Some(refused) = page.refused {
             self.raw("<p id=\"problem\" class=\"banner\" role=\"alert\">")
                 .text(&sentence(page, refused.problem))
@@ -479,16 +517,17 @@ impl Html {
 
     /// How to go on in WeChat: the link to copy, and as a code.
     fn elsewhere(&mut self, page: &LinkPage<'_>) {
-        let Some((message, url)) = page.elsewhere else {
+        let Some(Elsewhere { message, link }) = &page.elsewhere else {
             return;
         };
         let texts = texts(page.lang);
+        let size = link.size.to_string();
         self.raw("<section class=\"now\"><div class=\"says\"><h2>")
             .text(message.heading)
             .raw("</h2><p>")
             .text(message.body)
             .raw("</p></div>\n<button type=\"button\" class=\"button\" data-copy=\"")
-            .text(url)
+            .text(&link.url)
             .raw("\" data-copied=\"")
             .text(texts.copied)
             .raw("\">")
@@ -496,12 +535,16 @@ impl Html {
             .raw("</button>\n<p id=\"next\" role=\"status\" hidden>")
             .text(texts.after_copying)
             .raw("</p>\n<p class=\"by-hand\"><code>")
-            .text(url)
-            .raw("</code></p>\n<figure class=\"code help\"><img class=\"link-code\" width=\"176\" height=\"176\" alt=\"")
+            .text(&link.url)
+            .raw("</code></p>\n<figure class=\"code help\"><svg viewBox=\"0 0 ")
+            .raw(&size)
+            .raw(" ")
+            .raw(&size)
+            .raw("\" role=\"img\" shape-rendering=\"crispEdges\" aria-label=\"")
             .text(texts.link_code_alt)
-            .raw("\" src=\"")
-            .text(page.code)
-            .raw("\"><figcaption>")
+            .raw("\"><path d=\"")
+            .text(&link.path)
+            .raw("\"/></svg><figcaption>")
             .text(texts.link_code)
             .raw("</figcaption></figure></section>\n");
     }
@@ -724,6 +767,7 @@ mod tests {
                     wrong: None,
                     is_test: true,
                     hidden: &[("l", hostile)],
+                    here: hostile,
                     stylesheet: hostile,
                     icon: hostile,
                     image: hostile,
@@ -732,7 +776,6 @@ mod tests {
                     picture: None,
                     details: None,
                     elsewhere: None,
-                    code: hostile,
                     about_cny: None,
                 });
                 // The page's own, and no other.

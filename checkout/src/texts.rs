@@ -77,6 +77,9 @@ pub struct Texts {
     /// Closes WeChat's window, after a payment or another end.
     pub done: &'static str,
     pub close: &'static str,
+    /// `{left}` is the time left.
+    pub returning: &'static str,
+    pub stay: &'static str,
     /// Shown where no button can close the window.
     pub may_close: &'static str,
 
@@ -206,7 +209,7 @@ words! {
     sheet_open sheet_slow open_again
     cancelled failed no_network
     confirming confirming_slow check_again not_paid_yet
-    paid partly_refunded refunded to_merchant back_to_merchant done close may_close
+    paid partly_refunded refunded to_merchant back_to_merchant done close returning stay may_close
     scan drawing_code code_expires_in code_expired code_replaced new_code pay_within
     away i_have_paid trouble_paying not_seen
     in_phone_browser in_other_app in_mini_program in_wecom wechat_too_old
@@ -337,6 +340,8 @@ static EN: Texts = Texts {
     back_to_merchant: "Back to the merchant",
     done: "Done",
     close: "Close",
+    returning: "Returning to the merchant in {left}",
+    stay: "Stay on this page",
     may_close: "You can close this page.",
 
     scan: message(
@@ -505,6 +510,8 @@ static ZH_HANS: Texts = Texts {
     back_to_merchant: "返回商户",
     done: "完成",
     close: "关闭",
+    returning: "{left} 后自动返回商户",
+    stay: "留在此页面",
     may_close: "可以关闭此页面。",
 
     scan: message("请使用微信扫一扫", "扫描二维码完成支付"),
@@ -631,6 +638,8 @@ static ZH_HANT: Texts = Texts {
     back_to_merchant: "返回商戶",
     done: "完成",
     close: "關閉",
+    returning: "{left} 後自動返回商戶",
+    stay: "留在此頁面",
     may_close: "可以關閉此頁面。",
 
     scan: message("請使用微信掃一掃", "掃描二維碼完成付款"),
@@ -785,7 +794,7 @@ mod tests {
         for lang in Lang::ALL {
             let sent = texts(lang).to_words("HK$1.00", "Tea {left}").leak();
             let read = Texts::from_words(sent).unwrap();
-            for text in [read.code_expires_in, read.pay_within] {
+            for text in [read.code_expires_in, read.pay_within, read.returning] {
                 assert_eq!(text.matches("{left}").count(), 1, "{text}");
             }
         }

@@ -33,9 +33,9 @@ pub enum Page {
 }
 
 /// What the server renders of a page, for the same page on another host, which
-/// only has the program. `P` is the [`Page`], or the part that its reader uses.
+/// only has the program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contents<P = Page> {
+pub struct Contents {
     /// The payer's language.
     pub lang: Lang,
     /// The page's title.
@@ -44,8 +44,12 @@ pub struct Contents<P = Page> {
     pub main: String,
     /// The page's texts: [`Texts::to_words`](crate::Texts::to_words).
     pub words: String,
+    /// The merchant's colour as one rule, to be inserted into the page's style
+    /// sheet: a strict policy of the host allows no other way.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub style: String,
     /// The purchase. `None` for a payment link, whose `main` has a form.
-    pub page: Option<P>,
+    pub page: Option<Page>,
     /// What the merchant offers, for [`plan`](crate::plan).
     pub offers: Offers,
 }
@@ -104,6 +108,10 @@ pub struct View {
     /// Whether no money is paid, because the gateway's upstream is the sandbox.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_test: bool,
+    /// After how many seconds a paid page returns to `success_url` by itself;
+    /// `None` where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_seconds: Option<u8>,
     /// Whether the payer has just tapped to pay, in a link's form: the page makes
     /// the order at once. Only in the first answer to that browser.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
@@ -153,6 +161,9 @@ pub struct Brand {
     /// The address of its privacy policy. `http(s)` only; the server checks it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy_url: Option<String>,
+    /// As in [`View::return_seconds`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_seconds: Option<u8>,
 }
 
 impl Brand {
@@ -252,6 +263,9 @@ pub struct CheckoutStatus {
     /// As in [`View::problem`].
     #[serde(default)]
     pub problem: Option<String>,
+    /// As in [`View::return_seconds`].
+    #[serde(default)]
+    pub return_seconds: Option<u8>,
     /// As in [`View::begun`].
     #[serde(default)]
     pub begun: bool,
@@ -535,6 +549,7 @@ mod tests {
             cancel_url: Some(String::from("https://shop.example/")),
             attempted: false,
             problem: None,
+            return_seconds: None,
             is_test: false,
             begun: false,
             brand: Brand::default(),
@@ -663,6 +678,7 @@ mod tests {
             cancel_url: view.cancel_url.clone(),
             attempted: view.attempted,
             problem: None,
+            return_seconds: None,
             begun: false,
             payment: None,
         };

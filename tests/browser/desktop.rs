@@ -3,6 +3,7 @@
 
 use crate::visit;
 use serde_json::json;
+use std::time::Duration;
 
 #[test]
 fn a_page_shows_the_payment_of_its_code_without_a_tap() {
@@ -66,7 +67,7 @@ fn a_checkout_begun_on_a_desktop_can_be_paid_in_wechat() {
         let code = payer.scans();
         payer.opens(&system.in_wechat(&checkout));
         payer.taps("Pay now");
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.sees("Payment successful");
         let late = json!({ "code_url": code, "payer": "bob", "action": "pay" });
         let refused = system.control("/sandbox/scan", &late);
@@ -92,5 +93,31 @@ fn an_expired_checkout_says_so_and_links_back() {
         assert!(system.orders().is_empty());
         payer.taps("Back to the merchant");
         payer.is_at(&format!("{}/shop/", system.sandbox()));
+    });
+}
+
+/// Where the merchant wants it, and after a payment that the page has seen.
+#[test]
+fn a_paid_page_returns_to_the_merchant_by_itself_unless_the_payer_stays() {
+    visit(|system, payer| {
+        let brand = json!({ "brand": { "return_seconds": 3 } });
+        let shop = system.merchant("returning", &brand);
+        let thanks = format!("{}/shop/thanks", system.sandbox());
+        payer.opens(&system.checkout_at(&shop, &json!({})));
+        system.scan(&payer.scans());
+        payer.sees("Returning to the merchant in");
+        payer.pictures("desktop-returning");
+        payer.is_at(&thanks);
+        // Opened again, the page stays.
+        payer.goes_back();
+        payer.sees("Payment successful");
+        payer.does_not_see_for(Duration::from_secs(4), "Returning");
+
+        payer.opens(&system.checkout_at(&shop, &json!({})));
+        system.scan(&payer.scans());
+        payer.taps("Stay on this page");
+        payer.does_not_see_for(Duration::from_secs(4), "Returning");
+        payer.sees("Payment successful");
+        payer.finds_it_accessible("a paid page that stays");
     });
 }

@@ -1,6 +1,7 @@
 //! English, simplified and traditional Chinese.
 
 use crate::visit;
+use serde_json::json;
 
 #[test]
 fn an_unknown_link_is_explained_in_each_language() {
@@ -51,14 +52,14 @@ fn wechats_language_is_used_in_wechat() {
                 "alice-zhcn",
                 "zh-Hans",
                 "立即支付",
-                "支付 HKD 48.00",
+                "支付 HK$48.00",
                 "支付成功",
             ),
             (
                 "alice-zhtw",
                 "zh-Hant",
                 "立即付款",
-                "支付 HKD 48.00",
+                "支付 HK$48.00",
                 "付款成功",
             ),
         ] {
@@ -84,5 +85,33 @@ fn a_sign_in_that_cannot_be_finished_is_explained_in_wechats_language() {
         payer.sees("请");
         assert_eq!(payer.reads("html", "lang"), "zh-Hans");
         payer.pictures("sign-in-failed");
+    });
+}
+
+#[test]
+fn the_language_is_switched_on_the_page_and_stays() {
+    visit(|system, payer| {
+        payer.opens(&system.checkout());
+        payer.sees("Scan with WeChat to pay");
+        let code = payer.scans();
+        payer.taps("简体中文");
+        payer.sees("请使用微信扫一扫");
+        assert_eq!(payer.reads("html", "lang"), "zh-Hans");
+        assert_eq!(payer.scans(), code, "the same purchase, the same order");
+        payer.finds_it_accessible("a page whose language was switched");
+        payer.reloads();
+        payer.sees("请使用微信扫一扫");
+        payer.taps("繁體中文");
+        payer.sees("請使用微信掃一掃");
+
+        // From a link's form to the checkout.
+        let link = system.link(&json!({ "total_fee": 8800, "quantity": 3 }));
+        payer.opens(link["url"].as_str().unwrap());
+        payer.taps("繁體中文");
+        payer.sees("單價 HK$88.00");
+        payer.taps("前往付款");
+        payer.sees("請使用微信掃一掃");
+        payer.taps("English");
+        payer.sees("Scan with WeChat to pay");
     });
 }

@@ -75,7 +75,7 @@ fn an_amount_is_entered_and_nothing_about_it_is_guessed() {
         payer.taps("Continue to payment");
         payer.sees("Demo Tea House HK$1,250.50");
         // The sheet is open: the tap in the form was the tap to pay.
-        payer.taps("Pay HKD 1250.50");
+        payer.taps("Pay HK$1,250.50");
         payer.sees("Payment successful");
     });
 }

@@ -10,7 +10,7 @@ use checkout::{Brand, Colour};
 use serde_json::{Value, json};
 
 /// The names of a brand's fields in the API.
-pub const FIELDS: [&str; 8] = [
+pub const FIELDS: [&str; 9] = [
     "logo",
     "mark",
     "colour",
@@ -19,6 +19,7 @@ pub const FIELDS: [&str; 8] = [
     "wechat",
     "terms_url",
     "privacy_url",
+    "return_seconds",
 ];
 
 /// Reads every field; one that is absent or `null` is not set. Whether the
@@ -58,6 +59,9 @@ pub fn read(fields: &Fields, development: bool) -> Result<Brand, ApiError> {
         )?,
         terms_url: address::page_url(fields, "terms_url", development)?,
         privacy_url: address::page_url(fields, "privacy_url", development)?,
+        return_seconds: fields
+            .whole("return_seconds", 3..=60)?
+            .and_then(|seconds| u8::try_from(seconds).ok()),
     })
 }
 
@@ -98,6 +102,7 @@ pub fn settings(brand: &Brand) -> Value {
         "wechat": brand.wechat,
         "terms_url": brand.terms_url,
         "privacy_url": brand.privacy_url,
+        "return_seconds": brand.return_seconds,
     })
 }
 

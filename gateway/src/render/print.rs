@@ -219,7 +219,13 @@ impl Sheet<'_> {
             }
         }
         if self.is_test {
-            out.push_str("<p class=\"test\">TEST · 测试</p>\n");
+            let test = match self.lang {
+                None => "TEST · 测试",
+                Some(Lang::En) => "TEST",
+                Some(Lang::ZhHans) => "测试",
+                Some(Lang::ZhHant) => "測試",
+            };
+            let _ = writeln!(out, "<p class=\"test\">{test}</p>");
         }
         out.push_str(self.code);
         out.push_str("\n<p class=\"scan\">");

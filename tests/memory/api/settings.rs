@@ -62,7 +62,8 @@ fn values(setting: &str) -> (Value, Value, &'static str) {
         "brand" => (
             json!({"logo": null, "mark": null, "colour": "#1a7f37", "phone": "+852 2345 6789",
                 "mail": "tea@shop.example.com", "wechat": "demo_tea",
-                "terms_url": "https://shop.example.com/terms", "privacy_url": null}),
+                "terms_url": "https://shop.example.com/terms", "privacy_url": null,
+                "return_seconds": 5}),
             json!("green"),
             invalid,
         ),

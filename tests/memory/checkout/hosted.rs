@@ -171,6 +171,14 @@ fn a_sign_in_returns_only_to_a_registered_host() {
         let (status, location, text) = payer.get(&url);
         assert_eq!((status, location.as_str()), (400, ""), "{back}: {text}");
     }
+    // It is kept in a cookie, which has a limit.
+    let long = |bytes: usize| format!("{HOST}/{}", "x".repeat(bytes - HOST.len() - 1));
+    let url = |back: &str| format!("{}&state={STATE}&back={back}", call(&page, "sign-in"));
+    let (status, _, text) = payer.get(&url(&long(513)));
+    assert_eq!(status, 400, "{text}");
+    assert!(text.contains("\"back\"") && text.contains("512"), "{text}");
+    let (status, location, _) = payer.get(&url(&long(512)));
+    assert_eq!((status, location.is_empty()), (302, false));
 }
 
 #[test]
@@ -192,6 +200,7 @@ fn a_code_for_wechat_leads_to_the_page_that_shows_it() {
         format!("https://evil.example/?{query}"),
         format!("{HOST}/pay.html?s=demo.other"),
         "javascript:alert(1)".to_owned(),
+        format!("{own}&x={}", "x".repeat(512)),
     ] {
         assert_eq!(order(&wrong), gateways, "{wrong}");
     }
@@ -226,4 +235,65 @@ fn a_links_form_of_another_host_begins_a_checkout() {
     let refused = ask(&world, DESKTOP, evil, "POST", "/pay/link", &form("2"));
     assert_eq!(allowed(&refused), "");
     assert_eq!(read(&refused)["code"], "FOREIGN_ORIGIN");
+}
+
+/// Where a payer must go on in WeChat, the link to copy is the one of the page
+/// that says so.
+#[test]
+fn a_link_to_open_in_wechat_leads_to_the_page_that_shows_it() {
+    const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1";
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let body = json!({"body": "Oolong", "total_fee": 8800});
+    let (_, made) = shop.call("POST", "/v1/link", body.to_string());
+    let id = made["data"]["id"].as_str().unwrap().to_owned();
+    let own = format!("{HOST}/checkout/pay.html");
+    let shown = |page: &str| {
+        let page: String = url::form_urlencoded::byte_serialize(page.as_bytes()).collect();
+        let url = format!("/pay/view?l={id}&page={page}");
+        let viewed = read(&ask(&world, PHONE, HOST, "GET", &url, ""));
+        let form = format!("l={id}&page={page}");
+        let sent = read(&ask(&world, PHONE, HOST, "POST", "/pay/link", &form));
+        [viewed, sent].map(|answer| {
+            let main = answer["main"].as_str().unwrap();
+            let (_, after) = main.split_once("data-copy=\"").unwrap();
+            after.split('"').next().unwrap().to_owned()
+        })
+    };
+    let theirs = format!("{own}?l={id}");
+    assert_eq!(shown(&own), [theirs.clone(), theirs]);
+    let gateways = format!("{GATEWAY}/pay/?l={id}");
+    for wrong in [
+        "https://evil.example/",
+        "javascript:1",
+        &format!("{own}?l=x"),
+    ] {
+        assert_eq!(
+            shown(wrong),
+            [gateways.clone(), gateways.clone()],
+            "{wrong}"
+        );
+    }
+}
+
+/// A strict policy of the host allows no style element: the page inserts one rule.
+#[test]
+fn a_merchants_colour_is_sent_to_another_host_as_one_rule() {
+    let world = Memory::default();
+    let shop = with_secret(&world);
+    let view = call(&checkout(&shop, "1"), "view");
+    let contents = || read(&ask(&world, DESKTOP, HOST, "GET", &view, ""));
+    assert!(contents()["style"].is_null());
+    crate::checkout::brand::set_brand(&shop, json!({"colour": "#1a7f37"}));
+    let contents = contents();
+    let rule = contents["style"].as_str().unwrap();
+    assert!(
+        rule.starts_with("@media all{:root:root{--brand:#"),
+        "{rule}"
+    );
+    let main = contents["main"].as_str().unwrap();
+    assert!(
+        !main.contains("<style") && !main.contains("style="),
+        "{main}"
+    );
 }

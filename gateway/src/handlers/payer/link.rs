@@ -16,13 +16,14 @@
 //! through it, and a plain `<img>` can show them.
 
 use super::{
-    VARY, answer_host, environment, error_contents, error_page, icon, image_file,
-    is_certainly_from_here, is_from_here, lang_chosen, lang_of, merchant_of, method_of,
+    MAX_PAGE_BYTES, VARY, answer_host, environment, error_contents, error_page, icon, image_file,
+    is_certainly_from_here, is_from_here, lang_chosen, lang_of, link_to, merchant_of, method_of,
     origin_unknown, other_origin, page_file, refusal, share_image, too_often,
 };
 use crate::auth::sessions::{BEGUN_COOKIE, new_cookie};
 use crate::auth::sessions::{VERSION, verified_payer};
 use crate::book::{Buy, CheckoutFacts, Choice, LinkFacts, Price, SaleFacts, command, in_yuan};
+use crate::http::address::origin;
 use crate::http::client::network;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
@@ -35,7 +36,7 @@ use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use checkout::fields::read_answers;
 use checkout::link::{
-    Asks, EntryProblem, LinkPage, Refused, contents, page, read_amount, read_quantity,
+    Asks, Elsewhere, EntryProblem, LinkPage, Refused, contents, page, read_amount, read_quantity,
 };
 use checkout::{App, Method, Reason, State, format_amount, texts};
 use http::header;
@@ -134,7 +135,8 @@ pub async fn buy<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
             return match Box::pin(begin(cx, request, &form)).await {
                 Begun::Checkout { id, .. } => Ok(json(200, &json!({"s": id}))),
                 Begun::Nothing(opened, status, refused) => {
-                    with_link(cx, request, (&opened, status), refused, ("", ""), shared)
+                    let shown = (&*opened, status, host);
+                    with_link(cx, request, shown, refused, ("", ""), shared)
                 }
                 Begun::Refused(error) if error.code == Code::RateLimited => Err(error),
                 Begun::Refused(error) => {
@@ -530,7 +532,7 @@ pub async fn link_view<R: Runtime>(
             return origin_unknown(cx, request).await;
         }
         match open_link(cx, id, query(request).remove("once")).await {
-            Ok(opened) => with_link(cx, request, (&opened, 200), None, ("", ""), shared),
+            Ok(opened) => with_link(cx, request, (&opened, 200, host), None, ("", ""), shared),
             Err(error) => {
                 error.log_cause(&cx.runtime);
                 error_contents(cx, request, of_page(error.code)).await
@@ -545,15 +547,15 @@ fn shared(page: &LinkPage<'_>) -> Result<Response, ApiError> {
     Ok(json(200, &value))
 }
 
-/// Calls `draw` with the page of a link.
+/// Calls `draw` with the page of a link, as `host` or the gateway shows it.
 fn with_link<R: Runtime, T>(
     cx: &Services<R>,
     request: &Request,
-    (opened, status): (&Opened, u16),
+    (opened, status, host): (&Opened, u16, Option<&str>),
     refused: Option<Refused<'_>>,
     (stylesheet, nonce): (&str, &str),
-    draw: impl FnOnce(&LinkPage<'_>) -> T,
-) -> T {
+    draw: impl FnOnce(&LinkPage<'_>) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
     let link = &opened.facts.link;
     let chosen = query(request).remove("lang");
     let written = form(request);
@@ -567,9 +569,16 @@ fn with_link<R: Runtime, T>(
     let mut hidden = vec![("l", link.id.as_str()), ("once", opened.once.as_str())];
     hidden.extend(lang.map(|lang| ("lang", lang.tag())));
     let lang = lang.unwrap_or_else(|| lang_of(request, link.lang));
-    let elsewhere = elsewhere(request, &opened.context);
-    let url = cx.config.link_url(&link.id);
-    let code = format!("{}/pay/qr?l={}", cx.config.public_url, link.id);
+    let elsewhere = match elsewhere(request, &opened.context) {
+        Some(method) => Some(Elsewhere {
+            message: texts(lang).of_method(method),
+            link: link_to(address(cx, request, &link.id, host))?,
+        }),
+        None => None,
+    };
+    // On another host relative: that page has an address of its own.
+    let path = if host.is_some() { "" } else { "/pay/" };
+    let here = format!("{path}?l={}&once={}", link.id, opened.once);
     let merchant = &opened.context.merchant;
     let picture = link.picture.as_ref();
     let picture = picture.map(|name| cx.config.image_url(&merchant.id, name));
@@ -577,8 +586,7 @@ fn with_link<R: Runtime, T>(
         merchant: &merchant.name,
         description: &link.body,
         lang,
-        elsewhere: elsewhere.map(|reason| (texts(lang).of_method(reason), url.as_str())),
-        code: &code,
+        elsewhere,
         asks: asks(&opened.facts, cx.runtime.now_ms()),
         refused,
         fields: &link.fields,
@@ -586,6 +594,7 @@ fn with_link<R: Runtime, T>(
         wrong,
         is_test: cx.config.is_test,
         hidden: &hidden,
+        here: &here,
         stylesheet,
         icon: &icon(cx, merchant),
         image: &share_image(cx, merchant),
@@ -619,11 +628,15 @@ async fn drawn_link<R: Runtime>(
     let html = with_link(
         cx,
         request,
-        (opened, status),
+        (opened, status, None),
         refused,
         (stylesheet, &nonce),
-        page,
+        |link| Ok(page(link)),
     );
+    let html = match html {
+        Ok(html) => html,
+        Err(error) => return link_error(cx, request, error).await,
+    };
     let mut response = answer(status, "text/html; charset=utf-8", html);
     let styles = match opened.context.merchant.brand.colour {
         Some(_) => format!(" 'nonce-{nonce}'"),
@@ -650,6 +663,28 @@ async fn drawn_link<R: Runtime>(
     }
     set(&mut response, header::VARY, VARY);
     response
+}
+
+/// The link's address at the page that shows it: on another host as that page
+/// names itself, where it is of the origin that the browser reports.
+fn address<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+    link: &str,
+    host: Option<&str>,
+) -> String {
+    let named = query(request).remove("page");
+    let named = named.or_else(|| form(request).remove("page"));
+    let usable = |page: &String| {
+        page.len() <= MAX_PAGE_BYTES
+            && !page.contains(['?', '#'])
+            && host.is_some()
+            && origin(page).as_deref() == host
+    };
+    match named.filter(usable) {
+        Some(page) => format!("{page}?l={link}"),
+        None => cx.config.link_url(link),
+    }
 }
 
 /// About how much a fixed price is in yuan.

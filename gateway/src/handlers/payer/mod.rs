@@ -16,11 +16,12 @@ use crate::merchants::brand::is_image;
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::merchant::Merchant;
 use crate::observe::{Log, RequestContext};
+use crate::render::qr::svg_path;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use checkout::{
-    Environment, Lang, Line, Method, Offers, Page, PageError, Problem, html, plan, texts,
+    Environment, Lang, Line, Link, Method, Offers, Page, PageError, Problem, html, plan, texts,
 };
 use http::header;
 use serde_json::Value;
@@ -29,6 +30,10 @@ use std::rc::Rc;
 
 /// The address of the gateway's own icon, for pages without a merchant.
 pub(crate) const ICON: &str = "/icon.svg";
+
+/// The longest address of a page on another host: it is kept in a cookie during
+/// a sign-in, and written as a code.
+pub(crate) const MAX_PAGE_BYTES: usize = 512;
 
 /// The request headers on which the page depends.
 pub(crate) const VARY: &str = "user-agent, accept-language, cookie";
@@ -79,7 +84,7 @@ pub async fn error_page<R: Runtime>(cx: &Services<R>, request: &Request, code: C
         lang: lang_of(request, None),
         reference: RequestContext::current().request_id,
     });
-    filled(cx, code.status(), &page, &[], None).await
+    filled(cx, code.status(), &page, &[], None, "").await
 }
 
 /// The answer to a refused call that a browser may have made by opening the
@@ -145,6 +150,7 @@ pub async fn filled<R: Runtime>(
     page: &Page,
     lines: &[Line],
     merchant: Option<&Merchant>,
+    here: &str,
 ) -> Response {
     let nonce = cx.random_text(22);
     let filled = match cx.template().await {
@@ -155,6 +161,7 @@ pub async fn filled<R: Runtime>(
                 nonce: &nonce,
                 image: image.as_deref().unwrap_or_default(),
                 icon: icon.as_deref().unwrap_or(ICON),
+                here,
             };
             html::fill(&template, page, lines, frame).map_err(|e| e.to_string())
         }
@@ -229,10 +236,11 @@ pub async fn contents<R: Runtime>(
     page: &Page,
     lines: &[Line],
     offers: Offers,
+    here: &str,
 ) -> Result<Response, ApiError> {
     let template = cx.template().await;
     let template = template.ok_or_else(|| ApiError::internal("the page's files are not there"))?;
-    let contents = html::contents(&template, page, lines, offers);
+    let contents = html::contents(&template, page, lines, offers, here);
     let contents = contents.map_err(|error| ApiError::internal(error.to_string()))?;
     let value = serde_json::to_value(contents).map_err(ApiError::internal)?;
     Ok(json(200, &value))
@@ -249,7 +257,7 @@ pub async fn error_contents<R: Runtime>(
         lang: lang_of(request, None),
         reference: RequestContext::current().request_id,
     });
-    contents(cx, &page, &[], Offers::default()).await
+    contents(cx, &page, &[], Offers::default(), "").await
 }
 
 /// The refusal of a page whose origin no merchant has registered, readable for
@@ -332,6 +340,17 @@ pub fn is_certainly_from_here<R: Runtime>(cx: &Services<R>, request: &Request) -
     let says =
         free_text(request, "sec-fetch-site").is_some() || free_text(request, "origin").is_some();
     says && is_from_here(cx, request)
+}
+
+/// A text as a code: the side of the drawing in modules, and its path.
+pub(crate) fn drawn(text: &str) -> Result<(u32, String), ApiError> {
+    svg_path(text).ok_or_else(|| ApiError::internal("a text that fits into no code"))
+}
+
+/// An address to open in WeChat, with its code.
+pub(crate) fn link_to(url: String) -> Result<Link, ApiError> {
+    let (size, path) = drawn(&url)?;
+    Ok(Link { url, size, path })
 }
 
 /// The merchant's id in a checkout's id.

@@ -15,8 +15,9 @@
 //! links too. They get a separate page without a script.
 
 use super::{
-    VARY, Visit, answer_host, contents, error_contents, error_page, filled, for_payer,
-    is_from_here, lang_chosen, origin_unknown, other_origin, registers, share_image, visit,
+    MAX_PAGE_BYTES, VARY, Visit, answer_host, contents, drawn, error_contents, error_page, filled,
+    for_payer, is_from_here, lang_chosen, link_to, origin_unknown, other_origin, registers,
+    share_image, visit,
 };
 use crate::auth::sessions::{
     BEGUN_COOKIE, Goal, cannot_sign_in, hosted_payer, new_cookie, payer, sign_in, sign_in_failed,
@@ -27,11 +28,10 @@ use crate::http::address::origin;
 use crate::http::client::client_ip;
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{answer, cookie, header_text, json, json_object, query, set};
-use crate::render::qr::svg_path;
 use crate::runtime::{Listen, Request, Response, Runtime};
 use crate::services::Services;
 use checkout::{
-    Jsapi, Link, Method, Page, Payment, Prepared, Qr, Reason, State, View, format_amount, html,
+    Jsapi, Method, Page, Payment, Prepared, Qr, Reason, State, View, format_amount, html,
 };
 use http::header;
 use order::TradeType;
@@ -53,6 +53,7 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
         }
     };
     let merchant = Some(&visit.context.merchant);
+    let here = checkout_path(&visit.facts.checkout.id);
     if visit.method == ROBOT {
         return preview(cx, &visit);
     }
@@ -72,7 +73,7 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
         let mut view = view(cx, &visit);
         view.problem = Some(code.name().to_owned());
         let lines = &visit.facts.checkout.purchase.lines;
-        let mut page = filled(cx, code.status(), &Page::View(view), lines, merchant).await;
+        let mut page = filled(cx, code.status(), &Page::View(view), lines, merchant, &here).await;
         set(&mut page, header::SET_COOKIE, &shown);
         return page;
     }
@@ -90,7 +91,7 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
     let mut view = view(cx, &visit);
     let begun = cookie(request, BEGUN_COOKIE) == Some(visit.facts.checkout.id.as_str());
     view.begun = begun;
-    let mut page = filled(cx, 200, &Page::View(view), lines, merchant).await;
+    let mut page = filled(cx, 200, &Page::View(view), lines, merchant, &here).await;
     if begun {
         // Once: the same page loaded again waits for a tap.
         let over = new_cookie(cx, BEGUN_COOKIE, "", "/pay/", 0);
@@ -117,7 +118,9 @@ pub async fn pay_view<R: Runtime>(
             Ok(visit) => {
                 let page = Page::View(view(cx, &visit));
                 let lines = &visit.facts.checkout.purchase.lines;
-                contents(cx, &page, lines, visit.offers).await
+                // Relative: that page has an address of its own.
+                let here = checkout_path(&visit.facts.checkout.id).replacen("/pay/", "", 1);
+                contents(cx, &page, lines, visit.offers, &here).await
             }
             Err(error) => {
                 error.log_cause(&cx.runtime);
@@ -318,6 +321,7 @@ fn view<R: Runtime>(cx: &Services<R>, visit: &Visit) -> View {
         cancel_url: purchase.cancel_url.clone(),
         attempted: !checkout.attempts.is_empty(),
         problem: None,
+        return_seconds: merchant.brand.return_seconds,
         begun: false,
         brand: cx.config.brand(merchant),
         picture: image(&purchase.picture),
@@ -378,8 +382,7 @@ fn link<R: Runtime>(
     page: Option<String>,
 ) -> Result<Prepared, ApiError> {
     let url = page.unwrap_or_else(|| cx.config.checkout_url(&visit.facts.checkout.id));
-    let (size, path) = drawn(&url)?;
-    Ok(Prepared::Link(Link { url, size, path }))
+    link_to(url).map(Prepared::Link)
 }
 
 /// The address of the page on another host, as it names itself in its call. It
@@ -387,6 +390,7 @@ fn link<R: Runtime>(
 /// purchase.
 fn hosted_page(body: &Map<String, Value>, host: Option<&str>, visit: &Visit) -> Option<String> {
     let page = body.get("page")?.as_str()?;
+    let page = Some(page).filter(|page| page.len() <= MAX_PAGE_BYTES)?;
     let fields: Vec<_> = page.split(['?', '&']).skip(1).collect();
     let is_this = fields.first() == Some(&format!("s={}", visit.facts.checkout.id).as_str());
     (is_this && host.is_some() && origin(page).as_deref() == host).then(|| page.to_owned())
@@ -419,10 +423,6 @@ fn written<T: Serialize>(value: &T) -> Result<Response, ApiError> {
     serde_json::to_value(value)
         .map(|value| json(200, &value))
         .map_err(ApiError::internal)
-}
-
-fn drawn(text: &str) -> Result<(u32, String), ApiError> {
-    svg_path(text).ok_or_else(|| ApiError::internal("a text that fits into no code"))
 }
 
 /// The path to which a sign-in returns.

@@ -32,7 +32,7 @@
 //! Each cookie's content has a version ([`VERSION`]). A cookie of another
 //! version is ignored: its payer signs in again.
 
-use super::{error_page, visit};
+use super::{MAX_PAGE_BYTES, error_page, visit};
 use crate::auth::oauth::exchange;
 use crate::auth::sessions::{
     FAILED_COOKIE, FAILURES, Flow, Goal, arrive, arrive_at_host, authorize, end, flow, is_openid,
@@ -157,6 +157,13 @@ pub async fn pay_sign_in<R: Runtime>(
         let development = cx.config.development;
         visit.context.merchant.registers(&origin, development)
     });
+    if address.len() > MAX_PAGE_BYTES {
+        return Err(ApiError::field(
+            Code::FieldInvalid,
+            "back",
+            format!("The field back must have at most {MAX_PAGE_BYTES} bytes."),
+        ));
+    }
     if !registered || address.contains('#') {
         return Err(ApiError::field(
             Code::RedirectRefused,
