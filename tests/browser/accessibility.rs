@@ -37,13 +37,13 @@ fn axe_finds_nothing_wrong_in_wechat() {
             payer.sees_control("Pay now");
             payer.finds_it_accessible(&format!("ready, {scheme}"));
             payer.taps("Pay now");
-            payer.sees_control("Pay HKD 48.00");
+            payer.sees_control("Pay HK$48.00");
             payer.finds_it_accessible(&format!("the sheet, {scheme}"));
             payer.taps("Simulate a failure");
             payer.sees("Payment failed");
             payer.finds_it_accessible(&format!("failed, {scheme}"));
             payer.taps("Try again");
-            payer.taps("Pay HKD 48.00");
+            payer.taps("Pay HK$48.00");
             payer.sees("Payment successful");
             payer.finds_it_accessible(&format!("paid, {scheme}"));
         }
@@ -85,7 +85,7 @@ fn the_keyboard_alone_pays_in_wechat() {
         payer.sees("Payment cancelled");
         payer.tabs_to("Pay now");
         payer.presses(Key::Space);
-        payer.tabs_to("Pay HKD 48.00");
+        payer.tabs_to("Pay HK$48.00");
         payer.presses(Key::Enter);
         payer.sees("Payment successful");
         payer.tabs_to("Return to Demo Tea House");
@@ -106,7 +106,7 @@ fn the_keyboard_alone_pays_with_the_phone_and_returns_to_the_shop() {
         payer.presses(Key::Enter);
         payer.tabs_to("Demo Tea House");
         payer.presses(Key::Enter);
-        payer.tabs_to("Pay HKD 48.00");
+        payer.tabs_to("Pay HK$48.00");
         payer.presses(Key::Enter);
         payer.sees("By keyboard");
 
@@ -127,7 +127,7 @@ fn reduced_motion_is_respected() {
             payer.prefers("reduced-motion", wish);
             payer.opens(&system.in_wechat(&system.checkout()));
             payer.taps("Pay now");
-            payer.taps("Pay HKD 48.00");
+            payer.taps("Pay HK$48.00");
             payer.sees("Confirming your payment…");
             assert_eq!(payer.evaluates(moving) != 0, moves, "{wish}");
         }

@@ -181,7 +181,7 @@ fn on_a_phone_the_link_opens_in_the_same_tab_and_the_result_follows_the_return()
         payer.taps("Pay with WeChat");
         payer.taps("Continue to payment");
         payer.taps("Pay now");
-        payer.taps("Pay HKD 88.00");
+        payer.taps("Pay HK$88.00");
         payer.sees("Payment successful");
         was_not_opened_beside(payer);
         payer.taps("Return to");

@@ -28,6 +28,7 @@ mod native;
 mod network;
 mod no_javascript;
 mod paper;
+mod phone;
 mod reference;
 mod repeat_visits;
 mod shop;

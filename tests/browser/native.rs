@@ -36,7 +36,7 @@ fn a_checkout_of_the_native_program_is_paid_in_the_phone() {
     payer.looks_into_the_frame();
     payer.sees("Jasmine tea, two cups");
     payer.taps("Pay now");
-    payer.taps("Pay HKD 88.00");
+    payer.taps("Pay HK$88.00");
     payer.sees("Payment successful");
     payer.has_nothing_to_complain_about();
     drop(running);

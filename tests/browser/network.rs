@@ -92,7 +92,7 @@ fn a_tap_without_a_network_starts_nothing_and_can_be_repeated() {
         assert!(system.orders().is_empty());
         payer.is_online_again();
         payer.taps("Pay now");
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.sees("Payment successful");
     });
 }
@@ -120,7 +120,7 @@ fn a_page_in_wechat_listens_while_the_sheet_is_open() {
         payer.opens(&system.in_wechat(&system.checkout()));
         payer.taps("Pay now");
         waits_for_message(payer, "look", 1);
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.sees("Payment successful");
     });
 }

@@ -28,7 +28,7 @@ fn a_tap_in_the_other_tab_after_paying_pays_nothing_more() {
         payer.sees_control("Pay now");
         payer.opens_in_another_tab(&checkout);
         payer.taps("Pay now");
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.sees("Payment successful");
         payer.looks_at_tab(0);
         // The page may have polled by itself when it was shown again.
@@ -48,7 +48,7 @@ fn the_back_button_after_paying_shows_that_it_is_paid() {
         let checkout = system.in_wechat(&system.checkout());
         payer.opens(&checkout);
         payer.taps("Pay now");
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.taps("Return to");
         payer.is_at(&system.in_wechat(&format!("{}/shop/thanks", system.sandbox())));
         payer.evaluates("history.back()");

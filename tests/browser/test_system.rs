@@ -175,6 +175,11 @@ impl TestSystem {
         answer.json()["data"].take()
     }
 
+    /// A till of the demo merchant charges a payer's code.
+    pub fn charges(&self, body: &Value) {
+        self.demo.call("POST", "/v1/micropay", body.to_string());
+    }
+
     /// What the demo merchant reads there; its `data`.
     pub fn reads(&self, path: &str) -> Value {
         let answer = self.demo.call("GET", path, "");

@@ -21,9 +21,9 @@ fn a_payment_is_shown_only_when_it_is_verified() {
 
         system.wechat_falls_silent();
         payer.taps("Pay now");
-        payer.sees("WeChat Pay Demo Tea House HKD 48.00");
+        payer.sees("WeChat Pay Demo Tea House HK$48.00");
         payer.pictures("phone-sheet");
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.sees("Confirming your payment…");
         assert_eq!(system.orders()[0]["trade_state"], "SUCCESS");
         // Long enough for several polls of the page.
@@ -39,7 +39,7 @@ fn a_payment_is_shown_only_when_it_is_verified() {
 
         payer.looks_at_the_window();
         payer.taps("Payments");
-        payer.sees("Demo Tea House HKD 48.00 alice");
+        payer.sees("Demo Tea House HK$48.00 Alice");
         payer.pictures("phone-payments");
     });
 }
@@ -61,7 +61,7 @@ fn a_merchant_without_an_app_secret_signs_payers_in_through_quick_auth() {
         assert!(address.contains("showwxpaytitle=1"), "{address}");
         payer.taps("Pay now");
         payer.sees("CMB credit card");
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.sees("Payment successful");
         payer.taps("Return to");
         payer.is_at(&system.in_wechat_of("bob", &format!("{}/shop/thanks", system.sandbox())));
@@ -81,7 +81,7 @@ fn a_payer_who_closes_the_sheet_sees_not_paid_and_can_still_pay() {
         payer.sees("Payment cancelled");
         payer.pictures("wechat-cancelled");
         payer.taps("Pay now");
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.sees("Payment successful");
         payer.pictures("wechat-paid");
         assert_eq!(system.orders().len(), 1, "the same order was paid");
@@ -98,7 +98,7 @@ fn a_failed_payment_is_shown_and_can_be_repeated() {
         payer.sees("Payment failed");
         payer.pictures("wechat-failed");
         payer.taps("Try again");
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.sees("Payment successful");
     });
 }
@@ -109,7 +109,7 @@ fn a_payer_without_enough_money_can_leave_the_sheet() {
         payer.has_a_window_of(390, 780);
         payer.opens(&system.in_wechat_of("carol", &system.checkout()));
         payer.taps("Pay now");
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.sees("余额不足");
         payer.pictures("wechat-not-enough");
         payer.taps("Cancel");
@@ -122,13 +122,13 @@ fn a_double_tap_opens_one_sheet_and_makes_one_order() {
     visit(|system, payer| {
         payer.opens(&system.in_wechat(&system.checkout()));
         payer.double_taps("Pay now");
-        payer.sees_control("Pay HKD 48.00");
+        payer.sees_control("Pay HK$48.00");
         assert_eq!(payer.counts("dialog"), 1);
         assert_eq!(system.orders().len(), 1);
         let asked = "return performance.getEntriesByType('resource')
             .filter((entry) => entry.name.includes('/pay/order')).length";
         assert_eq!(payer.evaluates(asked), 1);
-        payer.double_taps("Pay HKD 48.00");
+        payer.double_taps("Pay HK$48.00");
         payer.sees("Payment successful");
     });
 }
@@ -153,7 +153,7 @@ fn a_missing_bridge_is_shown_and_can_be_retried() {
              document.head.append(script);",
         );
         payer.taps("Try again");
-        payer.taps("Pay HKD 48.00");
+        payer.taps("Pay HK$48.00");
         payer.sees("Payment successful");
     });
 }
@@ -170,7 +170,7 @@ fn a_code_can_be_entered_in_the_phone_manually() {
         payer.taps("Scan");
         payer.writes("Or paste a code_url", &code);
         payer.presses(Key::Enter);
-        payer.taps("Pay HKD 48.00");
-        payer.sees("Demo Tea House HKD 48.00 alice");
+        payer.taps("Pay HK$48.00");
+        payer.sees("Demo Tea House HK$48.00 Alice");
     });
 }

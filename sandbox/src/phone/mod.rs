@@ -29,6 +29,7 @@ const SHEET_STYLE: &str = include_str!("sheet.css");
 const PAGE_SCRIPT: &str = concat!(
     "(() => {\n",
     include_str!("sheet.js"),
+    include_str!("texts.js"),
     include_str!("phone.js"),
     "})();\n"
 );

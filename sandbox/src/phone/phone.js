@@ -100,12 +100,12 @@ function open(link) {
   const inside = intoPhone(trimmed.includes("://") ? trimmed : `http://${trimmed}`);
   if (!inside) {
     show("home");
-    problem.textContent = "This phone opens only pages of this machine: http://127.0.0.1 or http://localhost with a port from 1024 up.";
+    problem.textContent = phoneText(language, "no_page");
     return;
   }
   page = outOfPhone(inside);
   // A new frame each time, so that Back does not leave the phone.
-  const frame = element("iframe", { title: "Page in WeChat", src: inside, referrerpolicy: "no-referrer" });
+  const frame = element("iframe", { title: phoneText(language, "frame"), src: inside, referrerpolicy: "no-referrer" });
   browser.replaceChildren(frame);
   title.textContent = "…";
   show("browser");
@@ -116,7 +116,7 @@ window.addEventListener("message", (event) => {
   if (!frame || event.source !== frame.contentWindow || !event.data) return;
   if (event.data.weixin === "page" && typeof event.data.url === "string") {
     page = outOfPhone(event.data.url);
-    frame.title = event.data.title || "Page in WeChat";
+    frame.title = event.data.title || phoneText(language, "frame");
     if (view === "browser") head();
   } else if (event.data.weixin === "close") {
     close();
@@ -147,8 +147,8 @@ need("shop", HTMLButtonElement).addEventListener("click", () => {
 function head() {
   const frame = browser.querySelector("iframe");
   const inPage = view === "browser" && frame;
-  title.textContent = inPage ? frame.title : { home: "WeChat", scan: "Scan", code: "Pay code", payments: "Payments" }[view] || "WeChat";
-  address.textContent = inPage ? page : `${payer}'s phone`;
+  title.textContent = inPage ? frame.title : phoneText(language, view);
+  address.textContent = inPage ? page : phoneText(language, "phone_of", nameOf(payer));
   reload.hidden = !inPage;
   back.hidden = view === "home";
 }
@@ -185,12 +185,21 @@ for (const [group, get, set] of /** @type {[string, () => string, (v: string) =>
     input.addEventListener("change", () => {
       set(input.value);
       memory.set(group, input.value);
-      // The open page belongs to the phone that was.
+      // The open page and the open sheet belong to the phone that was.
       browser.replaceChildren();
+      document.getElementById("weixin-sheet")?.shadowRoot?.querySelector("dialog")?.dispatchEvent(new Event("dismiss"));
+      speak();
       show(view);
     });
   }
 }
+
+function speak() {
+  translate(language);
+  back.setAttribute("aria-label", phoneText(language, "back"));
+  reload.setAttribute("aria-label", phoneText(language, "reload"));
+}
+speak();
 
 // ── Scanning and payments ──────────────────────────────────────────────────
 
@@ -283,7 +292,7 @@ function drawCode(code) {
   svg.setAttribute("viewBox", `0 0 ${at} 40`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", "Bar code");
+  svg.setAttribute("aria-label", phoneText(language, "bars"));
   bars.replaceChildren(svg);
   digits.textContent = code.replace(/(.{4})(?=.)/g, "$1 ");
   digits.dataset.authCode = code;
@@ -300,7 +309,7 @@ function tickCode() {
   if (view !== "code" || document.hidden) return;
   const left = Math.ceil((shownCode.until - Date.now()) / 1000);
   if (shownCode.payer !== payer || left <= 0) newCode().catch(() => {});
-  countdown.textContent = `${payer}'s code · another one in ${Math.max(1, left)} s`;
+  countdown.textContent = phoneText(language, "code_of", nameOf(payer), Math.max(1, left));
 }
 
 need("behave", HTMLFormElement).addEventListener("submit", (event) => {
@@ -321,7 +330,8 @@ async function askPassword() {
     const { orders } = await call(`/sandbox/orders?trade_state=USERPAYING&payable=1&payer=${who}&limit=1`);
     if (!orders.length) return;
     const verdict = await answer(orders[0], who, null);
-    if (!verdict.ok || !verdict.sheet) return;
+    // On another payer's phone it is not shown.
+    if (!verdict.ok || !verdict.sheet || who !== payer) return;
     const root = screenRoot();
     const done = await showSheet(root, verdict.sheet, language, (action) => answer(orders[0], who, action));
     if (!done.ok) showRefusal(root, done, language);
@@ -350,16 +360,30 @@ function fill(list, items, nothing) {
   list.replaceChildren(...rows);
 }
 
+/** @type {Order[]} the orders whose code can be scanned */
+let waiting = [];
+
+/** Draws the codes that the search finds. */
+function drawCodes() {
+  const words = need("search", HTMLInputElement).value.toLowerCase().split(/\s+/);
+  const found = waiting.filter(({ merchant, body, out_trade_no, amount }) => {
+    const text = `${merchant} ${body} ${out_trade_no} ${readable(amount, language)}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+  fill(need("codes", HTMLElement), found.slice(0, 20).map((order) => {
+    const minutes = Math.max(1, Math.round((order.payable_until_ms - Date.now()) / 60000));
+    const button = element("button", { "data-code-url": order.code_url },
+      element("b", {}, order.merchant), element("strong", {}, readable(order.amount, language)),
+      element("span", {}, `${order.body} · ${phoneText(language, "minutes", minutes)}`),
+      element("span", { class: "number" }, order.out_trade_no));
+    return element("li", {}, button);
+  }), phoneText(language, waiting.length ? "not_found" : "no_codes"));
+}
+
 async function refresh() {
   if (view === "scan") {
-    const { orders } = await call("/sandbox/orders?trade_type=NATIVE&payable=1&limit=20");
-    fill(need("codes", HTMLElement), orders.map((/** @type {Order} */ order) => {
-      const minutes = Math.max(1, Math.round((order.payable_until_ms - Date.now()) / 60000));
-      const button = element("button", { "data-code-url": order.code_url },
-        element("b", {}, order.merchant), element("strong", {}, order.amount),
-        element("span", {}, `${order.body} · ${minutes} min left`));
-      return element("li", {}, button);
-    }), "No QR code is waiting to be scanned.");
+    waiting = (await call("/sandbox/orders?trade_type=NATIVE&payable=1&limit=200")).orders;
+    drawCodes();
   } else if (view === "payments") {
     const paid = await Promise.all(["SUCCESS", "REFUND"].map((state) =>
       call(`/sandbox/orders?trade_state=${state}&limit=30`)));
@@ -368,12 +392,16 @@ async function refresh() {
     orders.sort((one, other) => (other.paid_ms || 0) - (one.paid_ms || 0));
     fill(need("payments", HTMLElement), orders.slice(0, 30).map((order) =>
       element("li", { class: "paid" }, element("b", {}, order.merchant),
-        element("strong", {}, order.amount),
-        element("span", {}, `${order.paid_by} · ${new Date(order.paid_ms || 0).toLocaleString()} · ${order.out_trade_no}${order.trade_state === "REFUND" ? " · refunded" : ""}`))),
-    "No payments yet.");
+        element("strong", {}, readable(order.amount, language)),
+        element("span", {}, [nameOf(order.paid_by || ""),
+          new Date(order.paid_ms || 0).toLocaleString(document.documentElement.lang),
+          ...(order.trade_state === "REFUND" ? [phoneText(language, "refunded")] : [])].join(" · ")),
+        element("span", { class: "number" }, order.out_trade_no))),
+    phoneText(language, "no_payments"));
   }
 }
 
+need("search", HTMLInputElement).addEventListener("input", drawCodes);
 need("codes", HTMLElement).addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("button") : null;
   if (button && button.dataset.codeUrl) scan(button.dataset.codeUrl);

@@ -26,6 +26,44 @@ function sheetTexts(language) {
 }
 
 /**
+ * An amount as the checkout's page writes it: the yuan's sign is the yen's
+ * outside simplified Chinese.
+ * @param {string} amount as in English
+ * @param {string} language
+ */
+function readable(amount, language) {
+  if (language !== "zh_CN") return amount;
+  return amount.startsWith("CN¥") ? amount.slice(2) : amount.startsWith("¥") ? `JP${amount}` : amount;
+}
+
+/**
+ * The part of a text with both languages that this reader needs: `Balance` or
+ * `零钱` of `Balance 零钱`.
+ * @param {string} text
+ * @param {string} language
+ */
+function inOneLanguage(text, language) {
+  return language.startsWith("zh") ? text.replace(/^[A-Za-z ]+(?=[\u3400-\u9fff])/, "")
+    : text.replace(/[\u3400-\u9fff]+ ?/g, "").trim();
+}
+
+/** @param {string} payer `alice` */
+function nameOf(payer) {
+  return payer.charAt(0).toUpperCase() + payer.slice(1);
+}
+
+/**
+ * Why nothing is paid: WeChat's own text for a Chinese reader, and what it means
+ * for any other.
+ * @param {Verdict} verdict
+ * @param {string} language
+ */
+function explained({ err_desc, message }, language) {
+  const sentence = message ? `${message.charAt(0).toUpperCase()}${message.slice(1)}.` : "";
+  return (language.startsWith("zh") ? err_desc || sentence : sentence || err_desc) || "";
+}
+
+/**
  * @param {string} tag
  * @param {Record<string, string>} [attributes]
  * @param {...(Node | string)} children
@@ -64,19 +102,20 @@ function sheetRoot(stylesheet) {
  */
 function showSheet(root, sheet, language, perform) {
   const texts = sheetTexts(language);
+  const amount = readable(sheet.amount, language);
   const problem = element("p", { class: "problem", role: "alert" });
   const pay = /** @type {HTMLButtonElement} */ (
-    element("button", { class: "pay", "data-action": "pay" }, `${texts.pay} ${sheet.amount}`));
+    element("button", { class: "pay", "data-action": "pay" }, `${texts.pay} ${amount}`));
   const cancel = /** @type {HTMLButtonElement} */ (
     element("button", { "data-action": "cancel" }, texts.cancel));
   const fail = /** @type {HTMLButtonElement} */ (
     element("button", { class: "fail", "data-action": "fail" }, texts.fail));
   const body = element("div", { class: "body" },
     element("p", { class: "merchant" }, sheet.merchant),
-    element("p", { class: "amount" }, sheet.amount),
+    element("p", { class: "amount" }, amount),
     element("p", { class: "description" }, sheet.description || ""),
     element("dl", {}, element("dt", {}, texts.method),
-      element("dd", {}, `${sheet.method} · ${sheet.payer}`)),
+      element("dd", {}, `${inOneLanguage(sheet.method, language)} · ${nameOf(sheet.payer)}`)),
     problem, pay, element("div", { class: "row" }, cancel, fail));
   const dialog = /** @type {HTMLDialogElement} */ (
     element("dialog", { "aria-labelledby": "sheet-title", lang: language.replace("_", "-") },
@@ -106,7 +145,7 @@ function showSheet(root, sheet, language, perform) {
       if (verdict.reason === "NOTENOUGH") {
         busy = false;
         for (const button of [pay, cancel, fail]) button.disabled = false;
-        problem.textContent = `${verdict.err_desc} · ${verdict.message}`;
+        problem.textContent = explained(verdict, language);
         cancel.focus();
         return;
       }
@@ -114,7 +153,7 @@ function showSheet(root, sheet, language, perform) {
         body.replaceChildren(
           element("p", { class: "tick", "aria-hidden": "true" }, "✓"),
           element("p", { class: "done", role: "status" }, texts.done),
-          element("p", { class: "amount" }, sheet.amount));
+          element("p", { class: "amount" }, amount));
         await new Promise((later) => setTimeout(later, 900));
       }
       finish(verdict);
@@ -126,6 +165,8 @@ function showSheet(root, sheet, language, perform) {
       event.preventDefault();
       choose("cancel");
     });
+    // The phone has become another payer's.
+    dialog.addEventListener("dismiss", () => finish({ ok: true }));
     root.append(dialog);
     dialog.showModal();
     pay.focus();
@@ -144,8 +185,7 @@ function showRefusal(root, verdict, language) {
   const close = element("button", {}, texts.close);
   const box = element("div", { class: "refusal", role: "alert" },
     element("b", {}, texts.refused),
-    element("p", {}, verdict.err_desc || ""),
-    element("p", { class: "small", lang: "en" }, verdict.message || ""),
+    element("p", {}, explained(verdict, language)),
     close);
   close.addEventListener("click", () => box.remove());
   root.append(box);

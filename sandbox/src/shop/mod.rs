@@ -32,8 +32,8 @@ const MAX_DELIVERIES: usize = 200;
 /// picture.
 const PRODUCTS: [(&str, &str, i64, &str); 3] = [
     (
-        "Jasmine pearls",
-        "Green tea, hand-rolled and scented six nights long. 50 g.",
+        "Jasmine pearls, 50 g",
+        "Green tea, hand-rolled and scented six nights long.",
         4_800,
         include_str!("leaf.svg"),
     ),
@@ -53,11 +53,11 @@ const PRODUCTS: [(&str, &str, i64, &str); 3] = [
 
 /// The lines of each product in the checkout: name, quantity, price of one.
 const LINES: [&[(&str, i64, i64)]; 3] = [
-    &[("Jasmine pearls, 10 g", 5, 960)],
+    &[("Jasmine pearls, 50 g", 1, 4_800)],
     &[
-        ("Bowl, celadon", 1, 9_800),
-        ("Lid", 1, 4_000),
-        ("Saucer", 1, 3_000),
+        ("Gaiwan, celadon: bowl", 1, 9_800),
+        ("Gaiwan, celadon: lid", 1, 4_000),
+        ("Gaiwan, celadon: saucer", 1, 3_000),
     ],
     &[("One cup, here and now", 1, 1_200)],
 ];
@@ -169,6 +169,27 @@ impl Delivery {
     fn field(&self, name: &str) -> Option<String> {
         let fields = Fields::parse(self.body.as_bytes()).ok()?;
         fields.get_nonempty(name).map(str::to_owned)
+    }
+
+    /// What the delivery reports.
+    fn event(&self) -> &'static str {
+        match self.field("result_code").as_deref() {
+            Some("SUCCESS") => "Paid",
+            Some(_) => "Payment failed",
+            // WeChat's notice about a refund is encrypted with the merchant's
+            // key at WeChat, which the shop's server does not have here.
+            None if self.field("req_info").is_some() => "Refund",
+            None => "Unknown",
+        }
+    }
+
+    fn amount(&self) -> Option<String> {
+        let currency = match self.field("fee_type") {
+            Some(code) => Currency::from_code(&code)?,
+            None => Currency::Cny,
+        };
+        let minor = self.field("total_fee")?.parse().ok()?;
+        Money::new(minor, currency).ok().map(amount_text)
     }
 
     fn reports_payment_of(&self, out_trade_no: &str) -> bool {
@@ -295,7 +316,7 @@ pub(crate) fn call(
             let number = format!("tea{}{}", china(moment.now_ms), moment.digits(6));
             let body = json!({
                 "out_trade_no": number,
-                "body": format!("{}-{name}", config.name),
+                "body": name,
                 "total_fee": price,
                 "lines": lines.collect::<Vec<Value>>(),
                 "fee_type": config.currency.code(),
@@ -312,7 +333,7 @@ pub(crate) fn call(
         }
         "/shop/link" => {
             let body = json!({
-                "body": format!("{}-At the counter", config.name),
+                "body": "At the counter",
                 "max_fee": 100_000,
                 "fee_type": config.currency.code(),
                 "notify_url": format!("{public_url}/shop/notify"),
@@ -513,6 +534,11 @@ fn inbox(shop: &Shop) -> Answer {
     let config = &shop.config;
     let mut items = String::new();
     for delivery in shop.deliveries.values().rev().take(50) {
+        // The gateway repeats a delivery byte for byte.
+        let attempt = shop.deliveries.values().filter(|earlier| {
+            earlier.body == delivery.body && earlier.received_ms <= delivery.received_ms
+        });
+        let attempt = attempt.count();
         let verdict = match &delivery.verdict {
             Some(verdict) => format!(
                 "<span class=\"{}\">{}</span>",
@@ -528,10 +554,12 @@ fn inbox(shop: &Shop) -> Answer {
         };
         let _ = writeln!(
             items,
-            "<li data-delivery=\"{0}\"><details><summary><b>{1}</b><span>{2}</span>\
-             <span>{3}</span></summary><pre><code>{4}</code></pre></details>{verdict}</li>",
+            "<li data-delivery=\"{0}\"><p class=\"event\"><b>{event} {amount}</b>\
+             <span>{1}</span></p><div><span>{2}</span><span>Attempt {attempt}</span>\
+             <span>{3}</span>{verdict}</div>\
+             <details><summary>What was sent</summary><pre><code>{4}</code></pre></details></li>",
             escape(&delivery.id),
-            escape(&delivery.field("out_trade_no").unwrap_or_else(|| "?".into())),
+            escape(&delivery.field("out_trade_no").unwrap_or_default()),
             china_readable(delivery.received_ms),
             if delivery.acknowledged {
                 "acknowledged"
@@ -539,6 +567,8 @@ fn inbox(shop: &Shop) -> Answer {
                 "not acknowledged"
             },
             escape(&pretty_xml(&delivery.body)),
+            event = delivery.event(),
+            amount = escape(&delivery.amount().unwrap_or_default()),
         );
     }
     if items.is_empty() {

@@ -252,7 +252,7 @@ fn a_pay_url_starts_the_payment_in_wechat_only() {
     let wechat = "Mozilla/5.0 MicroMessenger/8.0.60";
     assert!(open(&mut bench, path, "Mozilla/5.0").contains("请在微信客户端打开链接"));
     let page = open(&mut bench, path, wechat);
-    assert!(page.contains("HKD 8.88") && page.contains("<script src=\"/gateway/pay.js\">"));
+    assert!(page.contains("HK$8.88") && page.contains("<script src=\"/gateway/pay.js\">"));
     assert!(open(&mut bench, "/gateway/pay.js", wechat).contains("getBrandWCPayRequest"));
     assert!(open(&mut bench, &format!("{path}0"), wechat).contains("支付请求已失效"));
 

@@ -86,7 +86,7 @@ fn the_bridge_refuses_by_name() {
         &json!({"payer": "alice", "package": package}),
     );
     assert_eq!(shown["sheet"]["merchant"], "Demo Tea House");
-    assert_eq!(shown["sheet"]["amount"], "HKD 8.88");
+    assert_eq!(shown["sheet"]["amount"], "HK$8.88");
 
     let pay = json!({"payer": "alice", "package": package, "action": "pay"});
     bench.now_ms += 2 * 3600 * 1000;
@@ -167,7 +167,7 @@ fn h5_is_paid_on_its_own_page() {
         .unwrap()
         .to_owned();
     let page = bench.ask(Method::GET, &path, b"");
-    assert!(String::from_utf8_lossy(page.body()).contains("HKD 8.88"));
+    assert!(String::from_utf8_lossy(page.body()).contains("HK$8.88"));
     let (path, query) = path.split_once('?').unwrap();
     let form = format!("{query}&payer=bob&redirect_url=http%3A%2F%2F127.0.0.1%3A1%2Fback");
     let answer = bench.ask(Method::POST, path, form.as_bytes());

@@ -81,7 +81,7 @@ fn a_scanned_product_becomes_an_order() {
             assert_eq!(told["ok"], true, "{told}");
             assert_eq!(told["order"]["out_trade_no"], "9900000000");
             if action.is_empty() {
-                assert_eq!(told["sheet"]["amount"], "HKD 8.88");
+                assert_eq!(told["sheet"]["amount"], "HK$8.88");
             } else {
                 assert_eq!(told["order"]["trade_state"], "SUCCESS");
             }

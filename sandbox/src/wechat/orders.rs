@@ -376,16 +376,40 @@ impl Orders {
     }
 }
 
-/// An amount as the payer sees it: `HKD 12.50`, `JPY 1200`.
+/// An amount as the checkout's page writes it in English: `HK$1,234.50`.
 pub(crate) fn amount_text(money: Money) -> String {
     let code = money.currency().code();
-    let minor = money.amount_minor();
-    match money.currency().minor_digits() {
-        0 => format!("{code} {minor}"),
-        digits => {
-            let (unit, width) = (10_i64.pow(digits), digits as usize);
-            format!("{code} {}.{:0width$}", minor / unit, minor % unit)
+    let sign = match money.currency() {
+        Currency::Cny => "CN¥",
+        Currency::Jpy => "¥",
+        Currency::Gbp => "£",
+        Currency::Hkd => "HK$",
+        Currency::Usd => "US$",
+        Currency::Cad => "CA$",
+        Currency::Aud => "A$",
+        Currency::Eur => "€",
+        Currency::Nzd => "NZ$",
+        Currency::Krw => "₩",
+        Currency::Thb => "฿",
+        _ => "",
+    };
+    let unit = 10_i64.pow(money.currency().minor_digits());
+    let (whole, rest) = (money.amount_minor() / unit, money.amount_minor() % unit);
+    let mut written = String::new();
+    let digits = whole.to_string();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            written.push(',');
         }
+        written.push(digit);
+    }
+    if unit > 1 {
+        let width = money.currency().minor_digits() as usize;
+        written.push_str(&format!(".{rest:0width$}"));
+    }
+    match sign {
+        "" => format!("{code}\u{a0}{written}"),
+        sign => format!("{sign}{written}"),
     }
 }
 
