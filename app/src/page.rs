@@ -258,11 +258,11 @@ fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
             <p class="by-hand">{label} <code>{link.unwrap_or_else(browser::address)}</code></p>
         })}
         {screen.button.map(|button| draw_button("button", button, checkout))}
+        {screen.way_on.map(|way| draw_link("button", way))}
         {screen.second.map(|button| draw_button("button second", button, checkout))}
         {screen.open_wechat.map(|label| {
             draw_link("button second", (label, String::from("weixin://")))
         })}
-        {screen.way_on.map(|way| draw_link("button", way))}
         {screen.receipt.map(|way| draw_link("way-back", way))}
         {helping_code.map(draw_code)}
         {screen.way_back.map(|way| draw_link("way-back", way))}

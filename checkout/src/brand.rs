@@ -55,7 +55,7 @@ pub(crate) fn draw_about(out: &mut String, about: Option<Money>, lang: Lang) {
 
 const fn about_text(lang: Lang) -> &'static str {
     match lang {
-        Lang::En => "About {amount}. WeChat Pay sets the rate when you pay.",
+        Lang::En => "About {amount} · WeChat Pay sets the rate",
         Lang::ZhHans => "约 {amount}，以支付时微信支付的汇率为准",
         Lang::ZhHant => "約 {amount}，以付款時微信支付的匯率為準",
     }

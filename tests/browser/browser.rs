@@ -373,6 +373,11 @@ impl Browser {
         let mut why = "there is none".to_owned();
         let read = until(|| {
             let svg = block_on(self.driver().find(By::Css(code))).ok()?;
+            // A code that only helps may be below the fold; one that is the way to
+            // pay may not.
+            let scroll = "arguments[0].closest('.help')?.scrollIntoView({ block: 'center' })";
+            let about = vec![svg.to_json().ok()?];
+            block_on(self.driver().execute(scroll, about)).ok()?;
             let picture = block_on(svg.screenshot_as_png()).ok()?;
             read_code(&picture).map_err(|error| why = error).ok()
         });

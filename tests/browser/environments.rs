@@ -230,7 +230,8 @@ fn a_page_whose_program_does_not_load_can_be_read_and_says_what_to_do() {
         payer.cannot_load(&["*.wasm"]);
         payer.has_a_window_of(390, 780);
         payer.opens(&system.checkout());
-        payer.sees("Demo Tea House HK$48.00 For Jasmine pearls, 50 g Order no.");
+        payer.sees("Demo Tea House HK$48.00");
+        payer.sees("For Jasmine pearls, 50 g Order no.");
         payer.sees("This is taking longer than usual.");
         payer.pictures("no-program");
         payer.cannot_load(&[]);

@@ -12,7 +12,8 @@ fn a_fixed_price_is_paid_and_the_back_button_buys_nothing_more() {
     visit(|system, payer| {
         let link = system.link(&json!({ "total_fee": 8800 }));
         payer.opens(link["url"].as_str().unwrap());
-        payer.sees("Demo Tea House HK$88.00 For Jasmine pearls, 50 g");
+        payer.sees("Demo Tea House HK$88.00");
+        payer.sees("For Jasmine pearls, 50 g");
         payer.double_taps("Continue to payment");
         payer.is_at(&format!("{}/pay/?s=demo.", system.gateway()));
         system.scan(&payer.scans());

@@ -129,11 +129,7 @@ fn the_page_on_another_host_is_within_the_same_budget() {
         .into_iter()
         .map(|name| (name.clone(), brotli(&read(&name)).unwrap()))
         .collect();
-    assert_eq!(
-        files.len(),
-        4,
-        "style, program and two scripts: {files:?}"
-    );
+    assert_eq!(files.len(), 4, "style, program and two scripts: {files:?}");
     files.insert("pay.html".to_owned(), brotli(html.as_bytes()).unwrap());
     let mut longest = 0;
     for lang in ["en", "zh-Hans", "zh-Hant"] {

@@ -47,6 +47,7 @@ mod checkout {
     pub mod environments;
     pub mod hosted;
     pub mod link_fields;
+    pub mod link_pages;
     pub mod links;
     pub mod listeners;
     pub mod mini_program;
