@@ -1,12 +1,13 @@
 //! `cargo xtask bench`: how fast and how big, all in one run.
 //!
-//! The gateway is compared with a minimal Worker that does the same I/O
-//! (`bench/workerd/bench.capnp`). They are measured alternately: each turn
-//! starts a new `workerd` with an empty store, and WeChat is a stub in the same
-//! process. The speed of a machine differs from that of the next one, and
-//! changes within an hour; the ratio of two turns that follow each other
-//! changes little. So the ratios are what to compare, and no number here is a
-//! threshold. The turns of WeChat Pay v2 and of APIv3 alternate too.
+//! The gateway's two runtimes are compared with each other and with a minimal
+//! Worker that does the same I/O (`bench/workerd/bench.capnp`). They are measured
+//! alternately: each turn starts a new process with an empty store, and WeChat
+//! is a stub in the benchmark's own process. The speed of a machine differs from
+//! that of the next one, and changes within an hour; the ratio of two turns that
+//! follow each other changes little. So the ratios are what to compare, and no
+//! number here is a threshold. The turns of WeChat Pay v2 and of APIv3 alternate
+//! too.
 
 #![allow(clippy::print_stdout, reason = "results are for the terminal")]
 
@@ -14,17 +15,21 @@ use std::{ops::Range, time::Duration};
 
 use testkit::Result;
 use xtask::{
-    build,
+    build, native,
     part::Part,
     setup,
     size::{self, Size},
     step,
 };
 
+mod fill;
 mod load;
 mod page;
+mod pages;
+mod rate;
 mod signed;
 mod spread;
+mod stub;
 mod subject;
 mod table;
 
@@ -32,7 +37,8 @@ pub use subject::Rsa;
 
 use load::Sample;
 use spread::{Spread, written};
-use subject::{Notices, Worker};
+use stub::Stub;
+use subject::{Notices, Subject};
 use table::Table;
 
 /// The options of the command line.
@@ -43,13 +49,25 @@ pub struct Options {
     pub quick: bool,
     /// Measures only the page in a browser.
     pub only_page: bool,
+    /// Measures only the gateway under load.
+    pub only_load: bool,
 }
 
 /// The numbers of connections over which orders are made.
 const CONNECTIONS: [usize; 3] = [1, 16, 64];
 
-/// The number of connections over which notices arrive.
+/// The number of connections over which notices and queries arrive.
 const NOTICE_CONNECTIONS: usize = 16;
+
+/// The fixed rates at which orders are made, for each second.
+const RATES: [u32; 3] = [50, 150, 500];
+/// A rate is measured where it is at most this share of the highest one.
+const LOAD: f64 = 0.8;
+
+/// The orders in a large book.
+const MANY: u64 = 1_000_000;
+/// The pages that wait.
+const PAGES: usize = 10_000;
 
 /// How each part is compressed when it is sent, and the size to aim for, in
 /// bytes.
@@ -65,51 +83,81 @@ struct Plan {
     visits: usize,
     warm_up: Duration,
     each: Duration,
+    /// The orders in a large book.
+    many: u64,
+    /// The pages that wait.
+    pages: usize,
 }
 
 impl Plan {
     fn of(options: Options) -> Self {
-        let (rounds, visits, warm_up, each) = if options.quick {
-            (1, 1, 300, 300)
+        let (rounds, visits, warm_up, each, many, pages) = if options.quick {
+            (1, 1, 300, 300, 10_000, 100)
         } else {
-            (5, 9, 1000, 2000)
+            (3, 9, 1000, 2000, MANY, PAGES)
         };
         Self {
             rounds: 0..rounds,
             visits,
             warm_up: Duration::from_millis(warm_up),
             each: Duration::from_millis(each),
+            many,
+            pages,
         }
     }
 }
 
-/// What one Worker achieved in one round.
+/// What one subject achieved in one round.
 struct Turn {
     /// One sample for each of [`CONNECTIONS`].
     orders: Vec<Sample>,
+    /// One for each of [`RATES`] that it can sustain.
+    at_rates: Vec<Option<Sample>>,
     /// Measured with the gateway only.
     notices: Option<Notices>,
 }
 
 impl Turn {
-    fn of(worker: Worker, plan: &Plan) -> Result<Self> {
-        let running = worker.start()?;
+    fn of(subject: Subject, stub: &Stub, plan: &Plan) -> Result<Self> {
+        let running = subject.start(stub)?;
         running.orders(NOTICE_CONNECTIONS, plan.warm_up)?;
         let orders = CONNECTIONS.map(|connections| running.orders(connections, plan.each));
-        let orders = orders.into_iter().collect::<Result<_>>()?;
-        let notices = match worker {
-            Worker::Minimal => None,
+        let orders = orders.into_iter().collect::<Result<Vec<Sample>>>()?;
+        let most = orders.iter().map(|sample| sample.per_second);
+        let most = most.fold(0.0, f64::max) * LOAD;
+        let at_rates = RATES.map(|rate| {
+            let is_sustained = f64::from(rate) <= most;
+            is_sustained
+                .then(|| running.orders_at(rate, plan.each * 2))
+                .transpose()
+        });
+        let at_rates = at_rates.into_iter().collect::<Result<_>>()?;
+        let notices = match subject {
+            Subject::Minimal => None,
             _ => Some(running.notices(NOTICE_CONNECTIONS, plan.each)?),
         };
-        Ok(Self { orders, notices })
+        Ok(Self {
+            orders,
+            at_rates,
+            notices,
+        })
     }
 }
 
-/// The Workers, in the order in which they are measured.
-const TURNS: [Worker; 3] = [Worker::V2, Worker::V3, Worker::Minimal];
+/// The subjects, in the order in which they are measured.
+const TURNS: [Subject; 5] = [
+    Subject::NativeV2,
+    Subject::WorkerV2,
+    Subject::NativeV3,
+    Subject::WorkerV3,
+    Subject::Minimal,
+];
+
+/// The pairs of which ratios are shown, as indexes of [`TURNS`].
+const PAIRS: [(usize, usize); 4] = [(0, 1), (2, 3), (0, 4), (1, 4)];
 
 /// One turn of each of [`TURNS`].
-type Round = [Turn; 3];
+type Round = Vec<Turn>;
 
 /// Sets up, builds, measures and prints.
 ///
@@ -122,115 +170,213 @@ pub fn run(options: Options) -> Result<()> {
     let parts = AIMS.map(|(part, ..)| part);
 
     let plan = Plan::of(options);
-    let page = page::run(plan.visits)?;
+    let page = match options.only_load {
+        true => None,
+        false => Some(page::run(plan.visits)?),
+    };
     if options.only_page {
-        print!("\nThe page, on slow 4G and a quarter of the processor\n\n{page}");
+        if let Some(page) = page {
+            print!("\nThe page, on slow 4G and a quarter of the processor\n\n{page}");
+        }
         return Ok(());
     }
+    native::build(false)?;
+    setup::load_generator()?;
+    let stub = Stub::start()?;
     let mut rounds = Vec::new();
     for round in plan.rounds.clone() {
-        let turn = |worker: Worker| {
+        let turn = |subject: Subject| {
             let (round, all) = (round + 1, plan.rounds.end);
-            let step = format!("measure {}, round {round} of {all}", worker.name());
-            step::of(&step, || Turn::of(worker, &plan))
+            let step = format!("measure {}, round {round} of {all}", subject.name());
+            step::of(&step, || Turn::of(subject, &stub, &plan))
         };
-        let [v2, v3, minimal] = TURNS;
-        rounds.push([turn(v2)?, turn(v3)?, turn(minimal)?]);
+        rounds.push(TURNS.into_iter().map(turn).collect::<Result<Round>>()?);
     }
+    let books = books(&stub, &plan)?;
+    let waiting = step::of("let pages wait", || {
+        pages::wait(&Subject::NativeV2.start(&stub)?, plan.pages)
+    })?;
     let counted = step::of("count RSA", count)?;
     let sizes = size::measure(&parts)?;
 
     for (title, table) in [
         ("Making a JSAPI order", orders(&rounds)),
-        ("Taking notices", notices(&rounds)),
+        ("Making orders at a fixed rate", at_rates(&rounds)),
+        ("Taking notices, and queries", notices(&rounds)),
+        ("A large book", books),
         ("RSA in v3", rsa(&counted)),
-        ("The page, on slow 4G and a quarter of the processor", page),
         ("Bytes as they are sent", bytes(&sizes)),
     ] {
         print!("\n{title}\n\n{table}");
     }
+    let megabytes = |bytes: u64| bytes / 1_000_000;
+    println!(
+        "\n{} pages that wait: {} MB, and {} MB without them",
+        waiting.pages,
+        megabytes(waiting.after),
+        megabytes(waiting.before)
+    );
+    if let Some(page) = page {
+        print!("\nThe page, on slow 4G and a quarter of the processor\n\n{page}");
+    }
     Ok(())
 }
 
-/// Compares the orders that each Worker made.
-fn orders(rounds: &[Round]) -> Table {
-    let mut table = Table::new(["connections", "Worker", "per second", "p50 ms", "p99 ms"]);
-    for (at, connections) in CONNECTIONS.iter().enumerate() {
-        let pick = |turn: &Turn| turn.orders.get(at).copied();
-        let [v2, v3, minimal] = TURNS.map(Worker::name);
-        let mut first = connections.to_string();
-        let mut row = |worker: &str, columns: [String; 3]| {
-            let [per_second, p50, p99] = columns;
-            let connections = std::mem::take(&mut first);
-            table.row([connections, worker.to_owned(), per_second, p50, p99]);
-        };
-        row(v2, medians(rounds, |[v2, ..]| pick(v2)));
-        row(v3, medians(rounds, |[_, v3, _]| pick(v3)));
-        row(minimal, medians(rounds, |[.., minimal]| pick(minimal)));
-        let ratio = ratios(rounds, |[v2, _, minimal]| Some((pick(v2)?, pick(minimal)?)));
-        row("v2 ÷ minimal", ratio);
-        let ratio = ratios(rounds, |[v2, v3, _]| Some((pick(v3)?, pick(v2)?)));
-        row("v3 ÷ v2", ratio);
-    }
-    table
-}
-
-/// The notices that the gateway took, and the deliveries to the merchant that
-/// followed.
-fn notices(rounds: &[Round]) -> Table {
+/// Compares a book with few orders with one that has many.
+fn books(stub: &Stub, plan: &Plan) -> Result<Table> {
     let mut table = Table::new([
         "over 16 connections",
-        "dialect",
+        "orders in the book",
         "per second",
+        "processor ms",
         "p50 ms",
         "p99 ms",
     ]);
-    let pick: [fn(&Notices) -> Sample; 3] = [
-        |notices| notices.first,
-        |notices| notices.again,
-        |notices| notices.delivered,
-    ];
-    let whats = [
-        "verified and written",
-        "the same notices repeated",
-        "delivered to the merchant",
-    ];
-    for (what, kind) in whats.into_iter().zip(pick) {
-        let pick = |turn: &Turn| turn.notices.as_ref().map(kind);
-        for (what, dialect, [per_second, p50, p99]) in [
-            (what, "v2", medians(rounds, |[v2, ..]| pick(v2))),
-            ("", "v3", medians(rounds, |[_, v3, _]| pick(v3))),
-            (
-                "",
-                "v3 ÷ v2",
-                ratios(rounds, |[v2, v3, _]| Some((pick(v3)?, pick(v2)?))),
-            ),
-        ] {
-            table.row([what.to_owned(), dialect.to_owned(), per_second, p50, p99]);
+    for subject in [Subject::NativeV2, Subject::WorkerV2] {
+        let sizes = [("a thousand", 1000), ("a million", plan.many)];
+        let mut samples = Vec::new();
+        for (name, orders) in sizes {
+            let step = format!("measure {} with {orders} orders", subject.name());
+            let measured = step::of(&step, || {
+                let running = subject.start(stub)?.with_orders(orders)?;
+                running.orders(NOTICE_CONNECTIONS, plan.warm_up)?;
+                let orders = running.orders(NOTICE_CONNECTIONS, plan.each)?;
+                let notices = running.notices(NOTICE_CONNECTIONS, plan.each)?;
+                Ok([orders, notices.first, notices.queries])
+            })?;
+            samples.push((name, measured));
         }
+        for (at, what) in ["orders", "notices", "queries"].into_iter().enumerate() {
+            let mut first = format!("{}: {what}", subject.name());
+            for (name, measured) in &samples {
+                let sample = measured.get(at).copied();
+                let [per_second, cpu, p50, p99] = shown(sample.as_slice());
+                let first = std::mem::take(&mut first);
+                table.row([first, (*name).to_owned(), per_second, cpu, p50, p99]);
+            }
+        }
+    }
+    Ok(table)
+}
+
+/// Compares the orders that each subject made.
+fn orders(rounds: &[Round]) -> Table {
+    let mut table = Table::new([
+        "connections",
+        "",
+        "per second",
+        "processor ms",
+        "p50 ms",
+        "p99 ms",
+    ]);
+    for (at, connections) in CONNECTIONS.iter().enumerate() {
+        compared(&mut table, &connections.to_string(), rounds, |turn| {
+            turn.orders.get(at).copied()
+        });
     }
     table
 }
 
-/// The numbers of a sample: the columns of most tables.
-const COLUMNS: [fn(&Sample) -> f64; 3] = [
-    |sample| sample.per_second,
-    |sample| sample.p50_ms,
-    |sample| sample.p99_ms,
-];
-
-/// The medians over all rounds.
-fn medians(rounds: &[Round], pick: impl Fn(&Round) -> Option<Sample>) -> [String; 3] {
-    let samples: Vec<Sample> = rounds.iter().filter_map(pick).collect();
-    let [per_second, p50, p99] =
-        COLUMNS.map(|column| Spread::of(samples.iter().map(column)).median);
-    [written(per_second, 0), written(p50, 2), written(p99, 2)]
+/// Compares the orders that each subject made at a fixed rate.
+fn at_rates(rounds: &[Round]) -> Table {
+    let mut table = Table::new([
+        "asked for in a second",
+        "",
+        "per second",
+        "processor ms",
+        "p50 ms",
+        "p99 ms",
+    ]);
+    for (at, rate) in RATES.iter().enumerate() {
+        compared(&mut table, &rate.to_string(), rounds, |turn| {
+            turn.at_rates.get(at).copied().flatten()
+        });
+    }
+    table
 }
 
-/// The median, the least and the greatest of the rounds' ratios.
-fn ratios(rounds: &[Round], pick: impl Fn(&Round) -> Option<(Sample, Sample)>) -> [String; 3] {
-    let pairs: Vec<(Sample, Sample)> = rounds.iter().filter_map(pick).collect();
-    COLUMNS.map(|column| {
+/// A kind of request, by its name.
+type Kind = (&'static str, fn(&Notices) -> Sample);
+
+/// The notices that the gateway took, the deliveries to the merchant that
+/// followed, and queries.
+fn notices(rounds: &[Round]) -> Table {
+    let mut table = Table::new([
+        "over 16 connections",
+        "",
+        "per second",
+        "processor ms",
+        "p50 ms",
+        "p99 ms",
+    ]);
+    let pick: [Kind; 4] = [
+        ("verified and written", |notices| notices.first),
+        ("the same notices repeated", |notices| notices.again),
+        ("delivered to the merchant", |notices| notices.delivered),
+        ("queries of a paid order", |notices| notices.queries),
+    ];
+    for (what, kind) in pick {
+        compared(&mut table, what, rounds, |turn| {
+            turn.notices.as_ref().map(kind)
+        });
+    }
+    table
+}
+
+/// A row for each subject that was measured, and one for each pair of them.
+fn compared(
+    table: &mut Table,
+    first: &str,
+    rounds: &[Round],
+    pick: impl Fn(&Turn) -> Option<Sample>,
+) {
+    let of = |round: &Round, subject: usize| round.get(subject).and_then(&pick);
+    let mut first = first.to_owned();
+    let mut row = |name: String, [per_second, cpu, p50, p99]: [String; 4]| {
+        let first = std::mem::take(&mut first);
+        table.row([first, name, per_second, cpu, p50, p99]);
+    };
+    for (at, subject) in TURNS.iter().enumerate() {
+        let samples: Vec<Sample> = rounds.iter().filter_map(|round| of(round, at)).collect();
+        if samples.len() == rounds.len() {
+            row(subject.name().to_owned(), shown(&samples));
+        }
+    }
+    for (one, other) in PAIRS {
+        let pairs: Vec<(Sample, Sample)> = rounds
+            .iter()
+            .filter_map(|round| Some((of(round, one)?, of(round, other)?)))
+            .collect();
+        if pairs.len() == rounds.len() {
+            let [one, other] = [one, other].map(|at| TURNS.get(at).map_or("", |s| s.name()));
+            row(format!("{one} ÷ {other}"), ratios(&pairs));
+        }
+    }
+}
+
+/// A number of a sample, and its digits after the point.
+type Column = (fn(&Sample) -> f64, usize);
+
+/// The numbers of a sample, and their digits after the point: the columns of
+/// most tables.
+const COLUMNS: [Column; 4] = [
+    (|sample| sample.per_second, 0),
+    (|sample| sample.cpu_ms, 2),
+    (|sample| sample.p50_ms, 2),
+    (|sample| sample.p99_ms, 2),
+];
+
+/// The medians of all samples.
+fn shown(samples: &[Sample]) -> [String; 4] {
+    COLUMNS.map(|(column, digits)| {
+        let median = Spread::of(samples.iter().map(column)).median;
+        written(median, digits)
+    })
+}
+
+/// The median, the least and the greatest of the pairs' ratios.
+fn ratios(pairs: &[(Sample, Sample)]) -> [String; 4] {
+    COLUMNS.map(|(column, _)| {
         let ratios = pairs.iter().map(|(one, other)| column(one) / column(other));
         Spread::of(ratios).shown()
     })
@@ -270,14 +416,15 @@ const COUNTED_ORDERS: u64 = 60;
 /// The gateway did not start, or refused a request.
 pub fn count() -> Result<Counted> {
     let patience = Duration::from_mins(2);
-    let running = Worker::Counting.start()?;
+    let stub = Stub::start()?;
+    let running = Subject::Counting.start(&stub)?;
     // The first order also asks for certificates, and the stub has none.
     running.orders_until(1, 1, patience)?;
-    let (before, exchanged_before) = (running.rsa()?, running.exchanged()?);
+    let (before, exchanged_before) = (running.rsa()?, stub.exchanged());
     running.orders_until(1 + COUNTED_ORDERS, NOTICE_CONNECTIONS, patience)?;
-    let (ordered, exchanged) = (running.rsa()?, running.exchanged()?);
+    let (ordered, exchanged) = (running.rsa()?, stub.exchanged());
     let taken = running.notices(NOTICE_CONNECTIONS, patience)?.taken;
-    let (after, exchanged_after) = (running.rsa()?, running.exchanged()?);
+    let (after, exchanged_after) = (running.rsa()?, stub.exchanged());
     let since = |now: (u64, u64), then: (u64, u64)| (now.0 - then.0, now.1 - then.1);
     Ok(Counted {
         orders: COUNTED_ORDERS,

@@ -7,6 +7,7 @@ fn main() -> ExitCode {
     let options = bench::Options {
         quick: has("--quick"),
         only_page: has("--page"),
+        only_load: has("--load"),
     };
     match bench::run(options) {
         Ok(()) => ExitCode::SUCCESS,

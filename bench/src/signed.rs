@@ -24,6 +24,8 @@ pub const PRIVATE_KEY: &str = include_str!("../../sandbox/src/keys/merchant_1900
 pub const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000001092024110100000000";
 /// The public half of that key.
 pub const PUBLIC_KEY: &str = include_str!("../../sandbox/src/keys/public_key.pub.pem");
+/// The key with which the stub signs.
+pub const STUB_KEY: &str = include_str!("../../sandbox/src/keys/public_key.key.pem");
 /// The payer.
 pub const OPENID: &str = "oBench6rLq0Tz9Xw3uVb5Nc8YdKf";
 /// The amount, in cents.

@@ -1,9 +1,10 @@
-//! What is measured: a running gateway, or the minimal Worker in its place.
+//! What is measured: a running gateway in one of its two runtimes, or the
+//! minimal Worker in its place.
 
 use std::{
     fs,
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU64, Ordering},
     thread,
@@ -13,13 +14,15 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
+    fill,
     load::{self, Sample},
-    signed,
+    rate, signed,
+    stub::Stub,
 };
 use testkit::{
     Failure, Result, child_guard::ChildGuard, demo::wipe, http::text, paths, workerd::free_ports,
 };
-use xtask::part;
+use xtask::{native, part};
 
 /// The longest time to wait for a start, and for the delivery of all notices.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,51 +39,75 @@ const MERCHANT: &str = "bench";
 /// needs longer to make a notice than the gateway needs to take it.
 const NOTICES_A_SECOND: u64 = 1500;
 
-/// The number of notices that the stub is asked for in one request.
-const BATCH: usize = 200;
-
-/// Which Worker.
+/// Which gateway or Worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worker {
-    /// The gateway, for a merchant of WeChat Pay v2.
-    V2,
-    /// The gateway, for a merchant of APIv3.
-    V3,
+pub enum Subject {
+    /// The native program, for a merchant of WeChat Pay v2.
+    NativeV2,
+    /// The native program, for a merchant of APIv3.
+    NativeV3,
+    /// The gateway's Worker, for a merchant of WeChat Pay v2.
+    WorkerV2,
+    /// The gateway's Worker, for a merchant of APIv3.
+    WorkerV3,
     /// The same, with its RSA operations counted.
     Counting,
     /// The minimal Worker with the same I/O.
     Minimal,
 }
 
-impl Worker {
+impl Subject {
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::V2 => "gateway, v2",
-            Self::V3 => "gateway, v3",
+            Self::NativeV2 => "native, v2",
+            Self::NativeV3 => "native, v3",
+            Self::WorkerV2 => "Worker, v2",
+            Self::WorkerV3 => "Worker, v3",
             Self::Counting => "RSA",
             Self::Minimal => "minimal",
         }
     }
 
+    fn is_native(self) -> bool {
+        matches!(self, Self::NativeV2 | Self::NativeV3)
+    }
+
+    /// Whether its merchant is one of APIv3.
+    fn is_v3(self) -> bool {
+        matches!(self, Self::NativeV3 | Self::WorkerV3 | Self::Counting)
+    }
+
     /// Its name in `bench/workerd/bench.capnp`.
     fn config(self) -> &'static str {
         match self {
-            Self::V2 | Self::V3 => "gateway",
             Self::Counting => "counting",
             Self::Minimal => "minimal",
+            _ => "gateway",
         }
     }
 
-    /// Starts the Worker on an empty store, with one merchant.
+    /// The services of that description that the stub is.
+    fn services(self) -> &'static [&'static str] {
+        match self {
+            Self::Counting | Self::Minimal => &["sandbox"],
+            _ => &[
+                "sandbox",
+                "certificate-1900000109",
+                "certificate-1900000110",
+                "internet",
+            ],
+        }
+    }
+
+    /// Starts it on an empty store, with one merchant.
     ///
     /// # Errors
     ///
-    /// It is not built, or `workerd` refused it.
-    pub fn start(self) -> Result<Running> {
-        let directory = part::target_directory()?.join("xtask/bench");
-        let store = directory.join("store");
+    /// It is not built, or it ended.
+    pub fn start(self, stub: &Stub) -> Result<Running> {
+        let store = part::target_directory()?.join("xtask/bench/store");
         wipe(&store)?;
         fs::create_dir_all(&store).map_err(|error| {
             Failure::new(
@@ -89,58 +116,96 @@ impl Worker {
                 "make the target directory writable",
             )
         })?;
+        let mut running = self.start_on(stub, Store(store))?;
+        if self != Self::Minimal {
+            (running.api_key, running.api_secret) = running.merchant()?;
+        }
+        Ok(running)
+    }
 
-        let [port, stub_port] = free_ports()?;
+    fn start_on(self, stub: &Stub, store: Store) -> Result<Running> {
+        let [port] = free_ports()?;
+        let command = match self.is_native() {
+            true => native_command(port, stub, &store.0)?,
+            false => self.workerd_command(port, stub, &store.0)?,
+        };
+        let name = if self.is_native() {
+            "weceive"
+        } else {
+            "workerd"
+        };
+        let log = store.0.with_file_name(name).with_extension("log");
+        let child_guard = ChildGuard::start(name, &command, &log)?;
+        let mut running = Running {
+            child_guard,
+            store,
+            subject: self,
+            stub: stub.clone(),
+            port,
+            api_key: String::new(),
+            api_secret: String::new(),
+            orders: AtomicU64::new(0),
+        };
+        running.wait()?;
+        Ok(running)
+    }
+
+    fn workerd_command(self, port: u16, stub: &Stub, store: &Path) -> Result<Command> {
         let origin = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(paths::workerd()?);
         command
             .current_dir(paths::root())
             .args(["serve", "--experimental"])
             .arg(format!("--socket-addr=bench=127.0.0.1:{port}"))
-            .arg(format!("--socket-addr=stub=127.0.0.1:{stub_port}"))
+            .args(
+                self.services()
+                    .iter()
+                    .map(|service| format!("--external-addr={service}=127.0.0.1:{}", stub.port())),
+            )
             .arg(format!(
                 "--directory-path=gateway-store={}",
                 store.display()
             ))
             .args(["bench/workerd/bench.capnp", self.config()])
-            .env("PREPAID", signed::prepaid())
-            .env("APIV3_KEY", signed::APIV3_KEY)
-            .env("PUBLIC_KEY_ID", signed::PUBLIC_KEY_ID)
             .env("PUBLIC_URL", &origin)
             .env("OAUTH_AUTHORIZE_URL", &origin)
             .env("MASTER_KEY", "5a".repeat(32))
             .env("ADMIN_TOKEN", ADMIN_TOKEN);
-        let child_guard = ChildGuard::start("workerd", &command, &directory.join("workerd.log"))?;
-        let mut running = Running {
-            child_guard,
-            _store: Store(store),
-            worker: self,
-            port,
-            stub_port,
-            api_key: String::new(),
-            orders: AtomicU64::new(0),
-        };
-        running.wait()?;
-        if self != Self::Minimal {
-            running.api_key = running.merchant()?;
-        }
-        Ok(running)
+        Ok(command)
     }
 }
 
-/// A Worker under measurement. Dropping it stops the process and deletes the
+fn native_command(port: u16, stub: &Stub, store: &Path) -> Result<Command> {
+    let mut command = Command::new(native::program(false)?);
+    let origin = format!("http://127.0.0.1:{port}");
+    command
+        .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+        .arg("--directory")
+        .arg(store)
+        .env("PUBLIC_URL", &origin)
+        .env("MASTER_KEY", "5a".repeat(32))
+        .env("ADMIN_TOKEN", ADMIN_TOKEN)
+        .env("WECHATPAY", format!("http://127.0.0.1:{}", stub.port()))
+        // The merchant's address is the stub's.
+        .env("DEVELOPMENT", "1")
+        // One merchant asks as fast as the machine answers.
+        .env("API_CALLS_PER_SECOND", "1000000");
+    Ok(command)
+}
+
+/// A process under measurement. Dropping it stops the process and deletes the
 /// store.
 #[derive(Debug)]
 pub struct Running {
     // Declared before the store: the store is deleted when no process writes to
     // it any more.
     child_guard: ChildGuard,
-    _store: Store,
-    worker: Worker,
+    store: Store,
+    subject: Subject,
+    stub: Stub,
     port: u16,
-    /// The stub's own port, when it makes notices.
-    stub_port: u16,
     api_key: String,
+    api_secret: String,
     /// The number of orders made: their numbers are those below it.
     orders: AtomicU64,
 }
@@ -158,6 +223,8 @@ pub struct Notices {
     pub delivered: Sample,
     /// The number of notices.
     pub taken: usize,
+    /// Queries of the state of an order that is paid.
+    pub queries: Sample,
 }
 
 /// The number of operations asked of the runtime's RSA so far.
@@ -201,27 +268,150 @@ impl Running {
     pub fn orders_until(&self, most: u64, connections: usize, lasting: Duration) -> Result<Sample> {
         let api_key = format!("api-key: {}", self.api_key);
         let headers = ["content-type: application/json", &api_key];
-        load::run(self.port, connections, lasting, &|| {
-            let taken = self
-                .orders
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
-                    (made < most).then(|| made + 1)
-                });
-            let number = number(taken.ok()?);
-            let order = json!({
-                "out_trade_no": number,
-                "body": "Jasmine tea, two cups",
-                "total_fee": signed::TOTAL_FEE,
-                "trade_type": "JSAPI",
-                "open_id": signed::OPENID,
-                "notify_url": "https://shop.example.com/notify",
-            });
-            Some(load::request(
-                "POST /v1/order",
-                &headers,
-                &order.to_string(),
-            ))
+        self.measured(|| {
+            load::run(self.port, connections, lasting, &|| {
+                let taken =
+                    self.orders
+                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
+                            (made < most).then(|| made + 1)
+                        });
+                let order = self.order(&number(taken.ok()?));
+                Some(load::request("POST /v1/order", &headers, &order))
+            })
         })
+    }
+
+    /// The body of an order with this number.
+    fn order(&self, number: &str) -> String {
+        let notify_url = match self.subject.is_native() {
+            true => format!("http://127.0.0.1:{}/notify", self.stub.port()),
+            false => "https://shop.example.com/notify".to_owned(),
+        };
+        json!({
+            "out_trade_no": number,
+            "body": "Jasmine tea, two cups",
+            "total_fee": signed::TOTAL_FEE,
+            "trade_type": "JSAPI",
+            "open_id": signed::OPENID,
+            "notify_url": notify_url,
+        })
+        .to_string()
+    }
+
+    /// Makes orders at a fixed rate; the time of each is counted from when it
+    /// was due.
+    ///
+    /// # Errors
+    ///
+    /// The load generator failed, or an order was refused.
+    pub fn orders_at(&self, rate: u32, lasting: Duration) -> Result<Sample> {
+        let bodies = (0..rate::BODIES).map(|n| self.order(&format!("RATE{rate}N{n:08}")));
+        let file = self.store.0.with_extension("bodies");
+        rate::write(&file, bodies)?;
+        self.measured(|| {
+            let url = format!("http://127.0.0.1:{}/v1/order", self.port);
+            rate::run(&url, &self.api_key, rate, lasting, &file)
+        })
+    }
+
+    /// The port on which it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Calls the API as the merchant; the answer must be 200.
+    ///
+    /// # Errors
+    ///
+    /// The call was refused.
+    pub fn call(&self, line: &str, body: &str) -> Result<Value> {
+        let api_key = format!("api-key: {}", self.api_key);
+        let headers = ["content-type: application/json", &api_key];
+        json_of(&load::once(
+            self.port,
+            &load::request(line, &headers, body),
+        )?)
+    }
+
+    /// The sample, with the processor time of the process for each request.
+    fn measured(&self, run: impl FnOnce() -> Result<Sample>) -> Result<Sample> {
+        let before = self.processor_ms()?;
+        let mut sample = run()?;
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        let count = sample.count.max(1) as f64;
+        sample.cpu_ms = (self.processor_ms()? - before) / count;
+        Ok(sample)
+    }
+
+    /// The processor time of the process so far, of all its threads.
+    fn processor_ms(&self) -> Result<f64> {
+        let path = format!("/proc/{}/stat", self.child_guard.pid());
+        let failed = |said: &dyn std::fmt::Display| {
+            Failure::new(
+                "read the processor time",
+                said,
+                "the benchmark needs Linux's /proc",
+            )
+        };
+        let stat = fs::read_to_string(&path).map_err(|error| failed(&error))?;
+        // The program's name, in brackets, may contain spaces.
+        let after = stat.rsplit_once(") ").map(|(_, after)| after);
+        let ticks = |at: usize| {
+            let field = after.and_then(|after| after.split(' ').nth(at));
+            field.and_then(|field| field.parse::<f64>().ok())
+        };
+        // proc(5): fields 14 and 15, in hundredths of a second.
+        match (ticks(11), ticks(12)) {
+            (Some(user), Some(system)) => Ok((user + system) * 10.0),
+            _ => Err(failed(&stat)),
+        }
+    }
+
+    /// The resident memory of the process, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn memory(&self) -> Result<u64> {
+        let path = format!("/proc/{}/statm", self.child_guard.pid());
+        let failed = |said: &dyn std::fmt::Display| {
+            Failure::new("read the memory", said, "the benchmark needs Linux's /proc")
+        };
+        let statm = fs::read_to_string(&path).map_err(|error| failed(&error))?;
+        let pages = statm
+            .split(' ')
+            .nth(1)
+            .and_then(|pages| pages.parse::<u64>().ok());
+        pages
+            .map(|pages| pages * 4096)
+            .ok_or_else(|| failed(&statm))
+    }
+
+    /// Stops, adds this many paid orders to the book, and starts again.
+    ///
+    /// # Errors
+    ///
+    /// The book cannot be filled, or the gateway does not start again.
+    pub fn with_orders(self, count: u64) -> Result<Self> {
+        // A paid order to copy.
+        self.orders_until(1, 1, PATIENCE)?;
+        self.notices(1, PATIENCE)?;
+        let Self {
+            child_guard,
+            store,
+            subject,
+            stub,
+            api_key,
+            api_secret,
+            ..
+        } = self;
+        drop(child_guard);
+        fill::book(&store.0, &number(0), count)?;
+        let mut running = subject.start_on(&stub, store)?;
+        (running.api_key, running.api_secret) = (api_key, api_secret);
+        running.orders = AtomicU64::new(1);
+        Ok(running)
     }
 
     /// Sends a notice for each of the orders made earlier, for a time, and then
@@ -235,9 +425,11 @@ impl Running {
         let notices = self.made_notices(lasting)?;
         let send = |notices: &[Vec<u8>]| {
             let sent = AtomicU64::new(0);
-            let sample = load::run(self.port, connections, lasting, &|| {
-                let at = usize::try_from(sent.fetch_add(1, Ordering::Relaxed)).ok()?;
-                notices.get(at).cloned()
+            let sample = self.measured(|| {
+                load::run(self.port, connections, lasting, &|| {
+                    let at = usize::try_from(sent.fetch_add(1, Ordering::Relaxed)).ok()?;
+                    notices.get(at).cloned()
+                })
             });
             let sent = usize::try_from(sent.into_inner()).unwrap_or(usize::MAX);
             sample.map(|sample| (sample, sent.min(notices.len())))
@@ -250,16 +442,20 @@ impl Running {
         let delivering = began.elapsed();
         let (again, repeated) = send(notices.get(..taken).unwrap_or_default())?;
         self.counted("notice_duplicate", repeated)?;
+        let queries = self.queries(connections, lasting, taken)?;
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
         Ok(Notices {
             first,
             again,
             delivered: Sample {
+                count: taken,
                 per_second: taken as f64 / delivering.as_secs_f64(),
                 p50_ms: f64::NAN,
                 p99_ms: f64::NAN,
+                cpu_ms: f64::NAN,
             },
             taken,
+            queries,
         })
     }
 
@@ -267,7 +463,7 @@ impl Running {
     /// that time.
     fn made_notices(&self, lasting: Duration) -> Result<Vec<Vec<u8>>> {
         let orders = self.made();
-        if self.worker == Worker::V2 {
+        if !self.subject.is_v3() {
             let line = format!("POST /notify/v2/{MERCHANT}");
             let notice = |order| {
                 let xml = signed::notice(&number(order));
@@ -276,25 +472,31 @@ impl Running {
             return Ok((0..orders).map(notice).collect());
         }
         let enough = NOTICES_A_SECOND * lasting.as_secs().max(1);
-        let transactions: Vec<Value> = (0..orders.min(enough))
-            .map(|order| signed::transaction(&number(order)))
-            .collect();
         let line = format!("POST /notify/v3/{MERCHANT}");
-        let mut notices = Vec::with_capacity(transactions.len());
-        for batch in transactions.chunks(BATCH) {
-            let request = load::request("POST /sign", &[], &json!(batch).to_string());
-            let made = json_of(&load::once(self.stub_port, &request)?)?;
-            for notice in made.as_array().into_iter().flatten() {
-                let headers = notice.get("headers").and_then(Value::as_object);
-                let headers = headers.into_iter().flatten();
-                let headers: Vec<String> = headers
-                    .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()))
-                    .collect();
-                let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-                notices.push(load::request(&line, &headers, text(notice, "/body")));
-            }
-        }
-        Ok(notices)
+        let made = (0..orders.min(enough)).map(|order| {
+            let notice = self.stub.notice(&signed::transaction(&number(order)))?;
+            let headers: Vec<&str> = notice.headers.iter().map(String::as_str).collect();
+            Ok(load::request(&line, &headers, &notice.body))
+        });
+        made.collect()
+    }
+
+    /// Queries the state of the first `paid` orders, for a time.
+    fn queries(&self, connections: usize, lasting: Duration, paid: usize) -> Result<Sample> {
+        let keys = [
+            format!("api-key: {}", self.api_key),
+            format!("api-secret: {}", self.api_secret),
+        ];
+        let keys = keys.each_ref().map(String::as_str);
+        let sent = AtomicU64::new(0);
+        let paid = u64::try_from(paid).unwrap_or(u64::MAX).max(1);
+        self.measured(|| {
+            load::run(self.port, connections, lasting, &|| {
+                let number = number(sent.fetch_add(1, Ordering::Relaxed) % paid);
+                let line = format!("GET /v1/order?out_trade_no={number}");
+                Some(load::request(&line, &keys, ""))
+            })
+        })
     }
 
     /// The number of orders made.
@@ -303,7 +505,7 @@ impl Running {
         self.orders.load(Ordering::Relaxed)
     }
 
-    /// The operations that [`Worker::Counting`] counted.
+    /// The operations that [`Subject::Counting`] counted.
     ///
     /// # Errors
     ///
@@ -316,19 +518,6 @@ impl Running {
             signatures: count("sign"),
             verifications: count("verify"),
         })
-    }
-
-    /// The number of signed requests of APIv3 that reached the stub, and of
-    /// signed answers that it gave.
-    ///
-    /// # Errors
-    ///
-    /// The stub did not answer.
-    pub fn exchanged(&self) -> Result<(u64, u64)> {
-        let request = load::request("GET /counts", &[], "");
-        let counts = json_of(&load::once(self.stub_port, &request)?)?;
-        let count = |name: &str| counts.get(name).and_then(Value::as_u64).unwrap_or(0);
-        Ok((count("asked"), count("answered")))
     }
 
     /// Waits until the gateway's counter `name` has reached `times`.
@@ -360,15 +549,19 @@ impl Running {
         while let Err(error) = TcpStream::connect(("127.0.0.1", self.port)) {
             self.child_guard.alive()?;
             if began.elapsed() > PATIENCE {
-                return Err(Failure::new("start workerd", error, self.child_guard.log()));
+                return Err(Failure::new(
+                    "connect to what is measured",
+                    error,
+                    self.child_guard.log(),
+                ));
             }
             thread::sleep(Duration::from_millis(20));
         }
         Ok(())
     }
 
-    /// Makes the merchant; returns its api-key.
-    fn merchant(&self) -> Result<String> {
+    /// Makes the merchant; returns its api-key and api-secret.
+    fn merchant(&self) -> Result<(String, String)> {
         let mut merchant = json!({
             "id": MERCHANT,
             "name": "Bench",
@@ -380,7 +573,7 @@ impl Running {
             // that confirms them.
             "confirm_notices_from": 1_000_000_000,
         });
-        if self.worker != Worker::V2
+        if self.subject.is_v3()
             && let Some(merchant) = merchant.as_object_mut()
         {
             for (name, value) in [
@@ -402,7 +595,8 @@ impl Running {
             &merchant.to_string(),
         );
         let made = json_of(&load::once(self.port, &request)?)?;
-        Ok(text(&made, "/data/api-key").to_owned())
+        let key = |pointer| text(&made, pointer).to_owned();
+        Ok((key("/data/api-key"), key("/data/api-secret")))
     }
 }
 

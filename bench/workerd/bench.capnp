@@ -1,9 +1,10 @@
 # What `cargo xtask bench` measures: the gateway as it is, or the least that a Worker with the same I/O does.
 #
 #   workerd serve bench/workerd/bench.capnp gateway --experimental \
-#     --socket-addr bench=127.0.0.1:8787 --socket-addr stub=127.0.0.1:8788 --directory-path gateway-store=DIR
+#     --socket-addr bench=127.0.0.1:8787 --external-addr sandbox=127.0.0.1:8788 --directory-path gateway-store=DIR
 #
-# Each is given the same sockets, the same kind of store and the same WeChat, one after the other.
+# Each is given the same socket, the same kind of store and the same WeChat, one after the other. WeChat and the merchants
+# are a part of the benchmark's own process (bench/src/stub.rs).
 
 using Workerd = import "/workerd/workerd.capnp";
 using System = import "../../testkit/workerd/weceive.capnp";
@@ -14,15 +15,12 @@ const gateway :Workerd.Config = (
     (name = "gateway", worker = System.gateway),
     (name = "gateway-store", disk = (path = ".dev/store/bench", writable = true)),
     (name = "pages", disk = (path = "dist")),
-    (name = "sandbox", worker = .stub),
-    (name = "certificate-1900000109", worker = .stub),
-    (name = "certificate-1900000110", worker = .stub),
-    (name = "internet", worker = .stub),
+    (name = "sandbox", external = .stub),
+    (name = "certificate-1900000109", external = .stub),
+    (name = "certificate-1900000110", external = .stub),
+    (name = "internet", external = .stub),
   ],
-  sockets = [
-    (name = "bench", address = "127.0.0.1:8787", http = (), service = "gateway"),
-    (name = "stub", address = "127.0.0.1:8788", http = (), service = "sandbox"),
-  ],
+  sockets = [(name = "bench", address = "127.0.0.1:8787", http = (), service = "gateway")],
 );
 
 # Ours once more, with its use of RSA counted.
@@ -30,12 +28,9 @@ const counting :Workerd.Config = (
   services = [
     (name = "gateway", worker = .countingWorker),
     (name = "gateway-store", disk = (path = ".dev/store/bench", writable = true)),
-    (name = "sandbox", worker = .stub),
+    (name = "sandbox", external = .stub),
   ],
-  sockets = [
-    (name = "bench", address = "127.0.0.1:8787", http = (), service = "gateway"),
-    (name = "stub", address = "127.0.0.1:8788", http = (), service = "sandbox"),
-  ],
+  sockets = [(name = "bench", address = "127.0.0.1:8787", http = (), service = "gateway")],
 );
 
 const countingWorker :Workerd.Worker = (
@@ -69,12 +64,9 @@ const minimal :Workerd.Config = (
   services = [
     (name = "minimal", worker = .minimalWorker),
     (name = "gateway-store", disk = (path = ".dev/store/bench", writable = true)),
-    (name = "sandbox", worker = .stub),
+    (name = "sandbox", external = .stub),
   ],
-  sockets = [
-    (name = "bench", address = "127.0.0.1:8787", http = (), service = "minimal"),
-    (name = "stub", address = "127.0.0.1:8788", http = (), service = "sandbox"),
-  ],
+  sockets = [(name = "bench", address = "127.0.0.1:8787", http = (), service = "minimal")],
 );
 
 const minimalWorker :Workerd.Worker = (
@@ -92,17 +84,4 @@ const minimalWorker :Workerd.Worker = (
 );
 
 # WeChat and the merchants: they answer at once, so that what is measured is not theirs.
-const stub :Workerd.Worker = (
-  compatibilityDate = "2026-10-20",
-  modules = [
-    (name = "stub.js", esModule = embed "stub.js"),
-    (name = "public_key.key.pem", text = embed "../../sandbox/src/keys/public_key.key.pem"),
-  ],
-  bindings = [
-    # The signed answer to every unified order of v2.
-    (name = "PREPAID", fromEnvironment = "PREPAID"),
-    # The name of the key that APIv3's answers and notices are signed with, and the key of what is encrypted in them.
-    (name = "PUBLIC_KEY_ID", fromEnvironment = "PUBLIC_KEY_ID"),
-    (name = "APIV3_KEY", fromEnvironment = "APIV3_KEY"),
-  ],
-);
+const stub :Workerd.ExternalServer = (address = "127.0.0.1:8788", http = ());

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use testkit::{Failure, Result};
 use xtask::{
-    bench, build, crash, dev, fuzz, native, part::Part, sandbox, setup, simulate, test, tools,
+    bench, build, crash, dev, fuzz, native, part::Part, sandbox, setup, simulate, test,
+    tools,
 };
 
 const USAGE: &str = "\
@@ -21,8 +22,8 @@ cargo xtask simulate --mutants [NAME]              make known mistakes on purpos
 cargo xtask explore                                visit every state of an order within larger bounds than the tests do
 cargo xtask crash [--seconds N] [--seed N]         kill the real gateway again and again under load, and compare the books
 cargo xtask fuzz [--seconds N] [--seed N]          give every parser malformed bytes
-cargo xtask bench [--page] [--quick]               measure speed and size, as ratios; --quick sees whether that works,
-                                                   --page visits the page in a browser and measures nothing else
+cargo xtask bench [--page|--load] [--quick]        measure speed and size, as ratios; --quick sees whether that works,
+                                                   --page visits only the page in a browser, --load leaves it out
 cargo xtask setup                                  install what is missing, and do nothing else
 cargo xtask wrangler …                             run the pinned wrangler: `deploy`, `secret put`, `tail`
 
@@ -99,7 +100,7 @@ fn command(arguments: &[String]) -> Result<()> {
         }
         "bench" => match rest
             .iter()
-            .find(|flag| !["--quick", "--page"].contains(&flag.as_str()))
+            .find(|flag| !["--quick", "--page", "--load"].contains(&flag.as_str()))
         {
             Some(flag) => Err(unknown(std::slice::from_ref(flag))),
             None => bench::run(rest),

@@ -163,7 +163,9 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
     if tool.path()?.exists() {
         return Ok(());
     }
-    // Not optimised: that would take much longer than it could ever save.
+    // Most are not optimised: that would take much longer than it could ever
+    // save.
+    let profile = if tool.optimised { "release" } else { "dev" };
     step::run(
         &format!(
             "install {} {}, some minutes once",
@@ -175,7 +177,8 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
                 tool.package,
                 "--version",
                 tool.version,
-                "--debug",
+                "--profile",
+                profile,
                 "--locked",
             ])
             .arg("--root")
@@ -191,6 +194,16 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
         "see the end of the compiler's output above: it needs a C compiler and a connection to crates.io",
     )?;
     Ok(())
+}
+
+/// Installs the load generator of the benchmarks; returns its path.
+///
+/// # Errors
+///
+/// As [`all`].
+pub fn load_generator() -> Result<PathBuf> {
+    cargo_tool(&tools::OHA)?;
+    tools::OHA.path()
 }
 
 /// Finds Chromium and its driver; on Debian as root, installs them.

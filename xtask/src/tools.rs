@@ -19,6 +19,8 @@ pub struct CargoTool {
     pub program: &'static str,
     /// The exact version.
     pub version: &'static str,
+    /// Whether it is compiled with optimisation.
+    pub optimised: bool,
 }
 
 /// Builds the checkout page. 0.22 needs a newer compiler than `rust-version`.
@@ -26,6 +28,7 @@ pub const TRUNK: CargoTool = CargoTool {
     package: "trunk",
     program: "trunk",
     version: "0.21.14",
+    optimised: false,
 };
 
 /// Must be exactly the version of the crate `wasm-bindgen` in `Cargo.toml`; a test compares them.
@@ -33,6 +36,7 @@ pub const WASM_BINDGEN: CargoTool = CargoTool {
     package: "wasm-bindgen-cli",
     program: "wasm-bindgen",
     version: "0.2.129",
+    optimised: false,
 };
 
 /// Builds the Workers. Must be exactly the version of the crate `worker` in `Cargo.toml`; a test compares them.
@@ -40,9 +44,18 @@ pub const WORKER_BUILD: CargoTool = CargoTool {
     package: "worker-build",
     program: "worker-build",
     version: "0.8.7",
+    optimised: false,
 };
 
-/// All of them, the fastest to build first.
+/// The load generator of `cargo xtask bench`, which alone installs it.
+pub const OHA: CargoTool = CargoTool {
+    package: "oha",
+    program: "oha",
+    version: "1.16.0",
+    optimised: true,
+};
+
+/// Those that every command needs, the fastest to build first.
 pub const CARGO_TOOLS: [CargoTool; 3] = [WASM_BINDGEN, WORKER_BUILD, TRUNK];
 
 /// The target that the page and the Workers are compiled to.
