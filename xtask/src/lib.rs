@@ -12,6 +12,7 @@
 //! | [`tools`] | the tools from crates.io: their versions and where they are installed |
 //! | [`build`], [`console`], [`build_cache`], [`part`], [`size`], [`wasm`], [`lean`], `module` | build the pages and the Workers when an input has changed, and measure them |
 //! | [`dev`], [`sandbox`], [`test`], [`simulate`], [`crash`], [`fuzz`], [`bench`], [`native`] | the commands |
+//! | [`image`] | the files of the container image, and a trial of the image |
 //! | [`openapi`] | lints `openapi.json`, makes types of it and sends requests that are generated from it |
 //! | [`step`] | shows the progress |
 
@@ -27,6 +28,7 @@ pub mod console;
 pub mod crash;
 pub mod dev;
 pub mod fuzz;
+pub mod image;
 pub mod lean;
 mod module;
 pub mod native;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use testkit::{Failure, Result};
 use xtask::{
-    bench, build, crash, dev, fuzz, native, part::Part, sandbox, setup, simulate, test,
+    bench, build, crash, dev, fuzz, image, native, part::Part, sandbox, setup, simulate, test,
     tools,
 };
 
@@ -74,7 +74,10 @@ fn command(arguments: &[String]) -> Result<()> {
             build::run(if parts.is_empty() { &Part::ALL } else { &parts })
         }
         "native" if rest.is_empty() => native::run(false),
-        "native" if rest == ["--static"] => native::run(true),
+        "native" if rest == ["--static"] => {
+            native::run(true)?;
+            image::lay_out(&native::program(true)?)
+        }
         "test" => match rest {
             [] => test::run(None),
             [name] if !name.starts_with('-') => test::run(Some(name)),

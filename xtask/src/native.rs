@@ -49,6 +49,23 @@ pub fn program(is_static: bool) -> Result<PathBuf> {
     Ok(directory.join(PROFILE).join("weceive"))
 }
 
+/// Builds the static program without optimisation; returns its path.
+///
+/// # Errors
+///
+/// Something did not compile or link.
+pub fn build_for_trial() -> Result<PathBuf> {
+    setup::target(STATIC)?;
+    step::run(
+        "compile weceive for the image, some minutes at first",
+        Command::new("cargo")
+            .args(["build", "--package", "weceive", "--target", STATIC])
+            .current_dir(paths::root()),
+        MUSL,
+    )?;
+    Ok(target_directory()?.join(STATIC).join("debug/weceive"))
+}
+
 /// Builds the program alone; the page and the console must be built.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ use testkit::{
 };
 
 use crate::{
-    build, dev, openapi,
+    build, dev, image, openapi,
     part::{Part, target_directory},
     setup, step,
     tools::{self, WASM},
@@ -60,6 +60,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     if filter.is_none() {
         deploy_dry_run()?;
         openapi::schemathesis()?;
+        image::check()?;
     }
     tests(filter, &browser)
 }
