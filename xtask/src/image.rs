@@ -73,11 +73,13 @@ pub fn lay_out(program: &Path) -> Result<()> {
 ///
 /// The program or the image cannot be built, or the program does not answer.
 pub fn check() -> Result<()> {
-    let engine = ["docker", "podman", "buildah"]
-        .into_iter()
-        .find(|engine| on_path(engine).is_some());
-    let Some(engine) = engine else {
-        eprintln!("– {STEP}: left out, because there is no docker, podman or buildah");
+    // A docker without its daemon cannot be used.
+    let works = |engine: &&str| {
+        let says = || with(engine).arg("info").output();
+        on_path(engine).is_some() && says().is_ok_and(|said| said.status.success())
+    };
+    let Some(engine) = ["docker", "podman", "buildah"].into_iter().find(works) else {
+        eprintln!("– {STEP}: left out, because no docker, podman or buildah works here");
         return Ok(());
     };
     if on_path("musl-gcc").is_none() {
