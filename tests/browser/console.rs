@@ -51,6 +51,17 @@ fn joins(system: &TestSystem, person: &Browser, wanted: &Value, login: &str) {
     person.taps("Join");
 }
 
+/// Scrolls to a button that may be behind the bar at the bottom, and taps it.
+fn scrolls_and_taps(person: &Browser, name: &str) {
+    person.sees(name);
+    person.evaluates(&format!(
+        "const named = [...document.querySelectorAll('button, a[href]')]
+            .filter((control) => control.innerText.trim() === '{name}');
+         named.at(-1)?.scrollIntoView({{ block: 'center' }})"
+    ));
+    person.taps(name);
+}
+
 /// Sets up the second factor; the secret.
 fn sets_up_two_steps(person: &Browser) -> String {
     person.taps("Set up two-step sign-in");
@@ -60,9 +71,9 @@ fn sets_up_two_steps(person: &Browser) -> String {
     let secret = person.evaluates("return document.querySelector('.to-copy code').innerText");
     let secret = secret.as_str().expect("a secret").to_owned();
     person.writes("Code", &code(&secret));
-    person.taps("Confirm");
+    scrolls_and_taps(person, "Confirm");
     person.sees("Keep these recovery codes");
-    person.taps("Done");
+    scrolls_and_taps(person, "Done");
     person.sees("Recovery codes left: 10");
     secret
 }
@@ -244,7 +255,7 @@ fn a_link_is_made_in_chinese_and_sells() {
         assert!(address.starts_with(&format!("{}/pay/?l=demo.", system.gateway())));
         person.pictures("console-link");
         person.finds_it_accessible("a link");
-        person.taps("打印台卡");
+        scrolls_and_taps(person, "打印台卡");
         assert_eq!(person.tabs(), 2);
         person.looks_at_tab(1);
         person.sees("凤凰单丛 100 克");
@@ -258,7 +269,7 @@ fn a_link_is_made_in_chinese_and_sells() {
         person.looks_at_tab(0);
         person.sees("已售 1");
         person.sees("已付款");
-        person.taps("停用");
+        scrolls_and_taps(person, "停用");
         person.sees("已停用");
     });
 }
