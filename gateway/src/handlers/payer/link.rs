@@ -181,22 +181,28 @@ async fn begin<'a, R: Runtime>(
     if environment(request).app == App::Robot || elsewhere(request, &opened.context).is_some() {
         return Begun::Nothing(Box::new(opened), 200, None);
     }
-    let (written, choice) = match asks(&opened.facts, cx.runtime.now_ms()) {
-        Asks::Ended(_) => return Begun::Nothing(Box::new(opened), 409, None),
-        Asks::Quantity { at_most, .. } => {
+    // What is left is the book's to say: the same form may have taken it already, and
+    // its answer may have been lost.
+    let (written, choice) = match opened.facts.link.price {
+        Price::Fixed { max_quantity, .. } => {
             let written = form.get("quantity").map_or("1", String::as_str);
-            (written, quantity(written, at_most))
+            (written, quantity(written, max_quantity))
         }
-        Asks::Amount { min, max } => (field("amount"), amount(field("amount"), min, max)),
+        Price::Entered { min, max } => (field("amount"), amount(field("amount"), min, max)),
     };
     let refused = |problem| Some(Refused { written, problem });
+    let has_ended = matches!(asks(&opened.facts, cx.runtime.now_ms()), Asks::Ended(_));
     let choice = match choice {
         Ok(choice) => choice,
+        Err(_) if has_ended => return Begun::Nothing(Box::new(opened), 409, None),
         Err(problem) => return Begun::Nothing(Box::new(opened), 422, refused(problem)),
     };
     let answers = match read_answers(&opened.facts.link.fields, form) {
         Ok(answers) => answers,
-        Err(_) => return Begun::Nothing(Box::new(opened), 422, None),
+        Err(_) => {
+            let status = if has_ended { 409 } else { 422 };
+            return Begun::Nothing(Box::new(opened), status, None);
+        }
     };
     let buy = Buy {
         id: opened.facts.link.id.clone(),
@@ -222,7 +228,11 @@ async fn begin<'a, R: Runtime>(
                         Ok(_) => refused(EntryProblem::OutOfRange),
                         Err(_) => None,
                     };
-                    Begun::Nothing(Box::new(now), 409, refused)
+                    let status = match error.code {
+                        Code::LinkStockTooLow => 422,
+                        _ => 409,
+                    };
+                    Begun::Nothing(Box::new(now), status, refused)
                 }
                 Err(error) => Begun::Refused(error),
             }
