@@ -85,7 +85,7 @@ pub struct Merchant {
     #[serde(default, skip_serializing_if = "Brand::is_empty")]
     pub brand: Brand,
     /// From which amount on its console asks a person to enter a refund's amount
-    /// again, in the currency's smallest unit; `None` for never.
+    /// again, in the currency's smallest unit; `None` for the console's own limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retype_refunds_from: Option<i64>,
     /// [`Credentials`], sealed under the merchant's id.
