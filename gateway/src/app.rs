@@ -282,6 +282,15 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::GetEvent => whole(boxed(|| api::event::get_event(cx, request, id)).await?),
             Endpoint::GetAudit => whole(boxed(|| audit::get_audit(cx, request)).await?),
             Endpoint::GetTotals => whole(boxed(|| api::totals::get_totals(cx, request)).await?),
+            Endpoint::GetReconciliation => {
+                whole(boxed(|| api::reconciliation::get_reconciliation(cx, request)).await?)
+            }
+            Endpoint::NoteDifference => {
+                whole(boxed(|| api::reconciliation::note_difference(cx, request, id)).await?)
+            }
+            Endpoint::GetReconciliations => {
+                boxed(|| api::reconciliation::get_reconciliations(cx, request)).await?
+            }
             Endpoint::GetTimeline => {
                 whole(boxed(|| api::timeline::get_timeline(cx, request)).await?)
             }

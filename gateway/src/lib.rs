@@ -22,6 +22,7 @@ mod handlers;
 pub mod http;
 pub mod merchants;
 pub mod observe;
+pub mod reconcile;
 mod render;
 pub mod reports;
 pub mod route;

@@ -129,6 +129,8 @@ pub enum Right {
     Look,
     /// Read statements, settlements and exchange rates.
     Reports,
+    /// Note and close differences of the day's books.
+    Books,
     /// Make orders, checkouts and Quick Pays.
     Sell,
     /// Reverse and close orders.
@@ -149,11 +151,12 @@ pub enum Right {
 
 impl Right {
     /// Every right, in the order of the documents.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Account,
         Self::Today,
         Self::Look,
         Self::Reports,
+        Self::Books,
         Self::Sell,
         Self::Undo,
         Self::Refund,
@@ -171,6 +174,7 @@ impl Right {
             Self::Today => "today",
             Self::Look => "look",
             Self::Reports => "reports",
+            Self::Books => "books",
             Self::Sell => "sell",
             Self::Undo => "undo",
             Self::Refund => "refund",
@@ -228,10 +232,10 @@ impl Role {
     /// What a person of this role may do. A cashier is bounded further: see
     /// `auth/people.rs`.
     pub const fn has(self, right: Right) -> bool {
-        use Right::{Account, Build, Look, Refund, Reports, Resend, Sell, Today, Undo};
+        use Right::{Account, Books, Build, Look, Refund, Reports, Resend, Sell, Today, Undo};
         match self {
             Self::Owner => true,
-            Self::Finance => matches!(right, Account | Today | Look | Reports | Refund),
+            Self::Finance => matches!(right, Account | Today | Look | Reports | Books | Refund),
             Self::Cashier => matches!(right, Account | Today | Sell | Undo | Refund),
             Self::Developer => matches!(right, Account | Today | Look | Resend | Build),
             Self::Viewer => matches!(right, Account | Today | Look | Reports),
@@ -347,6 +351,9 @@ routes! {
     GET    "/v1/deliveries"                  ListDeliveries    Merchant Own Always OrdersRead Look -;
     GET    "/v1/alarms"                      ListAlarms        Merchant Own Always Reports Look -;
     GET    "/v1/totals"                      GetTotals         Merchant Own Always Reports Today -;
+    GET    "/v1/reconciliation"              GetReconciliation Merchant Own Always Reports Reports -;
+    POST   "/v1/reconciliation/{id}"         NoteDifference    Merchant Own Always Reports Books Kept;
+    GET    "/v1/reconciliations"             GetReconciliations Merchant Own Always Reports Reports -;
     GET    "/v1/timeline"                    GetTimeline       Merchant Own Always OrdersRead Look -;
     GET    "/v1/doctor"                      Doctor            Merchant Own Always Reports Look -;
     GET    "/v1/keys"                        GetKeys           Merchant Own Always Keys Build -;

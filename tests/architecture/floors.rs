@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Every module of `gateway`, from the top floor to the ground, and the modules
 /// that it may import.
-const FLOORS: [(&str, &[&str]); 17] = [
+const FLOORS: [(&str, &[&str]); 18] = [
     ("app", &EVERYTHING_BELOW),
     (
         "handlers",
@@ -73,6 +73,7 @@ const FLOORS: [(&str, &[&str]); 17] = [
             "http",
             "merchants",
             "observe",
+            "reconcile",
             "reports",
             "runtime",
             "store",
@@ -86,6 +87,7 @@ const FLOORS: [(&str, &[&str]); 17] = [
         &["cache", "http", "observe", "route", "runtime", "store"],
     ),
     ("http", &["cache", "observe", "route", "runtime"]),
+    ("reconcile", &["observe"]),
     ("observe", &["cache", "runtime", "store"]),
     ("store", &["runtime"]),
     ("cache", &[]),
@@ -95,7 +97,7 @@ const FLOORS: [(&str, &[&str]); 17] = [
     ("runtime", &[]),
 ];
 
-const EVERYTHING_BELOW: [&str; 16] = [
+const EVERYTHING_BELOW: [&str; 17] = [
     "auth",
     "board",
     "book",
@@ -105,6 +107,7 @@ const EVERYTHING_BELOW: [&str; 16] = [
     "http",
     "merchants",
     "observe",
+    "reconcile",
     "render",
     "reports",
     "route",

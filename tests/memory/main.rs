@@ -123,6 +123,7 @@ mod operation {
     pub mod doctor;
     pub mod merchants;
     pub mod operator;
+    pub mod reconciliation;
 }
 
 /// Past defects, each with a test.

@@ -10,6 +10,7 @@
 //! run at the same time: the names of commands and fields are never changed, and
 //! a test compares them with recorded calls.
 
+use super::day_views::{BookingPage, BookingPosition, DifferenceNote};
 use super::decisions::Decision;
 use super::deliveries::Delivery;
 use super::endpoints::{EndpointChange, NewEndpoint, NewSecret, Resent};
@@ -134,6 +135,10 @@ commands! {
         List -> Page;
         Totals -> Vec<Total>;
         Timeline -> Vec<serde_json::Value>;
+        Reconciliation -> serde_json::Value;
+        Reconciliations -> Vec<serde_json::Value>;
+        Bookings -> BookingPage;
+        NoteDifference -> serde_json::Value;
         Events -> EventPage;
         FindEvent -> serde_json::Value;
         CreateEndpoint -> serde_json::Value;
@@ -334,6 +339,32 @@ pub struct FirstChange(pub String);
 /// Return what happened to a purchase, oldest first.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Timeline(pub OutTradeNo);
+
+/// Return the comparison of a day with its statement.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reconciliation {
+    /// The day, like `20260131`.
+    pub date: String,
+    /// The differences after this id.
+    pub after: i64,
+}
+
+/// Return the compared days of a month like `202601`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reconciliations(pub i64);
+
+/// Return rows of the statements of a month like `202601`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Bookings {
+    /// The month.
+    pub month: i64,
+    /// Where the page begins.
+    pub after: Option<BookingPosition>,
+}
+
+/// Store what a person has found out about a difference.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NoteDifference(pub DifferenceNote);
 
 /// A page of events.
 #[derive(Debug, Serialize, Deserialize)]

@@ -25,8 +25,8 @@
 
 use crate::observe::{Actor, RequestContext};
 use crate::runtime::{
-    CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa, RsaError,
-    Runtime,
+    CallError, Chunks, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa,
+    RsaError, Runtime,
 };
 use futures_util::future::{Either, select};
 use std::cell::RefCell;
@@ -314,6 +314,16 @@ impl<R: Runtime> Runtime for Queued<R> {
     async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
         let _place = self.place(route).await?;
         self.runtime.fetch(route, request).await
+    }
+
+    async fn fetch_pieces(
+        &self,
+        route: Route<'_>,
+        request: Request,
+    ) -> Result<::http::Response<Chunks>, FetchError> {
+        // A connection that has answered no longer counts.
+        let _place = self.place(route).await?;
+        self.runtime.fetch_pieces(route, request).await
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {

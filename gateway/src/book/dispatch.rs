@@ -1,13 +1,14 @@
 //! Maps each command to the function that executes it.
 
 use super::command::{
-    Audit, Call, CancelRefund, ChangeEndpoint, CheckCheckout, Claim, CloseOrder, Command,
+    Audit, Bookings, Call, CancelRefund, ChangeEndpoint, CheckCheckout, Claim, CloseOrder, Command,
     CreateEndpoint, CreateOrder, CreateReceipt, CreateRefund, Decide, DeleteEndpoint, Deliveries,
     Endpoints, Events, FindCheckout, FindDelivery, FindEvent, FindKept, FindLink, FindOrder,
     FindProduct, FindReceipt, FindRefunds, FirstChange, HasImage, Hinted, ImageFile, KeepImage,
-    Links, List, Noticed, NoticesRefused, OpenCheckout, ProductScanned, QuickPay, Raise,
-    RefundNoticed, RemoveImage, Resend, ResendFailed, Reverse, RevokeReceipt, RotateEndpoint, Sale,
-    SetLink, SetProduct, Settle, Stray, TestEndpoint, Timeline, Totals, ViewCheckout, Wake,
+    Links, List, NoteDifference, Noticed, NoticesRefused, OpenCheckout, ProductScanned, QuickPay,
+    Raise, Reconciliation, Reconciliations, RefundNoticed, RemoveImage, Resend, ResendFailed,
+    Reverse, RevokeReceipt, RotateEndpoint, Sale, SetLink, SetProduct, Settle, Stray, TestEndpoint,
+    Timeline, Totals, ViewCheckout, Wake,
 };
 use super::{Book, Buy, PrepareCheckout, command, store};
 use crate::http::error::ApiError;
@@ -131,6 +132,18 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Call::List(List(search)) => reply::<List>(&self.list(&search)?),
             Call::Totals(Totals(periods)) => reply::<Totals>(&self.totals(&periods)?),
             Call::Timeline(Timeline(number)) => reply::<Timeline>(&self.timeline(&number)?),
+            Call::Reconciliation(Reconciliation { date, after }) => {
+                reply::<Reconciliation>(&self.reconciliation(&date, after)?)
+            }
+            Call::Reconciliations(Reconciliations(month)) => {
+                reply::<Reconciliations>(&self.reconciliations(month)?)
+            }
+            Call::Bookings(Bookings { month, after }) => {
+                reply::<Bookings>(&self.bookings(month, after)?)
+            }
+            Call::NoteDifference(NoteDifference(note)) => {
+                reply::<NoteDifference>(&self.note_difference(&note)?)
+            }
             Call::Events(Events(search)) => reply::<Events>(&self.events(&search)?),
             Call::FindEvent(FindEvent(id)) => reply::<FindEvent>(&self.find_event(&id)?),
             Call::CreateEndpoint(CreateEndpoint(new)) => {

@@ -63,6 +63,8 @@ event_types! {
     CheckoutExpired "checkout.expired" "The checkout's time is over, and none of its attempts can be paid.";
     LinkSoldOut "link.sold_out" "The last piece of the payment link's stock is paid.";
     AlarmRaised "alarm.raised" "An alarm was raised that was not open before.";
+    StatementReady "statement.ready" "A day's statement has been compared with the orders and refunds.";
+    ReconciliationDiffers "reconciliation.differs" "A day's statement and the orders and refunds differ, and a person is to find out why.";
     DeliveryFailing "delivery.failing" "For a day no delivery to this endpoint has succeeded.";
     Test "test" "Sent by POST /v1/endpoints/{id}/test.";
 }

@@ -26,6 +26,7 @@
 //! event_deliveries( id, event, endpoint, state, … )  see `event_deliveries.rs`
 //! delivery_attempts( delivery, at_ms, status, … )    of both kinds of deliveries
 //! checkout_ends( checkout_id, due_at_ms )            checkouts whose end is to be reported
+//! days( day, phase, … )  bookings( … )  differences( … )   see `days.rs`
 //! ```
 //!
 //! `listed` changes with each write that the index of lists contains, so that a
@@ -46,8 +47,11 @@ mod changes;
 mod checkouts;
 pub mod command;
 mod connections;
+mod day_views;
+mod days;
 mod decisions;
 mod deliveries;
+mod differences;
 mod dispatch;
 mod endpoints;
 mod event_deliveries;
@@ -75,6 +79,7 @@ pub use checkouts::{
     NewCheckout, Offer, PrepareCheckout, Purchase,
 };
 pub use command::{Call, Command, Envelope};
+pub use day_views::{BookingPage, BookingPosition, DifferenceNote};
 pub use decisions::{Choice as Decided, Decision};
 pub use deliveries::Delivery;
 pub use endpoints::{
@@ -177,6 +182,7 @@ enum Work {
     /// To this endpoint.
     Event(String),
     Recheck,
+    Day,
 }
 
 /// A merchant's book, on any runtime and storage.
@@ -345,7 +351,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// Executes the timers that are due. Each is claimed, and so moved on, when
     /// there is a slot for its work. Orders do not wait for deliveries: while a
-    /// delivery is in progress, the loop checks for orders that become due.
+    /// delivery or the comparison of a day is in progress, the loop checks for orders
+    /// that become due.
     async fn run_timers(&self) -> Result<Timers, StorageError> {
         self.report_ended_checkouts()?;
         self.give_up_events()?;
@@ -363,7 +370,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let context = &*context;
         let until_ms = self.runtime.now_ms() + ALARM_MS;
         let mut running = FuturesUnordered::new();
-        let (mut orders, mut deliveries, mut rechecks, mut claimed) = (0, 0, 0, 0);
+        let (mut orders, mut deliveries, mut rechecks, mut days, mut claimed) = (0, 0, 0, 0, 0);
         let mut in_flight = InFlight::default();
         loop {
             let may_claim = |claimed| claimed < DUE_AT_ONCE && self.runtime.now_ms() < until_ms;
@@ -387,6 +394,18 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 let work = request_context.within(self.recheck(context, number));
                 running.push(async { (Work::Recheck, work.await) }.boxed_local());
                 (rechecks, claimed) = (rechecks + 1, claimed + 1);
+            }
+            // Days are compared one at a time, with the lowest priority.
+            if may_claim(claimed)
+                && days == 0
+                && orders < ORDERS_AT_ONCE
+                && let Some(day) = self.claim_due_day()?
+            {
+                let request_context = RequestContext::timer(&day.subject(), String::new());
+                let work = self.reconcile(context, day, until_ms);
+                let work = request_context.within(work);
+                running.push(async { (Work::Day, work.await) }.boxed_local());
+                (days, claimed) = (days + 1, claimed + 1);
             }
             while may_claim(claimed) && deliveries < DELIVERIES_AT_ONCE {
                 let Some(due) = self.claim_due_delivery()? else {
@@ -415,7 +434,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             if running.is_empty() {
                 break;
             }
-            let ended = match deliveries + in_flight.len() > 0 && may_claim(claimed) {
+            let ended = match deliveries + in_flight.len() + days > 0 && may_claim(claimed) {
                 true => match select(running.next(), pin!(self.runtime.sleep(LOOK_MS))).await {
                     Either::Left((ended, _)) => ended,
                     Either::Right(_) => None,
@@ -427,6 +446,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 Some((Work::Delivery, _)) => deliveries -= 1,
                 Some((Work::Event(endpoint), _)) => in_flight.remove(endpoint),
                 Some((Work::Recheck, _)) => rechecks -= 1,
+                Some((Work::Day, _)) => days -= 1,
                 None => {}
             }
             // An error of one row does not stop the work for the others.

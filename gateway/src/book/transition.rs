@@ -141,6 +141,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     _ => {}
                 }
             }
+            // Before the day is over, something of it may change again.
+            if order.known_payment().is_some()
+                && (!was_known || OrderSnapshot::of(&order).refunds != before.refunds)
+            {
+                self.note_active_day(context)?;
+            }
             self.arm()?;
             changed = seen(&order) != seen_before;
             if changed && seen_before.0 && order.terms().trade_type == TradeType::Micropay {

@@ -54,6 +54,7 @@ fn text(rows: &[Value], columns: &[&str]) -> String {
 fn row(item: &Value, columns: &[&str]) -> String {
     let cells = columns.iter().map(|column| match item.get(*column) {
         None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) if is_decimal(text) => text.clone(),
         Some(Value::String(text)) => cell(text),
         // Numbers and flags are written as they are, an object or a list as JSON.
         Some(value @ (Value::Object(_) | Value::Array(_))) => cell(&value.to_string()),
@@ -61,6 +62,15 @@ fn row(item: &Value, columns: &[&str]) -> String {
     });
     let cells: Vec<String> = cells.collect();
     format!("{}\r\n", cells.join(","))
+}
+
+/// Whether a text is a number with a decimal point, which no spreadsheet evaluates.
+fn is_decimal(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.strip_prefix('-').unwrap_or(text);
+    number
+        .split_once('.')
+        .is_some_and(|(whole, fraction)| digits(whole) && digits(fraction))
 }
 
 /// A text in a cell (RFC 4180). Spreadsheets evaluate a cell that begins with
@@ -84,6 +94,15 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_below_zero_stays_a_number() {
+        let row = |text: &str| row(&serde_json::json!({ "a": text }), &["a"]);
+        assert_eq!(row("-17.50"), "-17.50\r\n");
+        for text in ["-1", "-.5", "-1.", "-1.5+2", "--1.5", "=1.5"] {
+            assert_eq!(row(text), format!("\"'{text}\"\r\n"), "{text}");
+        }
+    }
 
     #[test]
     fn a_cell_is_never_a_formula() {

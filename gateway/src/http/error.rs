@@ -142,6 +142,9 @@ codes! {
     ProductNotFound "PRODUCT_NOT_FOUND" 404 Caller "Check product_id; POST /v1/product creates a product.";
     StatementNotReady "STATEMENT_NOT_READY" 409 Caller "Request a day's statement after 10:00 China time on the next day.";
     StatementTooOld "STATEMENT_TOO_OLD" 409 Caller "WeChat keeps statements for 90 days (APIv3 Global: 180); keep copies of your own.";
+    DayNotFound "DAY_NOT_FOUND" 404 Caller "Check date: a day is compared after 10:00 China time on the next day, from the day of the first payment on.";
+    DifferenceNotFound "DIFFERENCE_NOT_FOUND" 404 Caller "Check the id: GET /v1/reconciliation lists the differences of a day.";
+    DifferenceNotOpen "DIFFERENCE_NOT_OPEN" 409 Caller "Only a difference whose state is open can be closed; send close false to note something.";
     AttemptPending "ATTEMPT_PENDING" 409 Upstream "The earlier attempt is still being closed at WeChat; repeat the request in a few seconds.";
     TooManyAttempts "TOO_MANY_ATTEMPTS" 429 Caller "The payment method was changed many times: wait as many seconds as Retry-After says. The latest attempt can still be paid.";
     // Checkouts.

@@ -112,6 +112,10 @@ alarms! {
         "The query is repeated every three minutes, and this alarm ends by itself with the answer. If it stays, read the log for the reason; merchants with the same mch_id share that object.";
     PaymentUnchecked "PAYMENT_UNCHECKED" "A payment was accepted on WeChat's notice alone, and for six hours no verified answer of WeChat to a query has confirmed it."
         "Check whether WeChat can be reached and the merchant's keys are correct (the doctor names the fault), and repair it. The query is repeated every ten minutes, and this alarm ends by itself with the answer.";
+    DayNotReconciled "DAY_NOT_RECONCILED" "A day has not been compared with WeChat's statement by the evening of the next day."
+        "GET /v1/reconciliation?date= shows the problem. Check whether WeChat can be reached and whether the merchant's keys are correct (the doctor names the fault), and whether the account may download statements. The statement is requested again every hour, and this alarm ends by itself when the day is compared.";
+    ReconciliationDiffers "RECONCILIATION_DIFFERS" "WeChat's statement of a day and the book differ, and WeChat's answers to queries have not settled it."
+        "GET /v1/reconciliation?date= lists the differences with the reason of each and what to do. Note what was found and close each with POST /v1/reconciliation/{id}: this alarm ends by itself with the last one.";
     LinkUnusable "LINK_UNUSABLE" "A payment link contains a character that WeChat Pay's signatures do not allow (an & in its body or attach), so no payer can buy."
         "Ask the merchant to change the body or the attach of the link that is this alarm's subject with POST /v1/link, or to switch the link off. Then settle this alarm.";
 }

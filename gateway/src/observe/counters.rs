@@ -4,8 +4,8 @@
 //! notice. `handlers/admin/metrics.rs` has the name of each in `/metrics`.
 
 use super::labels::{
-    CallFailure, DeliveryLabel, Host, Limit, Limited, NoticeLabel, OrderLabel, Queried, RENAMED,
-    RefundLabel, Rejection,
+    CallFailure, Compared, DeliveryLabel, Host, Limit, Limited, NoticeLabel, OrderLabel, Queried,
+    RENAMED, Reconciled, RefundLabel, Rejection,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -35,6 +35,10 @@ pub enum Counter {
     EventDelivery(DeliveryLabel),
     /// A request was refused by a limit.
     Limited(Limit),
+    /// A payment or refund was compared with a day's statement.
+    Compared(Compared),
+    /// A day was compared with its statement.
+    Reconciled(Reconciled),
     /// A payment goes back, because its purchase keeps another.
     PurchasePaidTwice,
     /// A notice that was not rejected.
@@ -63,6 +67,8 @@ impl Counter {
             Self::UpstreamTooOften(call) => ("upstream_too_often", call.name()),
             Self::EventDelivery(outcome) => (EVENT_DELIVERY, outcome.name()),
             Self::Limited(limit) => ("limited", limit.name()),
+            Self::Compared(compared) => ("compared", compared.name()),
+            Self::Reconciled(day) => ("reconciled", day.name()),
             Self::Delivery(outcome) => return format!("{DELIVERY}{}", outcome.name()),
             Self::UpstreamNotSent => return UPSTREAM_NOT_SENT.to_owned(),
             Self::PurchasePaidTwice => return PURCHASE_PAID_TWICE.to_owned(),
@@ -101,6 +107,8 @@ impl Counter {
             "upstream_too_often" => Limited::named(label).map(Self::UpstreamTooOften),
             EVENT_DELIVERY => DeliveryLabel::named(label).map(Self::EventDelivery),
             "limited" => Limit::named(label).map(Self::Limited),
+            "compared" => Compared::named(label).map(Self::Compared),
+            "reconciled" => Reconciled::named(label).map(Self::Reconciled),
             _ => None,
         }
     }
@@ -197,6 +205,8 @@ mod tests {
         all.extend(each(Limited::ALL, Counter::UpstreamTooOften));
         all.extend(each(DeliveryLabel::ALL, Counter::Delivery));
         all.extend(each(Limit::ALL, Counter::Limited));
+        all.extend(each(Compared::ALL, Counter::Compared));
+        all.extend(each(Reconciled::ALL, Counter::Reconciled));
         all.extend(each(NoticeLabel::ALL, Counter::Notice));
         all.extend(each(Rejection::ALL, Counter::Rejected));
         all

@@ -138,6 +138,35 @@ labels! {
 }
 
 labels! {
+    /// What the comparison of a payment or refund with a day's statement comes to.
+    Compared {
+        Equal = "equal",
+        // WeChat's answer to a query has settled it.
+        TakenOver = "taken_over",
+        OnlyAtWeChat = "only_at_wechat",
+        UnknownHere = "unknown_here",
+        OnlyHere = "only_here",
+        OtherAmount = "other_amount",
+        OtherCurrency = "other_currency",
+        RefundedElsewhere = "refunded_elsewhere",
+        // Under way at midnight: the next day's statement is to have it.
+        Carried = "carried",
+        ListedTwice = "listed_twice",
+        Unreadable = "unreadable",
+        // Of another merchant of this gateway with the same account.
+        AnotherMerchants = "another_merchants",
+    }
+}
+
+labels! {
+    /// What the comparison of a day comes to.
+    Reconciled {
+        Agrees = "agrees",
+        Differs = "differs",
+    }
+}
+
+labels! {
     /// A notice that was not rejected.
     NoticeLabel {
         Taken = "notice_taken",

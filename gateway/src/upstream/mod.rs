@@ -415,6 +415,11 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         .await
     }
 
+    /// Whether the dialect has statements.
+    pub fn has_statements(&self) -> bool {
+        !matches!(self.dialect(), Dialect::Ionline(_))
+    }
+
     /// For how many days WeChat keeps a statement.
     pub fn statement_days(&self) -> i64 {
         match self.dialect() {

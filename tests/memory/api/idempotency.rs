@@ -47,6 +47,7 @@ fn bodies(path: &str) -> [String; 2] {
         ),
         "/v1/token" => [600, 700].map(|seconds| json!({ "expires_in_seconds": seconds })),
         "/v1/delivery" => [json!({"id": 1}), json!({"id": "1"})],
+        "/v1/reconciliation/{id}" => ["a", "b"].map(|note| json!({ "note": note })),
         "/v1/endpoints/{id}/resend" => [0, 1].map(|since| json!({ "since_ms": since })),
         // These read no body.
         "/v1/endpoints/{id}/rotate" | "/v1/endpoints/{id}/test" => [json!({}), json!({"a": 1})],

@@ -245,7 +245,10 @@ fn a_link_is_sold_out_once_and_an_unpaid_click_is_no_event() {
     let other = link(&shop, json!({"total_fee": 900}));
     buy(&world, &other, "");
     world.advance(86_400);
-    assert_eq!(all_events(&shop).len(), 3);
+    let mut events = named(&all_events(&shop));
+    // The day was compared with WeChat's statement.
+    events.retain(|(kind, ..)| kind != "statement.ready");
+    assert_eq!(events.len(), 3);
 }
 
 /// What others do at WeChat is an event, and so is the alarm about it: once, while

@@ -1,5 +1,6 @@
 //! Every alarm, raised by its cause, and read as the operator reads it.
 
+use super::reconciliation;
 use crate::checkout::purchases;
 use crate::checkout::sign_in::{Browser, WECHAT, checkout};
 use crate::events::endpoints::{EVENTS_URL, endpoint};
@@ -12,6 +13,7 @@ use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, Shop, Upstream};
 /// A world in which an alarm is raised, with its merchant and subject.
 struct Called {
     world: Memory,
+    shop: Shop,
     merchant: String,
     subject: &'static str,
 }
@@ -20,6 +22,7 @@ fn called(world: Memory, shop: &Shop, subject: &'static str) -> Called {
     let merchant = shop.id.clone();
     Called {
         world,
+        shop: shop.clone(),
         merchant,
         subject,
     }
@@ -163,6 +166,8 @@ fn scenarios(alarm: Alarm) -> Vec<Called> {
         Alarm::ClaimUnanswered => vec![unanswered_claim()],
         Alarm::PaymentUnchecked => vec![unchecked_payment()],
         Alarm::LinkUnusable => vec![unusable_link()],
+        Alarm::DayNotReconciled => vec![no_statement()],
+        Alarm::ReconciliationDiffers => vec![differing_day()],
     }
 }
 
@@ -216,9 +221,11 @@ fn way_out(alarm: Alarm) -> WayOut {
         | Alarm::RefundAbnormal
         | Alarm::CloseWaits
         | Alarm::LinkUnusable => WayOut::Settle,
-        Alarm::ClaimUnanswered | Alarm::PaymentUnchecked | Alarm::EndpointFailing => {
-            WayOut::ByItself
-        }
+        Alarm::ClaimUnanswered
+        | Alarm::PaymentUnchecked
+        | Alarm::EndpointFailing
+        | Alarm::DayNotReconciled
+        | Alarm::ReconciliationDiffers => WayOut::ByItself,
     }
 }
 
@@ -239,6 +246,10 @@ fn repair(alarm: Alarm, called: &Called) {
             // The next query is answered.
             world.advance(600);
         }
+        Alarm::DayNotReconciled => {
+            world.control("/sandbox/faults", &json!({}));
+        }
+        Alarm::ReconciliationDiffers => reconciliation::close_all(&called.shop),
         Alarm::StorageFilling => world.databases_have(0),
         Alarm::RowUnreadable => {
             let restore = "UPDATE orders SET json = replace(json, 'A_LATER_VARIANT', 'NOTPAY')";
@@ -298,6 +309,8 @@ fn end(alarm: Alarm, called: &Called) {
             // A failing endpoint is probed after ten hours at the latest.
             world.advance(match alarm {
                 Alarm::EndpointFailing => 10 * 3600,
+                // In the evening a statement is requested every hour.
+                Alarm::DayNotReconciled => 3600,
                 _ => 300,
             });
         }
@@ -310,6 +323,30 @@ fn end(alarm: Alarm, called: &Called) {
         "{name} is raised again: {}",
         called.merchant
     );
+}
+
+/// WeChat has no statement for the merchant until the evening.
+fn no_statement() -> Called {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.paid("1", 1750);
+    let fail = json!({"path": "/pay/downloadbill", "code": "SYSTEMERROR", "times": 1000});
+    world.control("/sandbox/faults", &json!({ "fail_next": fail }));
+    // It is 11:04 in China; an alarm is raised at 22:00 on the next day.
+    world.advance(34 * 3600 + 55 * 60);
+    assert_eq!(shop.alarms(), []);
+    world.advance(3600);
+    called(world, &shop, "statement 20260102")
+}
+
+/// WeChat has a payment that the book does not know.
+fn differing_day() -> Called {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.paid("1", 1750);
+    reconciliation::forget_order(&world, &shop, "1");
+    world.advance(24 * 3600);
+    called(world, &shop, "statement 20260102")
 }
 
 /// WeChat does not answer about an order until long after its expiry.

@@ -13,7 +13,10 @@ use tests::memory::{Memory, Shop};
 pub const BOOK_0_1_0: &str = include_str!("stored/book_0_1_0.sql");
 
 /// The tables of later migrations. A book without them is one of version 0.1.0.
-const LATER: [&str; 14] = [
+const LATER: [&str; 17] = [
+    "days",
+    "bookings",
+    "differences",
     "images",
     "receipts",
     "rates",

@@ -78,6 +78,10 @@ fn reply_again(call: &Call, text: &str) -> Result<String, String> {
         Call::List(_) => reply::<command::List>(text),
         Call::Totals(_) => reply::<command::Totals>(text),
         Call::Timeline(_) => reply::<command::Timeline>(text),
+        Call::Reconciliation(_) => reply::<command::Reconciliation>(text),
+        Call::Reconciliations(_) => reply::<command::Reconciliations>(text),
+        Call::Bookings(_) => reply::<command::Bookings>(text),
+        Call::NoteDifference(_) => reply::<command::NoteDifference>(text),
         Call::Events(_) => reply::<command::Events>(text),
         Call::FindEvent(_) => reply::<command::FindEvent>(text),
         Call::CreateEndpoint(_) => reply::<command::CreateEndpoint>(text),
@@ -130,7 +134,7 @@ fn calls_of_a_book_and_their_replies_keep_their_form() {
         let reply = reply_again(&envelope.call, example.reply);
         assert_same(example.name, reply, example.reply);
     }
-    assert_eq!(names(&examples), 59, "an example of each call");
+    assert_eq!(names(&examples), 63, "an example of each call");
 }
 
 #[test]

@@ -15,6 +15,8 @@
 //! rates        WeChat's exchange rates
 //! receipts     the lasting addresses of what was paid
 //! rechecks     later queries about an order
+//! days         the days that are compared with WeChat's statements, and their rows
+//! differences  what a day's statement and the book do not agree about
 //! alarms       open alarms
 //! images       what merchants show to payers
 //! facts        single values of the book
@@ -34,7 +36,9 @@
 pub(super) mod alarms;
 pub(super) mod checkouts;
 pub(super) mod counters;
+pub(super) mod days;
 pub(super) mod deliveries;
+pub(super) mod differences;
 pub(super) mod endpoints;
 pub(super) mod event_deliveries;
 pub(super) mod events;

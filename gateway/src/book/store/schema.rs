@@ -10,7 +10,7 @@ use crate::store::{self, Migration, add_columns, has_table};
 /// Every migration, in order. Its number is its place, counted from 1. A new
 /// column goes into a new migration, and not into the tables of an earlier one:
 /// a book that has carried that one out would not get it.
-fn migrations<S: Storage>() -> [Migration<S>; 6] {
+fn migrations<S: Storage>() -> [Migration<S>; 7] {
     [
         base_tables,
         index_tables,
@@ -18,6 +18,7 @@ fn migrations<S: Storage>() -> [Migration<S>; 6] {
         kept_table,
         brand_tables,
         person_tables,
+        day_tables,
     ]
 }
 
@@ -235,6 +236,14 @@ fn brand_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
     let statements = super::images::STATEMENTS.into_iter();
     let statements = statements.chain(super::receipts::STATEMENTS);
     for statement in statements.chain(super::rates::STATEMENTS) {
+        storage.exec(statement, &[])?;
+    }
+    Ok(())
+}
+
+/// The days that are compared with WeChat's statements.
+fn day_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    for statement in super::days::STATEMENTS {
         storage.exec(statement, &[])?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use crate::runtime::{Storage, StorageError};
 #[derive(Default)]
 pub(in crate::book) struct Timers {
     /// Of an order, a delivery, a purchase without an attempt, a kept reply, a
-    /// recheck, a checkout's end, an exchange rate or an endpoint.
+    /// recheck, a checkout's end, an exchange rate, an endpoint or a day.
     pub(in crate::book) due_ms: Option<i64>,
     /// When the oldest event was written or the oldest attempt made, which are removed
     /// some day.
@@ -35,15 +35,16 @@ pub(in crate::book) fn earliest(storage: &impl Storage) -> Result<Timers, Storag
                 (SELECT min(due_at_ms) FROM event_deliveries
                  WHERE endpoint = endpoints.id AND due_at_ms IS NOT NULL)))
              FROM endpoints WHERE active = 1),
+            (SELECT min(due_at_ms) FROM days WHERE due_at_ms IS NOT NULL),
             (SELECT at_ms FROM events WHERE n > 0 ORDER BY n LIMIT 1),
             (SELECT at_ms FROM delivery_attempts WHERE rowid > 0 ORDER BY rowid LIMIT 1)",
         &[],
         |row| {
             let due: Result<Vec<Option<i64>>, StorageError> =
-                (0..9).map(|column| row.int_or_null(column)).collect();
+                (0..10).map(|column| row.int_or_null(column)).collect();
             Ok(Timers {
                 due_ms: due?.into_iter().flatten().min(),
-                oldest_ms: [row.int_or_null(9)?, row.int_or_null(10)?]
+                oldest_ms: [row.int_or_null(10)?, row.int_or_null(11)?]
                     .into_iter()
                     .flatten()
                     .min(),

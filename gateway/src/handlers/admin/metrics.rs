@@ -84,6 +84,16 @@ impl Sample<'static> {
                 "Requests that were refused because there were too many.",
                 vec![("limit", limit.name())],
             ),
+            Counter::Compared(compared) => (
+                "reconciled_rows_total",
+                "Payments and refunds that were compared with WeChat's statements.",
+                vec![("outcome", compared.name())],
+            ),
+            Counter::Reconciled(day) => (
+                "reconciled_days_total",
+                "Days that were compared with WeChat's statements.",
+                vec![("outcome", day.name())],
+            ),
             Counter::PurchasePaidTwice => (
                 "purchases_paid_twice_total",
                 "Payments that went back because their purchase keeps another.",

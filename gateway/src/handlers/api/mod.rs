@@ -18,6 +18,7 @@ pub mod micropay;
 pub mod order;
 pub mod product;
 pub mod receipt;
+pub mod reconciliation;
 pub mod refund;
 pub mod settings;
 pub mod statement;

@@ -76,6 +76,16 @@ impl Decimal {
         }
     }
 
+    /// The number times 10^5, to be stored; `None` for a larger one than any fee.
+    pub fn to_e5(self) -> Option<i64> {
+        i64::try_from(self.e5).ok()
+    }
+
+    /// The inverse of [`Decimal::to_e5`].
+    pub fn from_e5(e5: i64) -> Self {
+        Self { e5: e5.into() }
+    }
+
     /// The sum of two.
     pub(crate) const fn plus(self, other: Self) -> Self {
         // Each is at most 10^20, so 10^18 of them fit.
