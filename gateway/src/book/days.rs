@@ -406,7 +406,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         loop {
             let piece = match statement.next().await {
                 Ok(piece) => piece,
-                Err(broken) => return self.from_the_beginning(day, &broken.to_string()),
+                Err(broken) => return self.read_again(day, &broken.to_string()),
             };
             let is_end = piece.is_none();
             for entry in piece.map(|piece| piece.entries).unwrap_or_default() {
@@ -415,7 +415,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 if seen > skipped {
                     waiting.push(entry);
                 } else if seen == skipped && prefix != day.record.prefix {
-                    return self.from_the_beginning(day, "it is another one than before");
+                    return self.read_again(day, "it is another one than before");
                 }
                 if waiting.len() == ROWS_AT_ONCE {
                     let rows = std::mem::take(&mut waiting);
@@ -425,7 +425,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 }
             }
             if is_end && seen < skipped {
-                return self.from_the_beginning(day, "it is shorter than before");
+                return self.read_again(day, "it is shorter than before");
             }
             let is_over = seen > skipped && self.runtime.now_ms() >= until_ms;
             if is_end || is_over {
@@ -443,7 +443,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// Forgets what was read of a statement that is not complete, or was changed, and
     /// requests it again later.
-    fn from_the_beginning(&self, day: &mut Day, problem: &str) -> Result<Slice, StorageError> {
+    fn read_again(&self, day: &mut Day, problem: &str) -> Result<Slice, StorageError> {
         day.record = day.record.unread(problem.to_owned());
         self.storage.atomically(|| {
             store::days::forget(&self.storage, number_of(day.date))?;
@@ -612,7 +612,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         day.record.done_at_ms = Some(self.runtime.now_ms());
         self.write_day(day, None)?;
         let number = number_of(day.date);
-        let quiet_since = Date::of(day.date.start_ms() - QUIET_DAYS * DAY_MS);
+        let quiet_since = Date::of(day.date.start_ms() - (QUIET_DAYS - 1) * DAY_MS);
         if store::days::goes_on(&self.storage, number, number_of(quiet_since))? {
             let next = day.date.next();
             store::days::add(&self.storage, number_of(next), due_ms(context, next))?;

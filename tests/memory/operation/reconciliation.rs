@@ -1,7 +1,8 @@
 //! The comparison of each day with WeChat's statement of it.
 
+use crate::fixtures;
 use serde_json::{Value, json};
-use tests::memory::{Memory, Shop};
+use tests::memory::{GATEWAY, Memory, Shop};
 
 /// The day of the tests in China, where it is 11:04.
 const DAY: &str = "20260102";
@@ -254,4 +255,295 @@ fn a_refund_made_on_the_merchant_platform_is_a_difference() {
     let mut alarms = shop.alarm_names();
     alarms.sort();
     assert_eq!(alarms, ["CHANGED_ELSEWHERE", "RECONCILIATION_DIFFERS"]);
+}
+
+fn compared(world: &Memory, shop: &Shop) -> Value {
+    world.advance(UNTIL_COMPARED);
+    day(shop, DAY)
+}
+
+/// The rows of a month's file, without its header.
+fn file(world: &Memory, shop: &Shop, month: &str) -> Vec<Vec<String>> {
+    let path = format!("/v1/reconciliations?month={month}&format=csv");
+    let request = http::Request::get(format!("{GATEWAY}{path}"))
+        .header("api-key", &shop.api_key)
+        .header("api-secret", &shop.api_secret);
+    let answer = world.send(request.body(Vec::new()).unwrap());
+    assert_eq!(answer.status(), 200);
+    let text = String::from_utf8(answer.into_body()).unwrap();
+    let mut lines = text.strip_prefix('\u{feff}').unwrap().lines();
+    assert!(lines.next().unwrap().starts_with("date,time,kind,"));
+    let cells = |line: &str| line.split(',').map(str::to_owned).collect();
+    lines.map(cells).collect()
+}
+
+/// A decimal with at most five decimals, times 10^5.
+fn e5(decimal: &str) -> i64 {
+    let (sign, digits) = match decimal.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, decimal),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap();
+    sign * format!("{whole}{fraction:0<5}").parse::<i64>().unwrap()
+}
+
+#[test]
+fn each_dialect_is_compared_and_ionline_by_queries() {
+    fixtures::each(|world, kind, shop| {
+        fixtures::paid(world, shop, "D1");
+        fixtures::paid(world, shop, "D2");
+        refund(shop, "D1", "R1", 100);
+        let data = compared(world, shop);
+        assert_eq!(data["state"], "done", "{}: {data}", kind.id);
+        let source = match kind.dialect {
+            "ionline" => "queries",
+            _ => "statement",
+        };
+        assert_eq!(data["source"], source, "{}", kind.id);
+        assert_eq!(data["compared"], json!({"equal": 3}), "{}: {data}", kind.id);
+        assert_eq!(data["theirs"], data["ours"], "{}: {data}", kind.id);
+        assert_eq!(data["theirs"][0]["paid_amount"], 6000, "{}", kind.id);
+        assert_eq!(data["theirs"][0]["refunded_amount"], 100, "{}", kind.id);
+        assert_eq!(shop.alarms(), [], "{}", kind.id);
+    });
+}
+
+/// The sums of the month's file agree with the day's to the hundred-thousandth.
+#[test]
+fn the_months_file_adds_up_to_the_days() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    for (number, fee) in [("1", 1_750), ("2", 333), ("3", 1), ("4", 99_999)] {
+        shop.paid(number, fee);
+    }
+    refund(&shop, "4", "R1", 33_333);
+    let data = compared(&world, &shop);
+    let rows = file(&world, &shop, "202601");
+    assert_eq!(rows.len(), 5, "{rows:?}");
+    let sum = |column: usize| rows.iter().map(|row| e5(&row[column])).sum::<i64>();
+    let theirs = &data["theirs"][0];
+    let amounts =
+        theirs["paid_amount"].as_i64().unwrap() - theirs["refunded_amount"].as_i64().unwrap();
+    assert_eq!(sum(7), amounts * 1000, "{rows:?}");
+    assert_eq!(
+        sum(8),
+        e5(data["fees"][0]["amount"].as_str().unwrap()),
+        "{rows:?}"
+    );
+    assert_eq!(sum(11), amounts * 1000, "settled: {rows:?}");
+    let refund = rows.iter().find(|row| row[2] == "refund").unwrap();
+    assert_eq!((refund[4].as_str(), refund[7].as_str()), ("R1", "-333.33"));
+    let days = get(&shop, "/v1/reconciliations?month=202601");
+    assert_eq!(days["days"][0]["theirs"], data["theirs"]);
+    assert_eq!(file(&world, &shop, "202602"), [] as [Vec<String>; 0]);
+}
+
+/// Only WeChat's answer counts: a payment that the statement lacks is carried to the
+/// next day, and then a person is to find out.
+#[test]
+fn what_the_statement_lacks_is_carried_to_the_next_day_and_then_open() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.paid("1", 1750);
+    shop.paid("2", 250);
+    // The book has it on the day before, WeChat does not.
+    let earlier =
+        "UPDATE listed SET moved_at_ms = moved_at_ms - 86400000 WHERE list = 1 AND key = '2';
+        INSERT INTO days VALUES(20260101, 'waiting', 0, 1, '{}')";
+    world.sql("demo", earlier).unwrap();
+    world.advance(60);
+    let before = day(&shop, "20260101");
+    assert_eq!(
+        before["source"], "statement",
+        "not a day without payments: {before}"
+    );
+    assert_eq!(
+        before["state"], "waiting",
+        "WeChat has no statement of it yet"
+    );
+    let data = compared(&world, &shop);
+    assert_eq!(data["compared"], json!({"equal": 2}), "{data}");
+    let before = day(&shop, "20260101");
+    assert_eq!(
+        before["source"], "none",
+        "accepted in the evening: {before}"
+    );
+    assert_eq!(
+        differences(&before),
+        [named("2", "carried", "settled")],
+        "{before}"
+    );
+    assert_eq!(before["differences"][0]["found_on"], DAY);
+    assert_eq!(shop.alarms(), []);
+
+    // No statement has it.
+    let lost = "DELETE FROM bookings WHERE number = '1'; DELETE FROM differences;
+        UPDATE days SET phase = 'searching', due_at_ms = 0, json = '{}' WHERE day = 20260102";
+    world.sql("demo", lost).unwrap();
+    world.lose_alarms();
+    shop.native("3", 100);
+    world.advance(600);
+    let data = day(&shop, DAY);
+    assert_eq!(
+        differences(&data),
+        [named("1", "carried", "carried")],
+        "{data}"
+    );
+    world.advance(24 * 3600);
+    let data = day(&shop, DAY);
+    assert_eq!(
+        differences(&data),
+        [named("1", "only_here", "open")],
+        "{data}"
+    );
+    assert_eq!(shop.alarm_names(), ["RECONCILIATION_DIFFERS"]);
+}
+
+/// A payment that the book has and WeChat denies.
+#[test]
+fn a_payment_that_wechat_denies_is_open_at_once() {
+    let honest = crate::notice_fixture::fixture("demo");
+    let (world, shop) = (&honest.world, &honest.shop);
+    shop.change(&json!({"confirm_notices_from": 1_000_000}));
+    crate::notice_fixture::order(shop, "N2");
+    let mut fields = honest.fields();
+    fields.set("out_trade_no", "N2");
+    fields.set("transaction_id", "4200000000000000000000000099");
+    let forged = fields.sealed(&honest.key, honest.sign_type()).to_xml();
+    assert_eq!(honest.send(forged), 200);
+    // The day has a statement.
+    shop.paid("P1", 100);
+    let data = compared(world, shop);
+    let found = differences(&data);
+    assert!(found.contains(&named("N2", "only_here", "open")), "{data}");
+    let mut alarms = shop.alarm_names();
+    alarms.sort();
+    assert_eq!(alarms, ["NOT_PAID_AT_WECHAT", "RECONCILIATION_DIFFERS"]);
+}
+
+#[test]
+fn s3_a_statement_that_is_being_made_or_cut_short_is_requested_again() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.paid("1", 1750);
+    let fail = json!({"path": "/pay/downloadbill", "code": "Bill Creating", "times": 3});
+    world.control("/sandbox/faults", &json!({ "fail_next": fail }));
+    let data = compared(&world, &shop);
+    assert_eq!(
+        (&data["state"], &data["problem"]),
+        (&json!("waiting"), &json!("WeChat is still making it"))
+    );
+    world.advance(30 * 60);
+    assert_eq!(day(&shop, DAY)["state"], "done");
+    assert_eq!(shop.alarms(), []);
+}
+
+/// Whichever statement of the database is refused while a day is compared, it is
+/// compared once, and its sums are the same.
+#[test]
+fn an_interruption_at_any_statement_repeats_and_loses_nothing() {
+    let mut interrupted = 0;
+    for nth in (1..).step_by(6) {
+        let world = Memory::default();
+        let shop = world.shop("demo");
+        for number in ["1", "2", "3"] {
+            shop.paid(number, 100);
+        }
+        refund(&shop, "2", "R2", 50);
+        forget_payment(&world, &shop, "1");
+        forget_order(&world, &shop, "3");
+        // Nothing else happens until the statement is requested.
+        world.advance(22 * 3600 + 55 * 60);
+        world.refuse_statement(nth);
+        world.advance(3600);
+        let is_over = world.call_off_refusal();
+        let data = day(&shop, DAY);
+        assert_eq!(data["state"], "done", "statement {nth}: {data}");
+        assert_eq!(
+            data["theirs"],
+            sums((300, 3), (50, 1), (0, 0)),
+            "statement {nth}"
+        );
+        assert_eq!(
+            data["compared"],
+            json!({"equal": 2, "taken_over": 1, "unknown_here": 1}),
+            "statement {nth}: {data}"
+        );
+        let mut found = differences(&data);
+        found.sort();
+        let expected = [
+            named("1", "taken_over", "settled"),
+            named("3", "unknown_here", "open"),
+        ];
+        assert_eq!(found, expected, "statement {nth}");
+        // The refused statement may have been that of an order's own timer.
+        let mut alarms = shop.alarm_names();
+        alarms.retain(|name| name != "ROW_UNREADABLE");
+        assert_eq!(alarms, ["RECONCILIATION_DIFFERS"], "statement {nth}");
+        for kind in ["statement.ready", "reconciliation.differs"] {
+            let events = get(&shop, &format!("/v1/events?type={kind}"));
+            assert_eq!(
+                events["events"].as_array().unwrap().len(),
+                1,
+                "statement {nth}"
+            );
+        }
+        if is_over {
+            break;
+        }
+        interrupted += 1;
+    }
+    assert!(interrupted > 15, "{interrupted}");
+}
+
+/// A day's statement of any length is read in pieces; what is kept of numbers that the
+/// book does not know is bounded.
+#[test]
+fn a_statement_of_unknown_numbers_fills_no_book() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.paid("1", 1750);
+    world.long_statement(20_000);
+    let data = compared(&world, &shop);
+    assert_eq!(data["state"], "done", "{}", data["problem"]);
+    assert_eq!(
+        (&data["rows"], &data["open"]),
+        (&json!(20_000), &json!(1_000))
+    );
+    assert_eq!(data["not_kept"], 19_000);
+    assert_eq!(data["compared"]["unknown_here"], 20_000);
+    assert_eq!(data["differences"].as_array().unwrap().len(), 200);
+    assert!(data["after"].is_i64());
+    // The book's own payment is not in it, and WeChat confirms it.
+    assert_eq!((&data["carried"], &data["asked"]), (&json!(1), &json!(0)));
+    assert_eq!(shop.alarm_names(), ["RECONCILIATION_DIFFERS"]);
+    let count = |table: &str| {
+        let disk = world.database("demo");
+        let sql = format!("SELECT count(*) FROM {table}");
+        disk.connection()
+            .query_row(&sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    assert_eq!((count("bookings"), count("differences")), (1_000, 1_001));
+}
+
+#[test]
+fn days_are_compared_for_a_week_after_the_last_payment_and_gaps_are_filled() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.paid("1", 1750);
+    world.advance(20 * 24 * 3600);
+    let days = |month: &str| -> Vec<Value> {
+        let data = get(&shop, &format!("/v1/reconciliations?month={month}"));
+        let days = data["days"].as_array().unwrap().iter();
+        days.map(|day| day["date"].clone()).collect()
+    };
+    assert_eq!(days("202601").len(), 8);
+    assert_eq!(days("202601").last().unwrap(), "20260109");
+    shop.paid("2", 250);
+    world.advance(24 * 3600);
+    assert_eq!(days("202601").len(), 22, "until 22 and the one after it");
+    for date in ["20260110", "20260121", "20260122"] {
+        assert_eq!(day(&shop, date)["state"], "done", "{date}");
+    }
 }
