@@ -6,6 +6,8 @@ use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use testkit::demo_system::DemoSystem;
+use testkit::{demo, workerd};
 use tests::live::{send, wait_for};
 use totp_rs::{Builder, Secret};
 
@@ -404,4 +406,37 @@ fn every_page_fits_and_is_accessible_in_every_language() {
             }
         }
     });
+}
+
+/// What `cargo xtask dev` and `weceive dev` make: a shop with people and sales.
+#[test]
+fn the_demo_shop_has_people_in_every_role_and_a_day_of_sales() {
+    let directory = testkit::paths::root().join("target/live/console-demo");
+    demo::wipe(&directory).unwrap_or_else(|failure| panic!("{failure}"));
+    let ports = workerd::free_ports().unwrap_or_else(|failure| panic!("{failure}"));
+    let system =
+        DemoSystem::start(directory.clone(), ports).unwrap_or_else(|failure| panic!("{failure}"));
+    let mut credentials =
+        demo::Credentials::of(&directory).unwrap_or_else(|failure| panic!("{failure}"));
+    let console = demo::console::open(&system.demo, &mut credentials, true)
+        .unwrap_or_else(|failure| panic!("{failure}"));
+    // The next start makes another owner's link, and nothing twice.
+    let again = demo::console::open(&system.demo, &mut credentials, true)
+        .unwrap_or_else(|failure| panic!("{failure}"));
+    assert_ne!(console.owner, again.owner);
+
+    let person = Browser::start();
+    refusals_are_expected(&person);
+    person.opens(&again.owner);
+    person.sees("Your role: Owner.");
+    person.opens(&console.address);
+    person.writes("Login name", "viewer@demo");
+    person.writes("Password", demo::staff::PASSWORD);
+    person.taps("Sign in");
+    person.sees("Paid today");
+    person.sees("凤凰单丛 100 克");
+    person.pictures("console-demo");
+    person.has_nothing_to_complain_about();
+    drop(system);
+    demo::wipe(&directory).unwrap_or_else(|failure| panic!("{failure}"));
 }
