@@ -321,9 +321,11 @@ impl<R: Runtime> Runtime for Queued<R> {
         route: Route<'_>,
         request: Request,
     ) -> Result<::http::Response<Chunks>, FetchError> {
+        let place = self.place(route).await?;
+        let answer = self.runtime.fetch_pieces(route, request).await;
         // A connection that has answered no longer counts.
-        let _place = self.place(route).await?;
-        self.runtime.fetch_pieces(route, request).await
+        drop(place);
+        answer
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {

@@ -472,7 +472,7 @@ pub const MUTANTS: &[Mutant] = &[
         changes: &[
             Change {
                 directory: "gateway",
-                find: "match deliveries + in_flight.len() > 0 && $may_claim {",
+                find: "match deliveries + in_flight.len() + days > 0 && $may_claim {",
                 replace: "match deliveries > 9 && $may_claim {",
             },
         ],
