@@ -226,6 +226,7 @@ mod tests {
             "wechat": "demo_tea",
             "terms_url": "https://shop.example.com/terms",
             "privacy_url": "https://shop.example.com/privacy",
+            "return_seconds": 8,
         });
         let fields = Fields::read(given.to_string().as_bytes()).unwrap();
         let brand = read(&fields, false).unwrap();

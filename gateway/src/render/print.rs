@@ -296,7 +296,7 @@ mod tests {
         let html = series.html("n");
         assert_eq!(html.matches("<main class=\"page tent\">").count(), 2);
         assert_eq!(html.matches(">Table 1<").count(), 2, "on both faces");
-        assert!(html.contains("Table &lt;2&gt;") && html.contains("TEST"));
+        assert!(html.contains("Table &lt;2&gt;") && html.contains("測試"));
         assert!(
             html.contains("size:226mm 313mm"),
             "with the margin of the marks"

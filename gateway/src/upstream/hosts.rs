@@ -226,7 +226,9 @@ impl Hosts {
         sampled: fn(&B) -> Vec<u8>,
     ) -> Option<Tried<B>> {
         let state = self.states.get(family.index)?;
-        if runtime.now_ms() >= state.return_at_ms.get() {
+        // A clock that was set back does not keep another host in use for longer.
+        let left_ms = state.return_at_ms.get() - runtime.now_ms();
+        if !(1..=AWAY_MS).contains(&left_ms) {
             state.current.set(0);
         }
         let current = state.current.get();
@@ -429,7 +431,17 @@ mod tests {
         assert_eq!(post(&hosts, &runtime), (true, vec![us, cn.clone()]));
         assert_eq!(post(&hosts, &runtime), (true, vec![cn]));
         runtime.now_ms.set(runtime.now_ms.get() + AWAY_MS);
-        assert_eq!(post(&hosts, &runtime), (true, vec![hk]), "returned to");
+        assert_eq!(
+            post(&hosts, &runtime),
+            (true, vec![hk.clone()]),
+            "returned to"
+        );
+        runtime.down.replace(vec![V2.hosts[0].name()]);
+        post(&hosts, &runtime);
+        runtime.down.take();
+        runtime.now_ms.set(runtime.now_ms.get() - 20 * AWAY_MS);
+        let set_back = post(&hosts, &runtime);
+        assert_eq!(set_back, (true, vec![hk]), "after the clock was set back");
         runtime
             .down
             .replace(V2.hosts.iter().map(|host| host.name()).collect());
