@@ -3,6 +3,8 @@
 use crate::browser::Browser;
 use crate::test_system::TestSystem;
 use crate::visit;
+use checkout::{Lang, format_amount};
+use order::{Currency, Money};
 use serde_json::{Value, json};
 use testkit::demo::{Kind, MERCHANTS};
 use tests::live::Shop;
@@ -25,9 +27,15 @@ impl Stall {
         system.checkout_at(&self.shop, &json!({ "fee_type": self.currency }))
     }
 
-    /// The button of WeChat's sheet.
-    fn pay(&self, word: &str) -> String {
-        format!("{word} {} 48.00", self.currency)
+    /// The button of WeChat's sheet in this language.
+    fn pay(&self, lang: Lang) -> String {
+        let currency = Currency::from_code(&self.currency).unwrap();
+        let amount = format_amount(Money::new(4_800, currency).unwrap(), lang);
+        let word = match lang {
+            Lang::En => "Pay",
+            Lang::ZhHans | Lang::ZhHant => "支付",
+        };
+        format!("{word} {amount}")
     }
 }
 
@@ -64,9 +72,9 @@ fn each_dialect_is_paid_in_wechat() {
         payer.has_a_window_of(390, 780);
         payer.opens(&system.in_wechat(&stall.checkout(system)));
         payer.taps("Pay now");
-        payer.sees_control(&stall.pay("Pay"));
+        payer.sees_control(&stall.pay(Lang::En));
         payer.pictures(&format!("{}-wechat-sheet", kind.id));
-        payer.taps(&stall.pay("Pay"));
+        payer.taps(&stall.pay(Lang::En));
         payer.sees("Payment successful");
         payer.pictures(&format!("{}-wechat-paid", kind.id));
     });
@@ -83,9 +91,9 @@ fn v3_is_paid_in_the_phone_in_chinese() {
         payer.finds_that_it_fits("v3 in Chinese");
         payer.pictures("v3-wechat-ready-zh-Hans");
         payer.taps("立即支付");
-        payer.sees_control(&stall.pay("支付"));
+        payer.sees_control(&stall.pay(Lang::ZhHans));
         payer.pictures("v3-wechat-sheet-zh-Hans");
-        payer.taps(&stall.pay("支付"));
+        payer.taps(&stall.pay(Lang::ZhHans));
         payer.sees("支付成功");
         payer.pictures("v3-wechat-paid-zh-Hans");
 
@@ -93,7 +101,7 @@ fn v3_is_paid_in_the_phone_in_chinese() {
         payer.opens(&system.phone(&stall.checkout(system)));
         payer.looks_into_the_frame();
         payer.taps("Pay now");
-        payer.taps(&stall.pay("Pay"));
+        payer.taps(&stall.pay(Lang::En));
         payer.sees("Payment successful");
         payer.pictures("v3-phone-paid");
     });
@@ -109,7 +117,7 @@ fn a_payment_on_ionlines_page_is_shown_on_the_checkout() {
         payer.opens(&system.in_wechat(&checkout));
         payer.taps("Pay now");
         payer.is_at(&system.in_wechat(&format!("{}/gateway/pay?", system.sandbox())));
-        payer.sees_control(&stall.pay("Pay"));
+        payer.sees_control(&stall.pay(Lang::En));
         payer.pictures("ionline-page");
         payer.taps("Cancel");
         payer.sees("Not paid");
@@ -119,7 +127,7 @@ fn a_payment_on_ionlines_page_is_shown_on_the_checkout() {
         payer.is_at(&system.in_wechat(&checkout));
         payer.pictures("ionline-back-unpaid");
         payer.taps("Pay now");
-        payer.taps(&stall.pay("Pay"));
+        payer.taps(&stall.pay(Lang::En));
         payer.sees("Payment successful");
         payer.pictures("ionline-page-paid");
 
