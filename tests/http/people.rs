@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use std::time::Instant;
 use tests::live::{Answer, send};
 
+/// All shops of this suite have one account at WeChat.
+const NUMBER: &str = "STAFFED-1";
 const PASSWORD: &str = "correct horse battery";
 
 struct Browser(String);
@@ -45,12 +47,12 @@ fn a_cashier_joins_sells_and_is_refused_what_the_role_lacks() {
     let joined = visitor.call("POST", "/console/api/accept", &join);
     assert_eq!(joined.status, 200, "{}", joined.text());
     let till = Browser(session(&joined));
-    let order = json!({"out_trade_no": "T1", "body": "Tea", "total_fee": 150,
+    let order = json!({"out_trade_no": NUMBER, "body": "Tea", "total_fee": 150,
                        "trade_type": "NATIVE"});
     let made = till.call("POST", "/v1/order", &order);
     assert_eq!(made.status, 200, "{}", made.text());
     let list = till.call("GET", "/v1/orders", &Value::Null);
-    assert_eq!(list.json()["data"]["orders"][0]["out_trade_no"], "T1");
+    assert_eq!(list.json()["data"]["orders"][0]["out_trade_no"], NUMBER);
     let refused = till.call("GET", "/v1/audit", &Value::Null);
     assert_eq!(
         refused.json()["code"],
@@ -58,7 +60,7 @@ fn a_cashier_joins_sells_and_is_refused_what_the_role_lacks() {
         "{}",
         refused.text()
     );
-    let closed = till.call("POST", "/v1/close", &json!({"out_trade_no": "T1"}));
+    let closed = till.call("POST", "/v1/close", &json!({"out_trade_no": NUMBER}));
     assert_eq!(closed.status, 200, "{}", closed.text());
     let out = till.call("POST", "/console/api/sign-out", &json!({}));
     assert_eq!(out.status, 200, "{}", out.text());
