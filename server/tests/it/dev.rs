@@ -258,7 +258,7 @@ fn trigger_makes_each_event_of_an_order_happen() {
     assert_eq!((code, said.contains("APIv3 order")), (3, true), "{said}");
     assert_eq!(
         dev.says(&["trigger", "notice.forged"]),
-        "alice has paid T2 (HKD 1.50).\n"
+        "alice has paid T2 (HK$1.50).\n"
     );
     wait_for(|| {
         let attempts = &dev.notices("T2")[0]["attempts"];
