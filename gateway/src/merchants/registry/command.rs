@@ -623,6 +623,7 @@ macro_rules! replies {
         })*
     };
 }
+pub(super) use replies;
 
 replies! {
     Vec<String> = Ids;

@@ -15,7 +15,7 @@
 //! change of them names what it was made from, so that two changes at once do not
 //! undo one another, and no code is used twice.
 
-use super::command::{Answer, Call, Command, Found, Reply};
+use super::command::{Answer, Call, Command, Found, Reply, replies};
 use super::{Registry, store};
 use crate::merchants::people::{IDLE_MS, Invitation, Person, Session, SignedIn};
 use crate::merchants::seal::short;
@@ -792,24 +792,6 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
 
 fn is_owner(settings: &PersonSettings) -> bool {
     settings.role == Role::Owner && !settings.is_off
-}
-
-/// Replies that one form of [`Answer`] carries.
-macro_rules! replies {
-    ($($reply:ty = $answer:ident;)*) => {
-        $(impl Reply for $reply {
-            fn into_answer(self) -> Answer {
-                Answer::$answer(self)
-            }
-
-            fn read(answer: Answer) -> Option<Self> {
-                match answer {
-                    Answer::$answer(reply) => Some(reply),
-                    _ => None,
-                }
-            }
-        })*
-    };
 }
 
 replies! {
