@@ -11,7 +11,7 @@ use xtask::{
 };
 
 const USAGE: &str = "\
-cargo xtask dev [--port N] [--fresh] [--json]      run everything, with a demo shop, on ports N to N+3 (8787 to 8790)
+cargo xtask dev [--port N] [--fresh] [--json]      run everything, with a demo shop, on ports N to N+4 (8787 to 8791)
 cargo xtask sandbox [--port N] [--fresh] [--json]  run only WeChat's side (8788)
 cargo xtask build [page] [edge] [sandbox]          build the page and the Workers, and say how big they are
 cargo xtask native [--static]                      build the page and the program weceive, which has it inside;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The packages that run on WebAssembly.
-const WASM_PACKAGES: [&str; 3] = ["edge", "sandbox", "app"];
+const WASM_PACKAGES: [&str; 4] = ["edge", "sandbox", "app", "console"];
 
 /// The packages that decide about money. They use no runtime, so that their
 /// tests run anywhere.
