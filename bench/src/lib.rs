@@ -113,8 +113,8 @@ struct Turn {
     orders: Vec<Sample>,
     /// One for each of [`RATES`] that it can sustain.
     at_rates: Vec<Option<Sample>>,
-    /// Measured with the gateway only.
-    notices: Option<Notices>,
+    /// Notices, and queries of a paid order. Measured with the gateway only.
+    notices: Option<(Notices, Sample)>,
 }
 
 impl Turn {
@@ -134,7 +134,11 @@ impl Turn {
         let at_rates = at_rates.into_iter().collect::<Result<_>>()?;
         let notices = match subject {
             Subject::Minimal => None,
-            _ => Some(running.notices(NOTICE_CONNECTIONS, plan.each)?),
+            _ => {
+                let notices = running.notices(NOTICE_CONNECTIONS, plan.each)?;
+                let queries = running.queries(NOTICE_CONNECTIONS, plan.each, notices.taken)?;
+                Some((notices, queries))
+            }
         };
         Ok(Self {
             orders,
@@ -192,7 +196,8 @@ pub fn run(options: Options) -> Result<()> {
         };
         rounds.push(TURNS.into_iter().map(turn).collect::<Result<Round>>()?);
     }
-    let books = books(&stub, &plan)?;
+    let [books, lists] = books(&stub, &plan)?;
+    let events = events(&stub, &plan)?;
     let waiting = step::of("let pages wait", || {
         pages::wait(&Subject::NativeV2.start(&stub)?, plan.pages)
     })?;
@@ -204,6 +209,8 @@ pub fn run(options: Options) -> Result<()> {
         ("Making orders at a fixed rate", at_rates(&rounds)),
         ("Taking notices, and queries", notices(&rounds)),
         ("A large book", books),
+        ("Lists of a large book", lists),
+        ("What events cost", events),
         ("RSA in v3", rsa(&counted)),
         ("Bytes as they are sent", bytes(&sizes)),
     ] {
@@ -222,8 +229,46 @@ pub fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-/// Compares a book with few orders with one that has many.
-fn books(stub: &Stub, plan: &Plan) -> Result<Table> {
+/// Calls that read lists, with their names.
+const LISTS: [(&str, &str); 8] = [
+    ("orders, the newest 20", "/v1/orders"),
+    (
+        "orders, paid, of some amounts",
+        "/v1/orders?state=SUCCESS&amount_from=1&amount_to=900000",
+    ),
+    (
+        "orders paid in a month",
+        "/v1/orders?paid_from_ms=1775001600000&paid_to_ms=1777593600000",
+    ),
+    (
+        "orders whose number begins so",
+        "/v1/orders?q=FILL000000001",
+    ),
+    ("deliveries, the newest 20", "/v1/deliveries"),
+    ("events, the newest 20", "/v1/events?order=newest"),
+    (
+        "totals of a month",
+        "/v1/totals?from=2026-04-01&to=2026-04-30",
+    ),
+    (
+        "the timeline of an order",
+        "/v1/timeline?out_trade_no=FILL0000000010",
+    ),
+];
+
+/// What a book with so many orders achieved.
+struct InBook {
+    /// How many orders, in words.
+    size: &'static str,
+    /// Orders, notices and queries.
+    samples: [Sample; 3],
+    /// One for each of [`LISTS`].
+    lists: Vec<Sample>,
+}
+
+/// Compares a book with few orders with one that has many: what writes and queries
+/// cost, and what lists cost.
+fn books(stub: &Stub, plan: &Plan) -> Result<[Table; 2]> {
     let mut table = Table::new([
         "over 16 connections",
         "orders in the book",
@@ -232,28 +277,114 @@ fn books(stub: &Stub, plan: &Plan) -> Result<Table> {
         "p50 ms",
         "p99 ms",
     ]);
+    let mut of_lists = Table::new([
+        "over 16 connections",
+        "",
+        "a thousand orders: processor ms",
+        "a million",
+        "a million ÷ a thousand",
+    ]);
     for subject in [Subject::NativeV2, Subject::WorkerV2] {
-        let sizes = [("a thousand", 1000), ("a million", plan.many)];
-        let mut samples = Vec::new();
-        for (name, orders) in sizes {
+        let measured = [("a thousand", 1000), ("a million", plan.many)].map(|(size, orders)| {
             let step = format!("measure {} with {orders} orders", subject.name());
-            let measured = step::of(&step, || {
-                let running = subject.start(stub)?.with_orders(orders)?;
-                running.orders(NOTICE_CONNECTIONS, plan.warm_up)?;
-                let orders = running.orders(NOTICE_CONNECTIONS, plan.each)?;
-                let notices = running.notices(NOTICE_CONNECTIONS, plan.each)?;
-                Ok([orders, notices.first, notices.queries])
-            })?;
-            samples.push((name, measured));
-        }
+            step::of(&step, || in_book(subject, stub, plan, size, orders))
+        });
+        let measured = measured.into_iter().collect::<Result<Vec<_>>>()?;
         for (at, what) in ["orders", "notices", "queries"].into_iter().enumerate() {
             let mut first = format!("{}: {what}", subject.name());
-            for (name, measured) in &samples {
-                let sample = measured.get(at).copied();
+            for InBook { size, samples, .. } in &measured {
+                let sample = samples.get(at).copied();
                 let [per_second, cpu, p50, p99] = shown(sample.as_slice());
                 let first = std::mem::take(&mut first);
-                table.row([first, (*name).to_owned(), per_second, cpu, p50, p99]);
+                table.row([first, (*size).to_owned(), per_second, cpu, p50, p99]);
             }
+        }
+        let mut first = subject.name().to_owned();
+        for (at, (what, _)) in LISTS.iter().enumerate() {
+            let cpu = measured.iter().filter_map(|book| book.lists.get(at));
+            let cpu: Vec<f64> = cpu.map(|sample| sample.cpu_ms).collect();
+            if let [few, many] = cpu[..] {
+                let first = std::mem::take(&mut first);
+                let [few_ms, many_ms, ratio] = [few, many, many / few].map(|n| written(n, 2));
+                of_lists.row([first, (*what).to_owned(), few_ms, many_ms, ratio]);
+            }
+        }
+    }
+    Ok([table, of_lists])
+}
+
+/// Measures a gateway with so many orders in the book.
+fn in_book(
+    subject: Subject,
+    stub: &Stub,
+    plan: &Plan,
+    size: &'static str,
+    orders: u64,
+) -> Result<InBook> {
+    let running = subject.start(stub)?.with_orders(orders)?;
+    let read = |(_, path): &(&str, &str)| {
+        let line = format!("GET {path}");
+        // The index and the code of the first call are not measured.
+        running.reads(&line, NOTICE_CONNECTIONS, plan.each / 20)?;
+        running.reads(&line, NOTICE_CONNECTIONS, plan.each / 4)
+    };
+    let lists = LISTS.iter().map(read).collect::<Result<_>>()?;
+    running.orders(NOTICE_CONNECTIONS, plan.warm_up)?;
+    let orders = running.orders(NOTICE_CONNECTIONS, plan.each)?;
+    let notices = running.notices(NOTICE_CONNECTIONS, plan.each)?;
+    let queries = running.queries(NOTICE_CONNECTIONS, plan.each, notices.taken)?;
+    Ok(InBook {
+        size,
+        samples: [orders, notices.first, queries],
+        lists,
+    })
+}
+
+/// What an event costs that is delivered to an endpoint: orders, their notices and
+/// deliveries, without an endpoint and with one.
+fn events(stub: &Stub, plan: &Plan) -> Result<Table> {
+    let mut table = Table::new([
+        "over 16 connections",
+        "",
+        "without an endpoint: processor ms",
+        "with one",
+        "with ÷ without",
+    ]);
+    for subject in [Subject::NativeV2, Subject::WorkerV2] {
+        let mut pairs = Vec::new();
+        for round in plan.rounds.clone() {
+            let one = |has_endpoint: bool| {
+                let running = subject.start(stub)?;
+                if has_endpoint {
+                    running.make_endpoint()?;
+                }
+                running.orders(NOTICE_CONNECTIONS, plan.warm_up)?;
+                let order = running.orders(NOTICE_CONNECTIONS, plan.each)?.cpu_ms;
+                let sale = running.sale_ms(NOTICE_CONNECTIONS, plan.each, has_endpoint)?;
+                Ok([order, sale])
+            };
+            let (round, all) = (round + 1, plan.rounds.end);
+            let step = format!(
+                "measure {} with events, round {round} of {all}",
+                subject.name()
+            );
+            pairs.push(step::of(&step, || Ok((one(false)?, one(true)?)))?);
+        }
+        let mut first = subject.name().to_owned();
+        for (at, what) in ["an order", "its notice and deliveries"]
+            .into_iter()
+            .enumerate()
+        {
+            let of = |measured: &[f64; 2]| measured.get(at).copied().unwrap_or(f64::NAN);
+            let of_pairs = || pairs.iter().map(|(without, with)| (of(without), of(with)));
+            let median = |numbers: Spread| written(numbers.median, 2);
+            table.row([
+                std::mem::take(&mut first),
+                what.to_owned(),
+                median(Spread::of(of_pairs().map(|(without, _)| without))),
+                median(Spread::of(of_pairs().map(|(_, with)| with))),
+                Spread::of(of_pairs().map(|(without, with)| with / without)).shown(),
+            ]);
         }
     }
     Ok(table)
@@ -296,7 +427,7 @@ fn at_rates(rounds: &[Round]) -> Table {
 }
 
 /// A kind of request, by its name.
-type Kind = (&'static str, fn(&Notices) -> Sample);
+type Kind = (&'static str, fn(&(Notices, Sample)) -> Sample);
 
 /// The notices that the gateway took, the deliveries to the merchant that
 /// followed, and queries.
@@ -310,10 +441,12 @@ fn notices(rounds: &[Round]) -> Table {
         "p99 ms",
     ]);
     let pick: [Kind; 4] = [
-        ("verified and written", |notices| notices.first),
-        ("the same notices repeated", |notices| notices.again),
-        ("delivered to the merchant", |notices| notices.delivered),
-        ("queries of a paid order", |notices| notices.queries),
+        ("verified and written", |(notices, _)| notices.first),
+        ("the same notices repeated", |(notices, _)| notices.again),
+        ("delivered to the merchant", |(notices, _)| {
+            notices.delivered
+        }),
+        ("queries of a paid order", |(_, queries)| *queries),
     ];
     for (what, kind) in pick {
         compared(&mut table, what, rounds, |turn| {

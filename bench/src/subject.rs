@@ -223,8 +223,6 @@ pub struct Notices {
     pub delivered: Sample,
     /// The number of notices.
     pub taken: usize,
-    /// Queries of the state of an order that is paid.
-    pub queries: Sample,
 }
 
 /// The number of operations asked of the runtime's RSA so far.
@@ -281,19 +279,55 @@ impl Running {
         })
     }
 
-    /// The body of an order with this number.
-    fn order(&self, number: &str) -> String {
-        let notify_url = match self.subject.is_native() {
+    /// Where the stub takes deliveries, as this gateway reaches it.
+    fn shop_url(&self) -> String {
+        match self.subject.is_native() {
             true => format!("http://127.0.0.1:{}/notify", self.stub.port()),
             false => "https://shop.example.com/notify".to_owned(),
-        };
+        }
+    }
+
+    /// Makes an endpoint, to which each paid order's event is delivered.
+    ///
+    /// # Errors
+    ///
+    /// The endpoint was refused.
+    pub fn make_endpoint(&self) -> Result<()> {
+        let endpoint = json!({"url": self.shop_url(), "events": ["order.paid"]});
+        let [key, secret] = self.keys();
+        let headers = ["content-type: application/json", &key, &secret];
+        let request = load::request("POST /v1/endpoints", &headers, &endpoint.to_string());
+        load::once(self.port, &request).map(|_| ())
+    }
+
+    /// The headers of a SECRET call.
+    fn keys(&self) -> [String; 2] {
+        [
+            format!("api-key: {}", self.api_key),
+            format!("api-secret: {}", self.api_secret),
+        ]
+    }
+
+    /// Repeats a SECRET call that reads, for a time.
+    ///
+    /// # Errors
+    ///
+    /// The call was refused.
+    pub fn reads(&self, line: &str, connections: usize, lasting: Duration) -> Result<Sample> {
+        let keys = self.keys();
+        let request = load::request(line, &keys.each_ref().map(String::as_str), "");
+        self.measured(|| load::run(self.port, connections, lasting, &|| Some(request.clone())))
+    }
+
+    /// The body of an order with this number.
+    fn order(&self, number: &str) -> String {
         json!({
             "out_trade_no": number,
             "body": "Jasmine tea, two cups",
             "total_fee": signed::TOTAL_FEE,
             "trade_type": "JSAPI",
             "open_id": signed::OPENID,
-            "notify_url": notify_url,
+            "notify_url": self.shop_url(),
         })
         .to_string()
     }
@@ -423,26 +457,14 @@ impl Running {
     pub fn notices(&self, connections: usize, lasting: Duration) -> Result<Notices> {
         // Made before the measurement starts.
         let notices = self.made_notices(lasting)?;
-        let send = |notices: &[Vec<u8>]| {
-            let sent = AtomicU64::new(0);
-            let sample = self.measured(|| {
-                load::run(self.port, connections, lasting, &|| {
-                    let at = usize::try_from(sent.fetch_add(1, Ordering::Relaxed)).ok()?;
-                    notices.get(at).cloned()
-                })
-            });
-            let sent = usize::try_from(sent.into_inner()).unwrap_or(usize::MAX);
-            sample.map(|sample| (sample, sent.min(notices.len())))
-        };
-
         let began = Instant::now();
-        let (first, taken) = send(&notices)?;
+        let (first, taken) = self.send(&notices, connections, lasting)?;
         self.counted("notice_taken", taken)?;
         self.counted("delivery_acknowledged", taken)?;
         let delivering = began.elapsed();
-        let (again, repeated) = send(notices.get(..taken).unwrap_or_default())?;
+        let repeated = notices.get(..taken).unwrap_or_default();
+        let (again, repeated) = self.send(repeated, connections, lasting)?;
         self.counted("notice_duplicate", repeated)?;
-        let queries = self.queries(connections, lasting, taken)?;
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
         Ok(Notices {
             first,
@@ -455,8 +477,49 @@ impl Running {
                 cpu_ms: f64::NAN,
             },
             taken,
-            queries,
         })
+    }
+
+    /// Sends these notices, for a time; returns how many were sent.
+    fn send(
+        &self,
+        notices: &[Vec<u8>],
+        connections: usize,
+        lasting: Duration,
+    ) -> Result<(Sample, usize)> {
+        let sent = AtomicU64::new(0);
+        let sample = self.measured(|| {
+            load::run(self.port, connections, lasting, &|| {
+                let at = usize::try_from(sent.fetch_add(1, Ordering::Relaxed)).ok()?;
+                notices.get(at).cloned()
+            })
+        });
+        let sent = usize::try_from(sent.into_inner()).unwrap_or(usize::MAX);
+        sample.map(|sample| (sample, sent.min(notices.len())))
+    }
+
+    /// The processor time in milliseconds of a notice and of all that follows it: the
+    /// delivery to the order's `notify_url`, and with `has_endpoint` that of its event.
+    ///
+    /// # Errors
+    ///
+    /// A notice was refused, or not delivered.
+    pub fn sale_ms(
+        &self,
+        connections: usize,
+        lasting: Duration,
+        has_endpoint: bool,
+    ) -> Result<f64> {
+        let notices = self.made_notices(lasting)?;
+        let before = self.processor_ms()?;
+        let (_, taken) = self.send(&notices, connections, lasting)?;
+        self.counted("delivery_acknowledged", taken)?;
+        if has_endpoint {
+            self.counted("event_delivery:acknowledged", taken)?;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        let taken = taken.max(1) as f64;
+        Ok((self.processor_ms()? - before) / taken)
     }
 
     /// A notice for each order made earlier, or for as many as can be taken in
@@ -482,11 +545,12 @@ impl Running {
     }
 
     /// Queries the state of the first `paid` orders, for a time.
-    fn queries(&self, connections: usize, lasting: Duration, paid: usize) -> Result<Sample> {
-        let keys = [
-            format!("api-key: {}", self.api_key),
-            format!("api-secret: {}", self.api_secret),
-        ];
+    ///
+    /// # Errors
+    ///
+    /// A query was refused.
+    pub fn queries(&self, connections: usize, lasting: Duration, paid: usize) -> Result<Sample> {
+        let keys = self.keys();
         let keys = keys.each_ref().map(String::as_str);
         let sent = AtomicU64::new(0);
         let paid = u64::try_from(paid).unwrap_or(u64::MAX).max(1);

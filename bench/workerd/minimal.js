@@ -28,7 +28,8 @@ export class Orders extends DurableObject {
       body: json,
     });
     const prepaid = await answer.text();
-    this.sql.exec("INSERT INTO orders(out_trade_no, json) VALUES(?, ?)", out_trade_no, json);
+    // The load at a fixed rate may repeat a number.
+    this.sql.exec("INSERT OR IGNORE INTO orders(out_trade_no, json) VALUES(?, ?)", out_trade_no, json);
     return Response.json({ status: "success", data: { out_trade_no, prepaid } });
   }
 }
