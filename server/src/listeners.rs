@@ -12,6 +12,9 @@ use tokio_tungstenite::tungstenite::protocol::{
 };
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+/// The size of each listener's buffer for what is read. A listener sends only `ping`, so
+/// the library's usual 128 KiB for each would be wasted.
+const READ_BYTES: usize = 1024;
 /// The longest message that is read. A listener sends only `ping`; a longer
 /// message is read so that its sender can read why the socket is closed.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -46,6 +49,7 @@ impl Listeners {
 /// Serves one listener's socket until it closes.
 pub async fn serve(upgraded: Upgraded, mut texts: mpsc::UnboundedReceiver<String>) {
     let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let mut socket =
