@@ -392,6 +392,9 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         {
             return Ok(Saved::Conflict);
         }
+        if before == after && why.is_empty() {
+            return Ok(Saved::Done);
+        }
         if let Some(file) = self.keep_domain_files(after)? {
             return Ok(Saved::FileTaken(file));
         }

@@ -21,6 +21,27 @@ fn audit(world: &Memory) -> String {
     audit.to_string()
 }
 
+/// A change that changes nothing is accepted, and is no entry of the audit; one with a
+/// note is.
+#[test]
+fn a_change_of_nothing_is_not_in_the_audit() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let before = audit(&world);
+    let name = admin(&world, "GET", "/merchants/demo", &json!({})).1["data"]["name"].clone();
+    for body in [json!({}), json!({ "name": name })] {
+        let (status, answer) = admin(&world, "PATCH", "/merchants/demo", &body);
+        assert_eq!(status, 200, "{answer}");
+    }
+    for path in ["/v1/brand", "/v1/settings"] {
+        assert_eq!(shop.call("PATCH", path, "{}").0, 200, "{path}");
+    }
+    assert_eq!(audit(&world), before);
+    let noted = json!({"note": "checked by telephone"});
+    assert_eq!(admin(&world, "PATCH", "/merchants/demo", &noted).0, 200);
+    assert!(audit(&world).contains("checked by telephone"));
+}
+
 const SUSPENDED: &str = "MERCHANT_SUSPENDED";
 
 #[test]
