@@ -1,7 +1,7 @@
 //! The merchant's alarms: raised, ended with their cause, and settled by an
 //! operator. Their names and texts are in `observe/alarm.rs`.
 
-use super::events::EventType;
+use super::event_type::EventType;
 use super::{Book, Settled, store};
 use crate::merchants::directory::MerchantContext;
 use crate::observe::Log;

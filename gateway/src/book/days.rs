@@ -14,7 +14,7 @@
 //! counted.
 
 use super::differences::Detail;
-use super::events::EventType;
+use super::event_type::EventType;
 use super::store::days::{Moved, StoredDay};
 use super::{Book, read_stored, store, write_stored};
 use crate::merchants::directory::MerchantContext;

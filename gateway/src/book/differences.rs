@@ -8,7 +8,7 @@
 //! ```
 
 use super::days::{Day, number_of};
-use super::events::EventType;
+use super::event_type::EventType;
 use super::store::days::Moved;
 use super::store::differences::StoredDifference;
 use super::transition::payment_of;

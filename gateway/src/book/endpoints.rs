@@ -11,7 +11,8 @@
 //! has a signature of each.
 
 use super::event_deliveries::{UNTIL_MS, until_of};
-use super::events::{EventType, KEPT_MS};
+use super::event_type::EventType;
+use super::events::KEPT_MS;
 use super::store::endpoints::Secrets;
 use super::{Book, store};
 use crate::http::address::origin;

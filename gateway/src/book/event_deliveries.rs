@@ -14,7 +14,8 @@
 //! number of events that wait.
 
 use super::deliveries::{Delivery, DeliveryState};
-use super::events::{Event, EventType, KEPT_MS};
+use super::event_type::EventType;
+use super::events::{Event, KEPT_MS};
 use super::store::endpoints::{DueEndpoint, Secrets};
 use super::store::event_deliveries::{Attempt, Due, IDS_ABOVE, Listed, Overdue};
 use super::{Book, store};

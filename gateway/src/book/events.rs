@@ -11,7 +11,8 @@
 //! notices a gap. An event is written whether or not there is an endpoint.
 
 use super::changes::OrderSnapshot;
-use super::lists::refund_item;
+use super::event_type::EventType;
+use super::lists::{Range, link_item, refund_item};
 use super::store::events::NewEvent;
 use super::store::facts::Fact;
 use super::{Book, Checkout, Link, SET_ASIDE_MS, store};
@@ -23,58 +24,6 @@ use checkout::State;
 use order::{CloseReason, Effect, Elsewhere, Order, Refund, RefundStatus, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-
-macro_rules! event_types {
-    ($($variant:ident $name:literal $says:literal;)*) => {
-        /// What an event reports. The names are stored and sent; they are never
-        /// changed.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        #[allow(missing_docs, reason = "`says` documents each")]
-        pub enum EventType {
-            $(#[serde(rename = $name)] $variant,)*
-        }
-
-        impl EventType {
-            /// Every type, in the order of the table.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// Its name.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// What has happened.
-            pub const fn says(self) -> &'static str {
-                match self { $(Self::$variant => $says,)* }
-            }
-        }
-    };
-}
-
-event_types! {
-    OrderPaid "order.paid" "The order is paid: verified by WeChat's answer, or by its notice where the merchant accepts that.";
-    OrderClosed "order.closed" "The order has ended without a payment that is kept: closed, reversed, failed, or closed at WeChat by others.";
-    OrderExpired "order.expired" "The order was not paid in time and is closed.";
-    OrderRefundedElsewhere "order.refunded_elsewhere" "The paid order was refunded at WeChat, not through this gateway.";
-    OrderDuplicatePayment "order.duplicate_payment" "A second payment of the same purchase: it is not a sale and is refunded.";
-    RefundAccepted "refund.accepted" "WeChat has accepted the refund.";
-    RefundSucceeded "refund.succeeded" "The payer has the money.";
-    RefundFailed "refund.failed" "The refund ended without returning the money: refused, cancelled, or not accepted by the payer's bank.";
-    CheckoutExpired "checkout.expired" "The checkout's time is over, and none of its attempts can be paid.";
-    LinkSoldOut "link.sold_out" "The last piece of the payment link's stock is paid.";
-    AlarmRaised "alarm.raised" "An alarm was raised that was not open before.";
-    StatementReady "statement.ready" "A day's statement has been compared with the orders and refunds.";
-    ReconciliationDiffers "reconciliation.differs" "A day's statement and the orders and refunds differ, and a person is to find out why.";
-    DeliveryFailing "delivery.failing" "For a day no delivery to this endpoint has succeeded.";
-    Test "test" "Sent by POST /v1/endpoints/{id}/test.";
-}
-
-impl EventType {
-    /// The type with this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.name() == name)
-    }
-}
 
 /// An event as it is stored.
 #[derive(Clone, Debug)]
@@ -122,7 +71,7 @@ pub fn number_in(id: &str) -> Option<i64> {
     n.parse().ok()
 }
 
-/// Which events to read, oldest first.
+/// Which events to read, oldest first unless `newest` is set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EventSearch {
     /// Those after the event with this id.
@@ -135,14 +84,31 @@ pub struct EventSearch {
     pub kind: Option<EventType>,
     /// Of this order, or of this checkout and all its attempts.
     pub out_trade_no: Option<String>,
+    /// Newest first: `after` is then the event before which the page begins.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub newest: bool,
+    /// When it happened, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "is_unset")]
+    pub at_ms: Range,
+    /// A prefix of the subject or of the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
     /// At most so many.
     pub limit: i64,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_unset(range: &Range) -> bool {
+    !range.is_set()
 }
 
 /// A page of events.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EventPage {
-    /// The events, oldest first.
+    /// The events, in the order of the search.
     pub events: Vec<Json>,
     /// The event after which the next page begins; `None` where none follows.
     pub after: Option<String>,
@@ -324,16 +290,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Ok(());
         };
         let now_ms = self.runtime.now_ms();
-        let paid = store::links::count_pieces(&self.storage, link_id, now_ms)?.paid;
-        let sold = stored.sold + paid;
+        let counted = store::links::count_pieces(&self.storage, link_id, now_ms)?;
+        let sold = stored.sold + counted.paid;
         if sold - pieces < stock && sold >= stock {
-            let object = json!({
-                "id": link_id,
-                "body": link.body,
-                "stock": stock,
-                "sold": sold,
-                "attach": link.attach,
-            });
+            let made_at_ms = self.link_made_at_ms(link_id)?;
+            let object = link_item(&link, sold, counted.held, made_at_ms);
             self.write_event(EventType::LinkSoldOut, link_id, &object)?;
         }
         Ok(())
@@ -386,7 +347,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// A page of events, oldest first.
+    /// A page of events.
     pub(super) fn events(&self, search: &EventSearch) -> Result<EventPage, ApiError> {
         let after_n = match (search.after_n, &search.after) {
             (Some(n), _) => n,
@@ -394,9 +355,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 ApiError::field(
                     Code::CursorInvalid,
                     "after",
-                    "The field after is not the id of an event of this merchant, or the event is older than 90 days. Without after the list begins with the oldest event.",
+                    "The field after is not the id of an event of this merchant, or the event is older than 90 days. Without after the list begins with the oldest event, or with order=newest with the newest.",
                 )
             })?,
+            (None, None) if search.newest => i64::MAX,
             (None, None) => 0,
         };
         let subjects = match &search.out_trade_no {

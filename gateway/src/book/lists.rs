@@ -7,6 +7,7 @@
 //! most [`EXAMINED`] rows are read. A page that has found too few rows by then
 //! is short, and its `after` continues from there.
 
+use super::event_type::EventType;
 use super::index::{List, RowState, StateFilter, alarm_key, paid_at_ms};
 use super::store::event_deliveries::IDS_ABOVE;
 use super::store::index::{Entry, Indexed, OrdersAlarm, Sum};
@@ -57,9 +58,15 @@ pub struct Filter {
     pub sub_openid: Option<String>,
     /// The order that the row belongs to.
     pub out_trade_no: Option<String>,
+    /// The endpoint that the delivery goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The type of the event that is delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_type: Option<EventType>,
     /// Only rows that wait for something.
     pub waiting: bool,
-    /// A prefix of one of the row's numbers.
+    /// A prefix of one of the row's numbers, in capitals or small letters.
     pub q: Option<String>,
 }
 
@@ -259,39 +266,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Ok(None);
         };
         let facts = self.links(Some(id))?;
-        let Some(facts) = facts.first() else {
-            return Ok(None);
-        };
-        let Link {
-            body,
-            price,
-            stock,
-            expires_at_ms,
-            active,
-            attach,
-            fields,
-            ..
-        } = &facts.link;
-        let (amount, least, most, currency) = match price {
-            Price::Fixed { each, .. } => (Some(*each), None, None, each.currency()),
-            Price::Entered { min, max } => (None, Some(*min), Some(*max), min.currency()),
-        };
-        Ok(Some(json!({
-            "id": id,
-            "body": body,
-            "active": active,
-            "amount": amount.map(Money::amount_minor),
-            "min_amount": least.map(Money::amount_minor),
-            "max_amount": most.map(Money::amount_minor),
-            "currency": currency.code(),
-            "stock": stock,
-            "sold": facts.sold,
-            "held": facts.held,
-            "attach": attach,
-            "fields": fields.iter().map(field_item).collect::<Vec<_>>(),
-            "created_at_ms": indexed.at_ms,
-            "expires_at_ms": expires_at_ms,
-        })))
+        let facts = facts.first();
+        Ok(facts.map(|facts| link_item(&facts.link, facts.sold, facts.held, Some(indexed.at_ms))))
+    }
+
+    /// When the link was made, Unix milliseconds; `None` until it is indexed.
+    pub(super) fn link_made_at_ms(&self, id: &str) -> Result<Option<i64>, StorageError> {
+        let indexed = self.indexed(List::Links, id)?;
+        Ok(indexed.map(|indexed| indexed.at_ms))
     }
 
     fn delivery_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
@@ -590,6 +572,30 @@ fn order_item(order: &Order, link: Option<String>, origin: &Origin) -> Json {
         "paid_at_ms": paid_at_ms(order),
         "expires_at_ms": terms.expires_at_ms,
         "metadata": origin.metadata,
+    })
+}
+
+/// A link in the form of new objects, with its pieces that are sold and held.
+pub(super) fn link_item(link: &Link, sold: i64, held: i64, made_at_ms: Option<i64>) -> Json {
+    let (amount, least, most, currency) = match link.price {
+        Price::Fixed { each, .. } => (Some(each), None, None, each.currency()),
+        Price::Entered { min, max } => (None, Some(min), Some(max), min.currency()),
+    };
+    json!({
+        "id": link.id,
+        "body": link.body,
+        "active": link.active,
+        "amount": amount.map(Money::amount_minor),
+        "min_amount": least.map(Money::amount_minor),
+        "max_amount": most.map(Money::amount_minor),
+        "currency": currency.code(),
+        "stock": link.stock,
+        "sold": sold,
+        "held": held,
+        "attach": link.attach,
+        "fields": link.fields.iter().map(field_item).collect::<Vec<_>>(),
+        "created_at_ms": made_at_ms,
+        "expires_at_ms": link.expires_at_ms,
     })
 }
 

@@ -55,6 +55,7 @@ mod differences;
 mod dispatch;
 mod endpoints;
 mod event_deliveries;
+mod event_type;
 mod events;
 mod images;
 mod index;
@@ -86,7 +87,8 @@ pub use endpoints::{
     EndpointChange, MOST_ENDPOINTS, NewEndpoint, NewSecret, Resent, SEALED_SECRET,
 };
 pub use event_deliveries::SECRET_PREFIX;
-pub use events::{EventPage, EventSearch, EventType, number_in};
+pub use event_type::EventType;
+pub use events::{EventPage, EventSearch, number_in};
 pub use images::ImageFacts;
 pub use index::{List, RowState, StateFilter};
 pub use links::{Buy, Choice, Link, LinkFacts, Price, SaleFacts, field_item};

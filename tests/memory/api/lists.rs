@@ -114,7 +114,10 @@ fn each_filter_selects_its_rows_and_filters_combine() {
         ("openid=o-another", &[]),
         ("q=A", &["A3", "A2", "A1"]),
         ("q=A2", &["A2"]),
-        ("q=a", &[]),
+        ("q=a", &["A3", "A2", "A1"]),
+        ("q=r1", &["A1"]),
+        ("q=a&state=NOTPAY", &["A3", "A2"]),
+        ("q=c", &[]),
         ("q=R1", &["A1"]),
         ("q=A&state=NOTPAY", &["A3", "A2"]),
         (&format!("q={transaction}"), &["A1"]),
@@ -217,9 +220,11 @@ fn a_page_that_compares_many_rows_is_short_and_the_next_continues() {
     }
     // More numbers have this prefix than are sorted at once: the list's order
     // is followed.
-    let page = get(&shop, "/v1/orders?q=COPY&limit=3");
-    assert_eq!(numbers(&page["orders"]).len(), 3);
-    assert!(page["after"].is_string());
+    for q in ["COPY", "copy"] {
+        let page = get(&shop, &format!("/v1/orders?q={q}&limit=3"));
+        assert_eq!(numbers(&page["orders"]).len(), 3, "{q}");
+        assert!(page["after"].is_string(), "{q}");
+    }
 }
 
 /// Copies an order of the book, with its rows of the index, `n` times.
@@ -323,6 +328,15 @@ fn checkouts_and_their_orders_are_found_by_the_link_that_they_were_bought_throug
     let links = get(&shop, "/v1/links?active=true")["links"].clone();
     assert_eq!(links[0]["id"], id);
     assert_eq!(links[0]["sold"], 1);
+    for (filters, n) in [
+        ("amount_from=900&amount_to=900", 1),
+        ("amount_from=901", 0),
+        ("amount_to=899", 0),
+        ("amount_to=900&active=true", 1),
+    ] {
+        let found = get(&shop, &format!("/v1/links?{filters}"))["links"].clone();
+        assert_eq!(found.as_array().unwrap().len(), n, "{filters}");
+    }
     assert_eq!(get(&shop, "/v1/links?active=false")["links"], json!([]));
     let (status, _) = shop.call(
         "POST",
@@ -552,6 +566,12 @@ fn an_invalid_list_parameter_is_refused_by_name() {
             "FIELD_INVALID",
             "state",
         ),
+        (
+            "/v1/deliveries?type=order.made".to_owned(),
+            "FIELD_INVALID",
+            "type",
+        ),
+        (orders("endpoint=we_x"), "FIELD_INVALID", "endpoint"),
         (
             "/v1/alarms?name=NO_SUCH".to_owned(),
             "FIELD_INVALID",

@@ -157,6 +157,20 @@ fn an_endpoint_receives_its_types_only_and_nothing_while_it_is_off() {
         &format!("/v1/deliveries/{}", tested["data"]["delivery"]),
     );
     assert_eq!(whole["state"], "acknowledged");
+    for (filters, n) in [
+        (format!("endpoint={id}"), 1),
+        (format!("endpoint={other}"), 1),
+        ("endpoint=we_unknown".to_owned(), 0),
+        ("type=order.paid".to_owned(), 1),
+        ("type=test".to_owned(), 1),
+        ("type=order.closed".to_owned(), 0),
+        (format!("endpoint={other}&type=order.paid&q=A1"), 1),
+        (format!("endpoint={other}&type=order.paid&q=A2"), 0),
+        (format!("endpoint={id}&type=order.paid"), 0),
+    ] {
+        let found = get(&shop, &format!("/v1/deliveries?{filters}"))["deliveries"].clone();
+        assert_eq!(found.as_array().unwrap().len(), n, "{filters}: {found}");
+    }
 }
 
 /// An order's events wait for the one before; another order's do not.

@@ -6,7 +6,7 @@ use crate::checkout::links::{buy, link, pay as pay_link};
 use crate::checkout::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
 use crate::notice_fixture::order;
 use serde_json::{Value, json};
-use tests::memory::{Memory, SHOP_NOTIFY, Shop};
+use tests::memory::{Memory, SHOP_NOTIFY, START_MS, Shop};
 
 /// Every event of a merchant, oldest first, read in pages of two.
 pub fn all_events(shop: &Shop) -> Vec<Value> {
@@ -115,6 +115,23 @@ fn events_are_selected_by_type_and_order() {
         ("out_trade_no=A2", vec!["A2"]),
         ("out_trade_no=A2&type=order.paid", vec!["A2"]),
         ("type=order.paid&limit=2", vec!["A1", "A2"]),
+        ("order=oldest", vec!["A1", "A2", "A3"]),
+        ("order=newest", vec!["A3", "A2", "A1"]),
+        ("order=newest&limit=2", vec!["A3", "A2"]),
+        ("order=newest&type=order.paid&limit=1", vec!["A3"]),
+        ("q=A", vec!["A1", "A2", "A3"]),
+        ("q=A2", vec!["A2"]),
+        ("q=evt_", vec!["A1", "A2", "A3"]),
+        ("q=B", vec![]),
+        (
+            &format!("at_from_ms={}", START_MS + 1_000),
+            vec!["A2", "A3"],
+        ),
+        (&format!("at_to_ms={}", START_MS + 1_000), vec!["A1"]),
+        (
+            &format!("order=newest&at_to_ms={}", START_MS + 2_000),
+            vec!["A2", "A1"],
+        ),
     ] {
         let page = get(&shop, &format!("/v1/events?{query}"));
         let events = page["events"].as_array().unwrap();
@@ -126,6 +143,23 @@ fn events_are_selected_by_type_and_order() {
             "{query}"
         );
     }
+    // Newest first, the pages meet the oldest event, and nothing follows.
+    let mut seen = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = get(&shop, &format!("/v1/events?order=newest&limit=1{after}"));
+        let events = page["events"].as_array().unwrap();
+        seen.extend(named(events).into_iter().map(|event| event.1));
+        match page["after"].as_str() {
+            Some(id) => after = format!("&after={id}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["A3", "A2", "A1"]);
+    let csv = shop.answer("GET", "/v1/events?order=newest&format=csv", "");
+    let csv = String::from_utf8(csv.body().clone()).unwrap();
+    let places = ["A3", "A2", "A1"].map(|number| csv.find(&format!(",{number},")).unwrap());
+    assert!(places.is_sorted(), "{csv}");
     // An id from one list goes on in every other.
     let first = get(&shop, "/v1/events?limit=1")["after"].clone();
     let rest = get(
@@ -166,6 +200,14 @@ fn what_does_not_fit_is_refused_by_name() {
         ("limit=0".to_owned(), "FIELD_INVALID", "limit"),
         ("limit=101".to_owned(), "FIELD_INVALID", "limit"),
         ("state=SUCCESS".to_owned(), "FIELD_INVALID", "state"),
+        ("order=first".to_owned(), "FIELD_INVALID", "order"),
+        ("at_from_ms=x".to_owned(), "FIELD_INVALID", "at_from_ms"),
+        (
+            "at_from_ms=2&at_to_ms=2".to_owned(),
+            "FIELD_INVALID",
+            "at_to_ms",
+        ),
+        ("q=%00".to_owned(), "FIELD_INVALID", "q"),
         ("format=xml".to_owned(), "FIELD_INVALID", "format"),
         (
             format!("limit=1&after={own}&after={own}"),
@@ -240,8 +282,11 @@ fn a_link_is_sold_out_once_and_an_unpaid_click_is_no_event() {
         ])
     );
     assert_eq!(events[0]["object"]["link"], id);
-    assert_eq!(events[2]["object"]["attach"], "fair");
-    assert_eq!(events[2]["object"]["sold"], 2);
+    // The form of the list, as it is when the event is written.
+    let listed = get(&shop, "/v1/links")["links"][0].clone();
+    assert_eq!(events[2]["object"], listed);
+    assert_eq!(listed["attach"], "fair");
+    assert_eq!(listed["sold"], 2);
     let other = link(&shop, json!({"total_fee": 900}));
     buy(&world, &other, "");
     world.advance(86_400);

@@ -4,8 +4,10 @@
 //! `seq` counts the events of one subject from 1. `event_ends` keeps the last
 //! number of a subject whose events have been removed.
 
+use super::search::{Conditions, end_of};
 use super::{all, exists, first, texts};
-use crate::book::events::{Event, EventSearch, EventType};
+use crate::book::event_type::EventType;
+use crate::book::events::{Event, EventSearch};
 use crate::runtime::{Row, Storage, StorageError, Value};
 
 /// The most events that one page compares with the filters.
@@ -64,51 +66,65 @@ pub(in crate::book) fn find(storage: &impl Storage, n: i64) -> Result<Option<Eve
     first(storage, &sql, &[n.into()], event)
 }
 
-/// The events of a page, oldest first, of these subjects or of all; and the event up
-/// to which the filters were compared: `None` where no event follows.
+/// The events of a page, in the order of the search, of these subjects or of all; and
+/// the event up to which the filters were compared: `None` where no event follows.
 pub(in crate::book) fn page(
     storage: &impl Storage,
     search: &EventSearch,
     subjects: Option<&[String]>,
     after_n: i64,
 ) -> Result<(Vec<Event>, Option<Event>), StorageError> {
-    let mut sql = vec!["n > ?".to_owned()];
-    let mut args: Vec<Value> = vec![after_n.into()];
+    let (begin, order) = match search.newest {
+        true => ("n < ?", "ORDER BY n DESC"),
+        false => ("n > ?", "ORDER BY n"),
+    };
+    let mut lookup = Conditions::default();
+    lookup.add(begin, [after_n.into()]);
     if let Some(subjects) = subjects {
         let marks = vec!["?"; subjects.len()].join(", ");
-        sql.push(format!("subject IN ({marks})"));
-        args.extend(subjects.iter().map(|subject| subject.as_str().into()));
+        let subjects = subjects.iter().map(|subject| subject.as_str().into());
+        lookup.add(&format!("subject IN ({marks})"), subjects);
+    }
+    // No index has these columns: what is compared with them is bounded instead.
+    let mut rest = Conditions::default();
+    if let Some(kind) = &search.kind {
+        rest.add("type = ?", [kind.name().into()]);
+    }
+    rest.range("at_ms", search.at_ms);
+    if let Some(q) = &search.q {
+        rest.add(
+            "(subject >= ? AND subject < ? OR id >= ? AND id < ?)",
+            [q.as_str(), &end_of(q), q.as_str(), &end_of(q)].map(Value::from),
+        );
     }
     let read = format!(
-        "SELECT {COLUMNS} FROM events WHERE {} ORDER BY n",
-        sql.join(" AND ")
+        "SELECT {COLUMNS}, 'evt_' || n || '_' || random AS id FROM events WHERE {} {order}",
+        lookup.join()
     );
-    let Some(kind) = &search.kind else {
-        args.push((search.limit + 1).into());
-        let mut events = all(storage, &format!("{read} LIMIT ?"), &args, event)?;
-        let limit = usize::try_from(search.limit).unwrap_or(usize::MAX);
-        let has_more = events.len() > limit;
-        events.truncate(limit);
-        let after = events.last().filter(|_| has_more).cloned();
-        return Ok((events, after));
+    let examines_all = rest.sql.is_empty();
+    let sql = match examines_all {
+        true => format!("{read} LIMIT ?"),
+        false => format!(
+            "SELECT * FROM ({read} LIMIT {EXAMINED}) AS read WHERE {} {order} LIMIT ?",
+            rest.join()
+        ),
     };
-    // No index has the types: what is compared is bounded instead.
-    let examined = format!("{read} LIMIT {EXAMINED}");
-    let mut matching = args.clone();
-    matching.extend([kind.name().into(), (search.limit + 1).into()]);
-    let matching_sql =
-        format!("SELECT * FROM ({examined}) AS read WHERE type = ? ORDER BY n LIMIT ?");
-    let mut events = all(storage, &matching_sql, &matching, event)?;
+    let args = [
+        lookup.args.clone(),
+        rest.args,
+        vec![(search.limit + 1).into()],
+    ]
+    .concat();
+    let mut events = all(storage, &sql, &args, event)?;
     let limit = usize::try_from(search.limit).unwrap_or(usize::MAX);
-    let after = match events.len() > limit {
-        true => {
-            events.truncate(limit);
-            events.last().cloned()
-        }
-        false => {
-            let last = format!("{read} LIMIT 1 OFFSET {}", EXAMINED - 1);
-            first(storage, &last, &args, event)?
-        }
+    let after = if events.len() > limit {
+        events.truncate(limit);
+        events.last().cloned()
+    } else if examines_all {
+        None
+    } else {
+        let last = format!("{read} LIMIT 1 OFFSET {}", EXAMINED - 1);
+        first(storage, &last, &lookup.args, event)?
     };
     Ok((events, after))
 }

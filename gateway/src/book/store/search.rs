@@ -16,18 +16,18 @@ const CANDIDATES: i64 = 1_000;
 
 /// The conditions of a statement, with their values.
 #[derive(Default)]
-struct Conditions {
-    sql: Vec<String>,
-    args: Vec<Value>,
+pub(super) struct Conditions {
+    pub(super) sql: Vec<String>,
+    pub(super) args: Vec<Value>,
 }
 
 impl Conditions {
-    fn add(&mut self, sql: &str, args: impl IntoIterator<Item = Value>) {
+    pub(super) fn add(&mut self, sql: &str, args: impl IntoIterator<Item = Value>) {
         self.sql.push(sql.to_owned());
         self.args.extend(args);
     }
 
-    fn range(&mut self, column: &str, range: Range) {
+    pub(super) fn range(&mut self, column: &str, range: Range) {
         if let Some(from) = range.from {
             self.add(&format!("{column} >= ?"), [from.into()]);
         }
@@ -36,7 +36,7 @@ impl Conditions {
         }
     }
 
-    fn join(&self) -> String {
+    pub(super) fn join(&self) -> String {
         self.sql.join(" AND ")
     }
 }
@@ -57,7 +57,7 @@ struct Plan {
 }
 
 /// The end of a prefix's range: larger than every text that begins with it.
-fn end_of(prefix: &str) -> String {
+pub(super) fn end_of(prefix: &str) -> String {
     format!("{prefix}\u{10FFFF}")
 }
 
@@ -151,20 +151,39 @@ pub(in crate::book) fn page(
     })
 }
 
+/// How `q` may be written: as it is, in capitals, and in small letters.
+fn spellings(q: &str) -> Vec<String> {
+    let mut spellings = vec![q.to_owned()];
+    for other in [q.to_uppercase(), q.to_lowercase()] {
+        if !spellings.contains(&other) {
+            spellings.push(other);
+        }
+    }
+    spellings
+}
+
+/// The numbers of the rows of a list with a number that begins with `q`, in any of its
+/// [`spellings`]: a statement and its values.
+fn numbers_beginning(list: List, q: &str) -> (String, Vec<Value>) {
+    let mut args = Vec::new();
+    let each = spellings(q).into_iter().map(|spelling| {
+        args.extend([
+            Value::from(list),
+            spelling.as_str().into(),
+            end_of(&spelling).into(),
+        ]);
+        "SELECT n FROM numbers WHERE list = ? AND number >= ? AND number < ?"
+    });
+    let sql = each.collect::<Vec<_>>().join(" UNION ALL ");
+    (sql, args)
+}
+
 /// Whether few enough rows have a number that begins with `q`.
 fn are_few(storage: &impl Storage, list: List, q: &str) -> Result<bool, StorageError> {
-    let found = integer(
-        storage,
-        "SELECT count(*) FROM (SELECT 1 FROM numbers
-            WHERE list = ? AND number >= ? AND number < ? LIMIT ?)",
-        &[
-            list.into(),
-            q.into(),
-            end_of(q).into(),
-            (CANDIDATES + 1).into(),
-        ],
-    )?;
-    Ok(found <= CANDIDATES)
+    let (numbers, mut args) = numbers_beginning(list, q);
+    args.push((CANDIDATES + 1).into());
+    let sql = format!("SELECT count(*) FROM (SELECT 1 FROM ({numbers}) LIMIT ?)");
+    Ok(integer(storage, &sql, &args)? <= CANDIDATES)
 }
 
 /// The conditions that are looked up, and those that are compared afterwards.
@@ -212,19 +231,30 @@ fn conditions(
         }
         state => equal.extend(state.map(|state| in_state(state.name()))),
     }
+    if let Some(endpoint) = &filter.endpoint {
+        rest.add(
+            "EXISTS (SELECT 1 FROM event_deliveries
+                WHERE id = CAST(key AS INTEGER) AND endpoint = ?)",
+            [endpoint.as_str().into()],
+        );
+    }
+    if let Some(kind) = filter.event_type {
+        rest.add(
+            "EXISTS (SELECT 1 FROM event_deliveries JOIN events ON events.n = event
+                WHERE event_deliveries.id = CAST(key AS INTEGER) AND type = ?)",
+            [kind.name().into()],
+        );
+    }
     equal.extend(text("listed_trade_type", "trade_type", &filter.trade_type));
     equal.extend(text("listed_currency", "currency", &filter.currency));
 
     let is_paid = filter.paid_ms.is_set();
-    let prefix = |q: &str| [list.into(), q.into(), end_of(q).into()];
     let mut lookup = Conditions::default();
     match &filter.q {
         Some(q) if is_few => {
             // The few rows are read by their numbers, and sorted.
-            lookup.add(
-                "n IN (SELECT n FROM numbers WHERE list = ? AND number >= ? AND number < ?)",
-                prefix(q),
-            );
+            let (numbers, args) = numbers_beginning(list, q);
+            lookup.add(&format!("n IN ({numbers})"), args);
             for (_, sql, args) in equal {
                 lookup.add(&sql, args);
             }
@@ -238,11 +268,20 @@ fn conditions(
                 rest,
             });
         }
-        Some(q) => rest.add(
-            "EXISTS (SELECT 1 FROM numbers WHERE numbers.n = read.n
-                AND list = ? AND number >= ? AND number < ?)",
-            prefix(q),
-        ),
+        Some(q) => {
+            let each = spellings(q).into_iter().map(|spelling| {
+                let args = [
+                    list.into(),
+                    spelling.as_str().into(),
+                    end_of(&spelling).into(),
+                ];
+                rest.args.extend(args);
+                "EXISTS (SELECT 1 FROM numbers WHERE numbers.n = read.n
+                    AND list = ? AND number >= ? AND number < ?)"
+            });
+            let any = each.collect::<Vec<_>>().join(" OR ");
+            rest.sql.push(format!("({any})"));
+        }
         None => {}
     }
     lookup.add("list = ?", [list.into()]);

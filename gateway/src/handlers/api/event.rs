@@ -1,10 +1,11 @@
 //! `/v1/events`: what happened, oldest first, for ninety days.
 
+use super::{LONGEST_FILTER, event_type, range};
 use crate::auth::keys::{Access, caller};
-use crate::book::{EventPage, EventSearch, EventType, command, number_in};
+use crate::book::{EventPage, EventSearch, command, number_in};
 use crate::http::csv::csv;
 use crate::http::error::{ApiError, Code};
-use crate::http::fields::{CHOICE_BYTES, Fields};
+use crate::http::fields::{CHOICE_BYTES, Fields, LARGEST};
 use crate::http::message::{query_once, success};
 use crate::runtime::{Answer, Body, Request, Response, Runtime};
 use crate::services::Services;
@@ -15,17 +16,25 @@ use std::rc::Rc;
 const USUAL: i64 = 20;
 /// The most events of a page.
 const MOST: i64 = 100;
-/// The longest id, and more than the longest type.
-const LONGEST: usize = 64;
 /// The longest cursor of any list: one of another list is refused as such.
 const LONGEST_CURSOR: usize = 512;
 /// The parameters that `GET /v1/events` takes.
-const PARAMETERS: [&str; 5] = ["after", "limit", "type", "out_trade_no", "format"];
+const PARAMETERS: [&str; 9] = [
+    "type",
+    "out_trade_no",
+    "at_from_ms",
+    "at_to_ms",
+    "q",
+    "order",
+    "limit",
+    "after",
+    "format",
+];
 /// The members of an event, which are the columns of its CSV.
 const COLUMNS: [&str; 6] = ["id", "type", "at_ms", "subject", "seq", "object"];
 
-/// `GET /v1/events`: the events after the one whose id `after` is, oldest first; a
-/// page, or with `format=csv` all of them. SECRET.
+/// `GET /v1/events`: the events after the one whose id `after` is, oldest first, or with
+/// `order=newest` newest first; a page, or with `format=csv` all of them. SECRET.
 pub async fn get_events<R: Runtime + 'static>(
     cx: &Rc<Services<R>>,
     request: &Request,
@@ -51,18 +60,26 @@ pub async fn get_events<R: Runtime + 'static>(
     if is_csv && fields.has("limit") {
         return Err(fields.invalid("limit", "does not go with format=csv, which holds all rows"));
     }
+    let newest = match fields.text("order", CHOICE_BYTES)?.as_deref() {
+        None | Some("oldest") => false,
+        Some("newest") => true,
+        Some(_) => return Err(fields.invalid("order", "must be oldest or newest")),
+    };
     let usual = if is_csv { MOST } else { USUAL };
     let search = EventSearch {
         after: fields.text("after", LONGEST_CURSOR)?,
         after_n: None,
-        kind: match fields.text("type", LONGEST)? {
-            Some(name) => Some(event_type(&fields, "type", &name)?),
+        kind: match fields.text("type", LONGEST_FILTER)? {
+            Some(name) => Some(event_type(&fields, &name)?),
             None => None,
         },
         out_trade_no: match fields.has("out_trade_no") {
             true => Some(fields.out_trade_no()?.as_str().to_owned()),
             false => None,
         },
+        newest,
+        at_ms: range(&fields, "at_from_ms", "at_to_ms", 0..=LARGEST, 1)?,
+        q: fields.text("q", LONGEST_FILTER)?,
         limit: fields.whole("limit", 1..=MOST)?.unwrap_or(usual),
     };
     let merchant = context.merchant.id.clone();
@@ -77,7 +94,7 @@ pub async fn get_events<R: Runtime + 'static>(
         let (cx, merchant) = (cx.clone(), merchant.clone());
         let search = EventSearch {
             // An id of the book has a number: without one nothing more is read.
-            after_n: number_in(&after).or(Some(i64::MAX)),
+            after_n: number_in(&after).or(Some(if newest { 0 } else { i64::MAX })),
             ..search.clone()
         };
         async move { next_page(&cx, &merchant, search).await }
@@ -110,12 +127,4 @@ pub async fn get_event<R: Runtime>(
     Fields::of_query_string(request, &[])?;
     let call = command::FindEvent(id.to_owned());
     Ok(success(cx.book(&context.merchant.id, call).await?))
-}
-
-/// The type of events with this name.
-fn event_type(fields: &Fields, field: &str, name: &str) -> Result<EventType, ApiError> {
-    EventType::named(name).ok_or_else(|| {
-        let names: Vec<&str> = EventType::ALL.iter().map(|kind| kind.name()).collect();
-        fields.invalid(field, &format!("must be one of {}", names.join(", ")))
-    })
 }

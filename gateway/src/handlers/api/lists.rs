@@ -1,7 +1,7 @@
 //! `GET /v1/orders`, `/v1/refunds`, `/v1/checkouts`, `/v1/links`, `/v1/deliveries`
 //! and `/v1/alarms`: lists, newest first, in pages or as CSV.
 
-use super::{cashier, today};
+use super::{LONGEST_FILTER, cashier, event_type, range, today};
 use crate::auth::keys::{Access, caller};
 use crate::book::{Filter, List, Page, Position, Range, RowState, Search, StateFilter, command};
 use crate::http::csv::csv;
@@ -23,8 +23,6 @@ use std::rc::Rc;
 const USUAL: i64 = 20;
 /// The most rows of a page.
 const MOST: i64 = 100;
-/// The longest value of a filter, in bytes.
-const LONGEST: usize = 128;
 /// The longest cursor.
 const LONGEST_CURSOR: usize = 512;
 
@@ -169,6 +167,8 @@ const fn form(list: List) -> Form {
                 "active",
                 "created_from_ms",
                 "created_to_ms",
+                "amount_from",
+                "amount_to",
                 "currency",
                 "q",
             ],
@@ -197,6 +197,8 @@ const fn form(list: List) -> Form {
                 "created_from_ms",
                 "created_to_ms",
                 "out_trade_no",
+                "endpoint",
+                "type",
                 "waiting",
                 "q",
             ],
@@ -360,7 +362,7 @@ fn read_filter(fields: &Fields, list: List, form: &Form) -> Result<Filter, ApiEr
             Some("false") => Some(StateFilter::State(RowState::LinkOff)),
             Some(_) => return Err(fields.invalid("active", "must be true or false")),
         },
-        List::Alarms => match fields.text("name", LONGEST)? {
+        List::Alarms => match fields.text("name", LONGEST_FILTER)? {
             None => None,
             Some(name) => match Alarm::named(&name) {
                 Some(alarm) => Some(StateFilter::Alarm(alarm)),
@@ -417,37 +419,21 @@ fn read_filter(fields: &Fields, list: List, form: &Form) -> Result<Filter, ApiEr
         amount,
         currency,
         trade_type,
-        link: fields.text("link", LONGEST)?,
-        openid: fields.text("openid", LONGEST)?,
-        sub_openid: fields.text("sub_openid", LONGEST)?,
+        link: fields.text("link", LONGEST_FILTER)?,
+        openid: fields.text("openid", LONGEST_FILTER)?,
+        sub_openid: fields.text("sub_openid", LONGEST_FILTER)?,
         out_trade_no: match fields.has("out_trade_no") {
             true => Some(fields.out_trade_no()?.as_str().to_owned()),
             false => None,
         },
+        endpoint: fields.text("endpoint", LONGEST_FILTER)?,
+        event_type: match fields.text("type", LONGEST_FILTER)? {
+            Some(name) => Some(event_type(fields, &name)?),
+            None => None,
+        },
         waiting,
-        q: fields.text("q", LONGEST)?,
+        q: fields.text("q", LONGEST_FILTER)?,
     })
-}
-
-/// A range whose end is at least `least` after its beginning.
-fn range(
-    fields: &Fields,
-    from: &str,
-    to: &str,
-    values: std::ops::RangeInclusive<i64>,
-    least: i64,
-) -> Result<Range, ApiError> {
-    let range = Range {
-        from: fields.whole(from, values.clone())?,
-        to: fields.whole(to, values)?,
-    };
-    match (range.from, range.to) {
-        (Some(begin), Some(end)) if end < begin + least => {
-            let word = if least == 0 { "at least" } else { "more than" };
-            Err(fields.invalid(to, &format!("must be {word} {from}")))
-        }
-        _ => Ok(range),
-    }
 }
 
 /// The range of an amount filter, whose end is included in the request.

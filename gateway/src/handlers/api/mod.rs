@@ -26,7 +26,7 @@ pub mod timeline;
 pub mod token;
 pub mod totals;
 
-use crate::book::command;
+use crate::book::{EventType, Range, command};
 use crate::http::address::NotifyTargets;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::{CHOICE_BYTES, Fields};
@@ -164,5 +164,37 @@ fn currency<R: Runtime>(upstream: &Upstream<'_, R>, fields: &Fields) -> Result<C
             Err(fields.error(Code::CurrencyNotAllowed, "fee_type", &problem))
         }
         _ => Ok(currency),
+    }
+}
+
+/// The longest value of a list's filter, in bytes.
+const LONGEST_FILTER: usize = 128;
+
+/// The type of events with this name.
+fn event_type(fields: &Fields, name: &str) -> Result<EventType, ApiError> {
+    EventType::named(name).ok_or_else(|| {
+        let names: Vec<&str> = EventType::ALL.iter().map(|kind| kind.name()).collect();
+        fields.invalid("type", &format!("must be one of {}", names.join(", ")))
+    })
+}
+
+/// A range whose end is at least `least` after its beginning.
+fn range(
+    fields: &Fields,
+    from: &str,
+    to: &str,
+    values: std::ops::RangeInclusive<i64>,
+    least: i64,
+) -> Result<Range, ApiError> {
+    let range = Range {
+        from: fields.whole(from, values.clone())?,
+        to: fields.whole(to, values)?,
+    };
+    match (range.from, range.to) {
+        (Some(begin), Some(end)) if end < begin + least => {
+            let word = if least == 0 { "at least" } else { "more than" };
+            Err(fields.invalid(to, &format!("must be {word} {from}")))
+        }
+        _ => Ok(range),
     }
 }
