@@ -243,6 +243,19 @@ impl Role {
     }
 }
 
+impl Role {
+    /// Whether a person of this role may give a key this scope: where the role permits
+    /// every call of it. Who makes keys may also give `orders:write`, without which no
+    /// program can sell.
+    pub fn gives(self, scope: Scope) -> bool {
+        if scope == Scope::OrdersWrite && self.has(Right::Build) {
+            return true;
+        }
+        let mut calls = ROUTES.iter().filter(|route| route.scopes.contains(&scope));
+        calls.all(|call| call.right.is_none_or(|right| self.has(right)))
+    }
+}
+
 macro_rules! scopes {
     (-) => {
         &[]
@@ -310,7 +323,7 @@ routes! {
     GET    "/v1/link"                        GetLinks          Merchant Own Always Links Look -;
     POST   "/v1/link"                        SetLink           Merchant Own Always Links Links Kept;
     POST   "/v1/micropay"                    Micropay          Merchant Own Always OrdersWrite Sell -;
-    POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always OrdersWrite Undo -;
+    POST   "/v1/reverse"                     ReverseOrder      Merchant Own Always (OrdersWrite Refunds) Undo -;
     POST   "/v1/receipt"                     CreateReceipt     Merchant Own Always OrdersWrite Sell -;
     DELETE "/v1/receipt"                     RevokeReceipt     Merchant Own Always OrdersWrite Links -;
     POST   "/v1/refund"                      CreateRefund      Merchant Own Always Refunds Refund -;

@@ -52,6 +52,11 @@ pub fn is_time_code(code: &str) -> bool {
     code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// A code without the spaces with which authenticator programs show it (`123 456`).
+pub fn without_spaces(code: &str) -> String {
+    code.split_whitespace().collect()
+}
+
 /// A recovery code, from random bytes: 50 bits.
 pub fn recovery_code(random: [u8; 2 * HALF]) -> String {
     let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied().map(char::from);

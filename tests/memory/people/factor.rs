@@ -97,6 +97,38 @@ fn wrong_codes_are_limited_like_wrong_passwords() {
     );
 }
 
+/// The password is known to another: the owners see that.
+#[test]
+fn a_wrong_code_after_a_right_password_is_in_the_audit() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    world.advance(30);
+    let guesser = Browser::at(&world, "198.51.100.1");
+    for (password, code) in [
+        ("not the password", "000000"),
+        (PASSWORD, "000000"),
+        (PASSWORD, "aaaaa-bbbbb"),
+    ] {
+        guesser.sign_in("anna", password, Some(code));
+    }
+    let audit = anna.done("GET", "/v1/audit?of=credentials", "").to_string();
+    let what = format!("person {}: a right password with a wrong code", anna.id());
+    assert_eq!(audit.matches(&what).count(), 2, "{audit}");
+}
+
+/// Programs show a code in two halves, and people type it as they see it.
+#[test]
+fn a_code_may_have_spaces() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    world.advance(30);
+    let code = anna.code();
+    let spaced = format!(" {} {} ", &code[..3], &code[3..]);
+    assert_eq!(anna.sign_in("anna", PASSWORD, Some(&spaced)).0, 200);
+}
+
 /// The code of the next step.
 fn next(of: &Browser) -> String {
     of.world.advance(30);

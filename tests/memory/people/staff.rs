@@ -88,6 +88,147 @@ fn a_merchant_always_has_an_owner_who_can_sign_in() {
     anna.done("DELETE", &path, "");
 }
 
+/// An isolate remembers a session for thirty seconds. What would last longer is refused
+/// at once, in each way in which a person can lose the right.
+#[test]
+fn who_may_no_longer_manage_people_changes_nothing_more() {
+    for (method, body, code) in [
+        ("DELETE", json!(""), "SIGN_IN_NEEDED"),
+        ("PATCH", json!({"is_off": true}), "SIGN_IN_NEEDED"),
+        ("PATCH", json!({"role": "developer"}), "RIGHT_MISSING"),
+    ] {
+        let world = Memory::default();
+        world.shop("demo");
+        let anna = person(&world, "demo", Role::Owner, "anna");
+        let bob = person(&world, "demo", Role::Owner, "bob");
+        let (annas, bobs) = (
+            format!("/console/api/people/{}", anna.id()),
+            format!("/console/api/people/{}", bob.id()),
+        );
+        let vera = person(&world, "demo", Role::Viewer, "vera");
+        let veras = format!("/console/api/people/{}", vera.id());
+        let made = anna.done(
+            "POST",
+            "/console/api/invitations",
+            json!({"role": "viewer"}),
+        );
+        let made = format!("/console/api/invitations/{}", made["id"].as_str().unwrap());
+        for (call, path, sent) in [
+            ("POST", "/console/api/invitations", json!({"role": "owner"})),
+            ("POST", &format!("{annas}/reset"), json!({})),
+            ("PATCH", &bobs, json!({"role": "owner"})),
+            ("PATCH", &bobs, json!({"is_off": false})),
+            ("PATCH", &veras, json!({"role": "owner"})),
+            ("DELETE", &annas, json!("")),
+            ("DELETE", &made, json!("")),
+        ] {
+            anna.call("PATCH", &bobs, json!({"role": "owner", "is_off": false}));
+            let isolate = world.gateway();
+            let seen = bob.call_at(&isolate, "GET", "/console/api/me", "");
+            if seen.0 != 200 {
+                // Switched off before: the sessions have ended.
+                bob.sign_in("bob", PASSWORD, Some(&bob.code()));
+                world.advance(30);
+                bob.call_at(&isolate, "GET", "/console/api/me", "");
+            }
+            assert_eq!(anna.call(method, &bobs, &body).0, 200);
+            let before = anna.done("GET", "/console/api/people", "");
+            let (_, answer) = bob.call_at(&isolate, call, path, &sent);
+            // The own role is changed by others only; a withdrawal finds nothing.
+            let refused = [code, "RIGHT_MISSING", "INVITATION_NOT_FOUND"];
+            let refused = refused.map(|code| json!(code));
+            assert!(refused.contains(&answer["code"]), "{call} {path}: {answer}");
+            assert_eq!(anna.done("GET", "/console/api/people", ""), before);
+            if method == "DELETE" {
+                break;
+            }
+        }
+    }
+}
+
+/// No link that was made before gives back what was taken.
+#[test]
+fn links_end_with_the_right_of_their_maker() {
+    for (method, body) in [
+        ("DELETE", json!("")),
+        ("PATCH", json!({"is_off": true})),
+        ("PATCH", json!({"role": "viewer"})),
+    ] {
+        let world = Memory::default();
+        world.shop("demo");
+        let anna = person(&world, "demo", Role::Owner, "anna");
+        let bob = person(&world, "demo", Role::Owner, "bob");
+        let bob_id = bob.id();
+        let to_join = bob.done("POST", "/console/api/invitations", json!({"role": "owner"}));
+        let reset = format!("/console/api/people/{}/reset", anna.id());
+        let to_reset = bob.done("POST", &reset, "{}");
+        let kept = anna.done(
+            "POST",
+            "/console/api/invitations",
+            json!({"role": "viewer"}),
+        );
+        anna.done(method, &format!("/console/api/people/{bob_id}"), &body);
+        let left = anna.done("GET", "/console/api/people", "")["invitations"].clone();
+        assert_eq!(left.as_array().unwrap().len(), 1, "{left}");
+        assert_eq!(left[0]["id"], kept["id"]);
+        let visitor = Browser::new(&world);
+        for made in [to_join, to_reset] {
+            let body = json!({"token": token(&made)});
+            visitor.refused(
+                "POST",
+                "/console/api/invitation",
+                body,
+                "INVITATION_NOT_FOUND",
+            );
+        }
+        let audit = anna.done("GET", "/v1/audit?of=credentials", "").to_string();
+        let ended = format!("of person {bob_id} ended");
+        assert_eq!(audit.matches(&ended).count(), 2, "{audit}");
+    }
+}
+
+/// A person who changes the password because a link went astray is safe.
+#[test]
+fn an_own_new_password_ends_a_link_to_a_new_one() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let vera = person(&world, "demo", Role::Viewer, "vera");
+    let made = anna.done(
+        "POST",
+        &format!("/console/api/people/{}/reset", vera.id()),
+        "{}",
+    );
+    let body = json!({"password": PASSWORD, "new_password": "battery horse correct"});
+    vera.done("POST", "/console/api/password", body);
+    let body = json!({"token": token(&made)});
+    Browser::new(&world).refused(
+        "POST",
+        "/console/api/invitation",
+        body,
+        "INVITATION_NOT_FOUND",
+    );
+}
+
+#[test]
+fn no_person_changes_the_own_role_or_limit() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    person(&world, "demo", Role::Owner, "bob");
+    let path = format!("/console/api/people/{}", anna.id());
+    for (field, body) in [
+        ("role", json!({"role": "viewer"})),
+        ("role", json!({"role": "cashier", "refund_limit": 5})),
+        ("is_off", json!({"is_off": true})),
+    ] {
+        let answer = anna.refused("PATCH", &path, body, "RIGHT_MISSING");
+        assert_eq!(answer["field"], field);
+    }
+    let changed = anna.done("PATCH", &path, json!({"name": "Anna M", "role": "owner"}));
+    assert_eq!(changed["name"], "Anna M");
+}
+
 #[test]
 fn a_link_sets_a_new_password_and_ends_the_second_factor() {
     let world = Memory::default();

@@ -13,7 +13,7 @@ use crate::merchants::registry::command::{AddNamedKey, NamedKeys, NewKey, Revoke
 use crate::merchants::seal::{fingerprint, short};
 use crate::merchants::shards::ask;
 use crate::observe::RequestContext;
-use crate::route::{Right, Scope};
+use crate::route::Scope;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use serde_json::{Value, json};
@@ -85,15 +85,16 @@ pub async fn create_key<R: Runtime>(
     }
 }
 
-/// Refuses a key that a person makes who may not refund, and that could.
+/// Refuses a key that a person makes and that could do more than the person. One who
+/// makes keys may connect the shop's program: see [`Role::gives`].
 fn refuse_beyond(fields: &Fields, person: &Person, scopes: &[Scope]) -> Result<(), ApiError> {
-    match scopes.contains(&Scope::Refunds) && !person.is_granted(Right::Refund) {
-        true => Err(fields.error(
-            Code::RightMissing,
-            "scopes",
-            "must not hold refunds: your role does not have the right refund",
-        )),
-        false => Ok(()),
+    match scopes.iter().find(|scope| !person.role.gives(**scope)) {
+        Some(scope) => {
+            let name = scope.name();
+            let problem = format!("must not hold {name}: your role cannot do what it permits");
+            Err(fields.error(Code::RightMissing, "scopes", &problem))
+        }
+        None => Ok(()),
     }
 }
 

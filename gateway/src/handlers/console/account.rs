@@ -105,7 +105,7 @@ async fn step<R: Runtime>(
     fields: &Fields,
 ) -> Result<i64, ApiError> {
     const NAME: &str = "code";
-    let code = fields.required(NAME, LONGEST_CODE)?;
+    let code = totp::without_spaces(&fields.required(NAME, LONGEST_CODE)?);
     limited(cx, signed_in, async {
         let step = totp::step_of(secret, &code, cx.runtime.now_ms())?;
         step.ok_or_else(wrong_code)

@@ -1,7 +1,9 @@
 //! Invitations: one-time links by which a person joins a merchant's staff, or sets
 //! a new password.
 
-use super::{login, name, new_password, refuse_unknown, role_and_limit, sealed, signed_in};
+use super::{
+    login, lost_right, name, new_password, refuse_unknown, role_and_limit, sealed, signed_in,
+};
 use crate::auth::keys::admin;
 use crate::auth::password;
 use crate::auth::people::{new_session, new_token, parts, person, require_own_origin};
@@ -188,7 +190,8 @@ pub async fn invite_for<R: Runtime>(
         true => Fields::of_query(Default::default()),
         false => Fields::read(request.body())?,
     };
-    invite(cx, &merchant, &fields, Some((Role::Owner, None))).await
+    let made = invite(cx, &merchant, &fields, Some((Role::Owner, None)), None).await?;
+    made.ok_or_else(|| ApiError::of(Code::RightMissing))
 }
 
 /// `POST /console/api/invitations {role, refund_limit?, name?, expires_in_hours?}`:
@@ -197,9 +200,12 @@ pub async fn invite_person<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
-    let (context, _) = person(cx, request).await?;
+    let (context, signed_in) = person(cx, request).await?;
     let fields = Fields::read(request.body())?;
-    invite(cx, &context, &fields, None).await
+    match invite(cx, &context, &fields, None, Some(signed_in.person.id)).await? {
+        Some(answer) => Ok(answer),
+        None => Err(lost_right(cx, request).await),
+    }
 }
 
 /// `DELETE /console/api/invitations/{id}`.
@@ -208,10 +214,11 @@ pub async fn withdraw_invitation<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let (context, _) = person(cx, request).await?;
+    let (context, signed_in) = person(cx, request).await?;
     let withdraw = Withdraw {
         id: context.merchant.id.clone(),
         invitation: id.to_owned(),
+        by: Some(signed_in.person.id),
     };
     match ask(&cx.runtime, withdraw).await? {
         true => Ok(success(json!({}))),
@@ -226,7 +233,7 @@ pub async fn reset_person<R: Runtime>(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let (context, _) = person(cx, request).await?;
+    let (context, signed_in) = person(cx, request).await?;
     let merchant = &context.merchant.id;
     let now_ms = cx.runtime.now_ms();
     let call = Staff {
@@ -245,17 +252,21 @@ pub async fn reset_person<R: Runtime>(
         made_at_ms: now_ms,
         expires_at_ms: now_ms + USUAL_HOURS * HOUR_MS,
     };
-    let data = made(cx, merchant, invitation).await?;
-    Ok(success(data))
+    match made(cx, merchant, invitation, Some(signed_in.person.id)).await? {
+        Some(data) => Ok(success(data)),
+        None => Err(lost_right(cx, request).await),
+    }
 }
 
-/// Makes an invitation, and shows its link this once.
+/// Makes an invitation, and shows its link this once. `None` where `by` may not invite
+/// any more.
 async fn invite<R: Runtime>(
     cx: &Services<R>,
     merchant: &MerchantContext,
     fields: &Fields,
     usual: Option<(Role, Option<i64>)>,
-) -> Result<Response, ApiError> {
+    by: Option<String>,
+) -> Result<Option<Response>, ApiError> {
     let known = ["role", "refund_limit", "name", "expires_in_hours"];
     refuse_unknown(fields, &known)?;
     let (role, refund_limit) = role_and_limit(fields, usual)?;
@@ -271,16 +282,18 @@ async fn invite<R: Runtime>(
         made_at_ms: cx.runtime.now_ms(),
         expires_at_ms: cx.runtime.now_ms() + hours.unwrap_or(USUAL_HOURS) * HOUR_MS,
     };
-    let data = made(cx, &merchant.merchant.id, invitation).await?;
-    Ok(success(data))
+    let data = made(cx, &merchant.merchant.id, invitation, by).await?;
+    Ok(data.map(success))
 }
 
-/// Stores an invitation, and returns what its maker is shown.
+/// Stores an invitation, and returns what its maker is shown. `None` where `by` may not
+/// invite any more.
 async fn made<R: Runtime>(
     cx: &Services<R>,
     merchant: &str,
     invitation: Invitation,
-) -> Result<Value, ApiError> {
+    by: Option<String>,
+) -> Result<Option<Value>, ApiError> {
     let token = new_token(cx, merchant);
     let print = fingerprint(&token);
     let invitation = Invitation {
@@ -298,9 +311,11 @@ async fn made<R: Runtime>(
         id: merchant.to_owned(),
         fingerprint: print,
         invitation,
+        by,
     };
     match ask(&cx.runtime, invite).await? {
-        NewInvitation::Done => Ok(data),
+        NewInvitation::Done => Ok(Some(data)),
+        NewInvitation::Refused => Ok(None),
         NewInvitation::Full => Err(ApiError::of(Code::TooManyPeople)),
         NewInvitation::NotFound => Err(ApiError::of(Code::PersonNotFound)),
     }

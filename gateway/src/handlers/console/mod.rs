@@ -8,7 +8,7 @@ pub mod people;
 pub mod sign_in;
 
 use crate::auth::password;
-use crate::auth::people::{known_cookie, session_cookie};
+use crate::auth::people::{forget_session, known_cookie, person, session_cookie};
 use crate::handlers::answers::brand_data;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
@@ -17,11 +17,21 @@ use crate::merchants::directory::MerchantContext;
 use crate::merchants::people::{Person, Secrets, Session};
 use crate::merchants::time_zone;
 use crate::route::{Right, Role};
-use crate::runtime::{Response, Runtime};
+use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use ::http::header;
 use order::{Currency, Money};
 use serde_json::{Value, json};
+
+/// Why a call is refused whose person has lost the right since the session was
+/// remembered: the next call is refused for the same reason.
+async fn lost_right<R: Runtime>(cx: &Services<R>, request: &Request) -> ApiError {
+    forget_session(cx, request);
+    match person(cx, request).await {
+        Err(error) => error,
+        Ok(_) => ApiError::of(Code::RightMissing),
+    }
+}
 
 /// The longest login, in characters.
 const LONGEST_LOGIN: usize = 64;

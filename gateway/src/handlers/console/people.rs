@@ -1,6 +1,6 @@
 //! A merchant's people, for its owners.
 
-use super::{name, refuse_unknown, role_and_limit, second_factor};
+use super::{lost_right, name, refuse_unknown, role_and_limit, second_factor};
 use crate::auth::people::person;
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
@@ -10,6 +10,7 @@ use crate::merchants::registry::people::{
     ChangePerson, Changed, PersonSettings, RemovePerson, Staff, StaffFacts,
 };
 use crate::merchants::shards::ask;
+use crate::route::Role;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use serde_json::{Value, json};
@@ -36,7 +37,8 @@ pub async fn get_people<R: Runtime>(
 }
 
 /// `PATCH /console/api/people/{id} {role?, refund_limit?, is_off?, name?}`: a field
-/// that is not sent stays. It takes effect within 30 seconds everywhere.
+/// that is not sent stays. It takes effect within 30 seconds everywhere. Links that the
+/// person has made end where it may not invite any more.
 pub async fn change_person<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -54,33 +56,56 @@ pub async fn change_person<R: Runtime>(
     let before = before.ok_or_else(|| ApiError::of(Code::PersonNotFound))?;
     let usual = (before.role, before.refund_limit);
     let (role, refund_limit) = role_and_limit(&fields, Some(usual))?;
+    let settings = PersonSettings {
+        name: name(&fields)?.unwrap_or_else(|| before.name.clone()),
+        role,
+        refund_limit,
+        is_off: fields.flag_or("is_off", before.is_off)?,
+    };
+    let you = &signed_in.person.id;
+    let is_other_owner = |of: &&Person| of.id != *you && of.role == Role::Owner && !of.is_off;
+    if id == you && staff.people.iter().any(|of| is_other_owner(&of)) {
+        let own = PersonSettings::of(before);
+        for (field, is_other) in [
+            ("role", settings.role != own.role),
+            ("refund_limit", settings.refund_limit != own.refund_limit),
+            ("is_off", settings.is_off != own.is_off),
+        ] {
+            if is_other {
+                let problem = "is not changed by the person itself: ask another owner";
+                return Err(fields.error(Code::RightMissing, field, problem));
+            }
+        }
+    }
     let change = ChangePerson {
         id: merchant,
         person: id.to_owned(),
-        settings: PersonSettings {
-            name: name(&fields)?.unwrap_or_else(|| before.name.clone()),
-            role,
-            refund_limit,
-            is_off: fields.flag_or("is_off", before.is_off)?,
-        },
+        settings,
+        by: Some(you.clone()),
     };
-    changed(ask(&cx.runtime, change).await?)
-        .map(|person| success(person_data(&person, &signed_in.person.id)))
+    match ask(&cx.runtime, change).await? {
+        Changed::Refused => Err(lost_right(cx, request).await),
+        other => changed(other).map(|person| success(person_data(&person, you))),
+    }
 }
 
 /// `DELETE /console/api/people/{id}`: the sign-in ends, within 30 seconds everywhere.
-/// The audit keeps the name. Keys that the person has made stay.
+/// The audit keeps the name. Keys that the person has made stay; invitations end.
 pub async fn remove_person<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let (context, _) = person(cx, request).await?;
+    let (context, signed_in) = person(cx, request).await?;
     let remove = RemovePerson {
         id: context.merchant.id.clone(),
         person: id.to_owned(),
+        by: Some(signed_in.person.id),
     };
-    changed(ask(&cx.runtime, remove).await?).map(|_| success(json!({})))
+    match ask(&cx.runtime, remove).await? {
+        Changed::Refused => Err(lost_right(cx, request).await),
+        other => changed(other).map(|_| success(json!({}))),
+    }
 }
 
 fn changed(changed: Changed) -> Result<Box<Person>, ApiError> {
@@ -88,6 +113,7 @@ fn changed(changed: Changed) -> Result<Box<Person>, ApiError> {
         Changed::Done(person) => Ok(person),
         Changed::NotFound => Err(ApiError::of(Code::PersonNotFound)),
         Changed::LastOwner => Err(ApiError::of(Code::LastOwner)),
+        Changed::Refused => Err(ApiError::of(Code::RightMissing)),
     }
 }
 

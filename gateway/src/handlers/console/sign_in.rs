@@ -12,7 +12,7 @@ use crate::http::fields::Fields;
 use crate::http::message::{set, success};
 use crate::merchants::people::Secrets;
 use crate::merchants::registry::people::{
-    EndSessions, FindPerson, Recognised, StartSession, StoredPerson, TrySignIn,
+    ChangeSecrets, EndSessions, FindPerson, Recognised, StartSession, StoredPerson, TrySignIn,
 };
 use crate::merchants::shards::{ask, merchants_of_login};
 use crate::observe::{self, Actor};
@@ -146,25 +146,43 @@ async fn check<R: Runtime>(
         after: None,
         step: None,
     };
+    let code = code.map(totp::without_spaces);
     match (&secrets.totp, code) {
         (None, _) => {}
         (Some(_), None) => {
             recognised(cx, login, browser).await?;
             return Ok(None);
         }
-        (Some(secret), Some(code)) if totp::is_time_code(code) => {
-            let step = totp::step_of(secret, code, cx.runtime.now_ms())?;
-            let step = step.ok_or_else(|| ApiError::of(Code::CodeWrong))?;
-            checked.step = Some(step);
+        (Some(secret), Some(code)) if totp::is_time_code(&code) => {
+            checked.step = totp::step_of(secret, &code, cx.runtime.now_ms())?;
+            if checked.step.is_none() {
+                return Err(wrong_code(cx, &checked).await?);
+            }
         }
         (Some(_), Some(code)) => {
-            if !secrets.use_code(&totp::as_shown(code)) {
-                return Err(ApiError::of(Code::CodeWrong));
+            if !secrets.use_code(&totp::as_shown(&code)) {
+                return Err(wrong_code(cx, &checked).await?);
             }
             checked.after = Some(secrets);
         }
     }
     Ok(Some(checked))
+}
+
+/// Writes a wrong code after a right password to the audit: the caller may be guessing.
+async fn wrong_code<R: Runtime>(cx: &Services<R>, checked: &Checked) -> Result<ApiError, ApiError> {
+    let StoredPerson { person, sealed } = &checked.found;
+    let note = ChangeSecrets {
+        id: checked.merchant.clone(),
+        person: person.id.clone(),
+        secrets: [sealed.clone(), sealed.clone()],
+        factor: (person.has_totp, person.codes_left),
+        step: None,
+        what: "a right password with a wrong code".to_owned(),
+        session: None,
+    };
+    ask(&cx.runtime, note).await?;
+    Ok(ApiError::of(Code::CodeWrong))
 }
 
 /// The sign-in was not a wrong one.

@@ -583,6 +583,9 @@ pub enum Answer {
     Count(i64),
     /// [`Changed::LastOwner`](super::people::Changed::LastOwner).
     LastOwner,
+    /// [`Changed::Refused`](super::people::Changed::Refused),
+    /// [`NewInvitation::Refused`](super::people::NewInvitation::Refused).
+    NotAllowed,
     /// [`KeptAnswer::Kept`].
     Kept(String, Option<i64>),
     /// [`KeptAnswer::OfAnother`].

@@ -19,8 +19,8 @@ use super::command::{Answer, Call, Command, Found, Reply, replies};
 use super::{Registry, store};
 use crate::merchants::people::{IDLE_MS, Invitation, Person, Session, SignedIn};
 use crate::merchants::seal::short;
-use crate::observe::audit;
-use crate::route::Role;
+use crate::observe::{Actor, audit};
+use crate::route::{Right, Role};
 use crate::runtime::{Runtime, Storage, StorageError};
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,9 @@ commands! {
         fingerprint: String,
         /// The invitation.
         invitation: Invitation,
+        /// The person who asks; `None` for the operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     }
 
     /// An invitation that can be used.
@@ -86,6 +89,9 @@ commands! {
         id: String,
         /// See [`Invitation::id`].
         invitation: String,
+        /// The person who asks; `None` for the operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     }
 
     /// Uses an invitation: a person joins, and is signed in.
@@ -208,6 +214,9 @@ commands! {
         person: String,
         /// All that can be changed, with the new values.
         settings: PersonSettings,
+        /// The person who asks; `None` for the operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     }
 
     /// Removes a person.
@@ -216,6 +225,9 @@ commands! {
         id: String,
         /// The person's id.
         person: String,
+        /// The person who asks; `None` for the operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     }
 
     /// The ids and names of a merchant's people, also of those that were removed.
@@ -330,6 +342,8 @@ pub enum NewInvitation {
     Full,
     /// The person whom it names does not exist.
     NotFound,
+    /// Who asks may not invite any more.
+    Refused,
 }
 
 /// Whether a person has joined.
@@ -352,6 +366,8 @@ pub enum Changed {
     NotFound,
     /// The merchant would have no owner who can sign in.
     LastOwner,
+    /// Who asks may not change people any more.
+    Refused,
 }
 
 impl<R: Runtime, S: Storage> Registry<R, S> {
@@ -363,9 +379,10 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
                 storage.atomically(|| self.invite(&invite))?.into_answer()
             }
             PeopleCall::FindInvitation(find) => self.find_invitation(&find)?.into_answer(),
-            PeopleCall::Withdraw(Withdraw { id, invitation }) => storage
+            PeopleCall::Withdraw(Withdraw { id, invitation, by }) => storage
                 .atomically(|| {
-                    let withdrawn = store::people::withdraw(storage, &id, &invitation)?;
+                    let withdrawn = self.may_manage(&id, by.as_deref())?
+                        && store::people::withdraw(storage, &id, &invitation)?;
                     if withdrawn {
                         self.audit(&id, &format!("invitation {invitation} withdrawn"), "")?;
                     }
@@ -426,6 +443,28 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         })
     }
 
+    /// Whether who asks may manage the merchant's people at this moment: a session is
+    /// remembered for some seconds after its person was removed or lost the role, and
+    /// what is made here would outlive it.
+    fn may_manage(&self, id: &str, by: Option<&str>) -> Result<bool, StorageError> {
+        let Some(by) = by else {
+            return Ok(true);
+        };
+        let person = store::people::by_id(&self.storage, id, by)?;
+        Ok(person.is_some_and(|person| manages(&person)))
+    }
+
+    /// Removes the links that a person has made who does not manage people any more,
+    /// inside a transaction: they would give back what was taken.
+    fn end_links_by(&self, id: &str, person: &str) -> Result<(), StorageError> {
+        let maker = Actor::Person(person.to_owned()).to_string();
+        for link in store::people::remove_links_by(&self.storage, id, &maker)? {
+            let what = format!("invitation {} of person {person} ended", short(&link));
+            self.audit(id, &what, "")?;
+        }
+        Ok(())
+    }
+
     /// Inside a transaction.
     fn invite(&self, invite: &Invite) -> Result<NewInvitation, StorageError> {
         let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
@@ -433,7 +472,11 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             id,
             fingerprint,
             invitation,
+            by,
         } = invite;
+        if !self.may_manage(id, by.as_deref())? {
+            return Ok(NewInvitation::Refused);
+        }
         store::people::remove_expired_invitations(storage, now_ms)?;
         let until_ms = invitation.expires_at_ms;
         let made = short(fingerprint);
@@ -685,6 +728,8 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         }
         if let Some(session) = session {
             store::people::remove_sessions(storage, person, None, None)?;
+            // A link to a new password would undo the change.
+            store::people::remove_links_of(storage, id, person)?;
             self.sign_in(id, person, session)?;
         }
         Ok(true)
@@ -697,7 +742,11 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             id,
             person,
             settings,
+            by,
         } = change;
+        if !self.may_manage(id, by.as_deref())? {
+            return Ok(Changed::Refused);
+        }
         let Some(before) = store::people::by_id(storage, id, person)? else {
             return Ok(Changed::NotFound);
         };
@@ -738,13 +787,19 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             store::people::remove_sessions(storage, person, None, None)?;
         }
         let after = store::people::by_id(storage, id, person)?;
+        if after.as_ref().is_none_or(|after| !manages(after)) {
+            self.end_links_by(id, person)?;
+        }
         Ok(after.map_or(Changed::NotFound, |after| Changed::Done(Box::new(after))))
     }
 
     /// Inside a transaction.
     fn remove_person(&self, remove: &RemovePerson) -> Result<Changed, StorageError> {
         let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
-        let RemovePerson { id, person } = remove;
+        let RemovePerson { id, person, by } = remove;
+        if !self.may_manage(id, by.as_deref())? {
+            return Ok(Changed::Refused);
+        }
         let Some(before) = store::people::by_id(storage, id, person)? else {
             return Ok(Changed::NotFound);
         };
@@ -759,6 +814,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         store::people::remove(storage, person, now_ms)?;
         store::people::remove_sessions(storage, person, None, None)?;
         store::people::remove_links_of(storage, id, person)?;
+        self.end_links_by(id, person)?;
         Ok(Changed::Done(Box::new(before)))
     }
 
@@ -788,6 +844,12 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a person may invite, change and remove people.
+fn manages(person: &Person) -> bool {
+    let right = Right::People;
+    !person.is_off && person.is_granted(right) && !person.is_withheld(right)
 }
 
 fn is_owner(settings: &PersonSettings) -> bool {
@@ -831,6 +893,7 @@ impl Reply for NewInvitation {
             Self::Done => Answer::Done,
             Self::Full => Answer::Full,
             Self::NotFound => Answer::NotFound,
+            Self::Refused => Answer::NotAllowed,
         }
     }
 
@@ -839,6 +902,7 @@ impl Reply for NewInvitation {
             Answer::Done => Some(Self::Done),
             Answer::Full => Some(Self::Full),
             Answer::NotFound => Some(Self::NotFound),
+            Answer::NotAllowed => Some(Self::Refused),
             _ => None,
         }
     }
@@ -869,6 +933,7 @@ impl Reply for Changed {
             Self::Done(person) => Answer::Person(person),
             Self::NotFound => Answer::NotFound,
             Self::LastOwner => Answer::LastOwner,
+            Self::Refused => Answer::NotAllowed,
         }
     }
 
@@ -877,6 +942,7 @@ impl Reply for Changed {
             Answer::Person(person) => Some(Self::Done(person)),
             Answer::NotFound => Some(Self::NotFound),
             Answer::LastOwner => Some(Self::LastOwner),
+            Answer::NotAllowed => Some(Self::Refused),
             _ => None,
         }
     }

@@ -376,6 +376,20 @@ pub(in crate::merchants::registry) fn remove_links_of(
     Ok(())
 }
 
+/// Removes the invitations and links that this person has made, as the audit names the
+/// maker. Returns their fingerprints.
+pub(in crate::merchants::registry) fn remove_links_by(
+    storage: &impl Storage,
+    merchant: &str,
+    maker: &str,
+) -> Result<Vec<String>, StorageError> {
+    texts(
+        storage,
+        "DELETE FROM invitations WHERE merchant_id = ? AND made_by = ? RETURNING fingerprint",
+        &[merchant.into(), maker.into()],
+    )
+}
+
 /// Removes every merchant's invitations that have expired.
 pub(in crate::merchants::registry) fn remove_expired_invitations(
     storage: &impl Storage,
