@@ -239,7 +239,7 @@ pub(crate) fn place_in_query() -> String {
     String::from(js_sys::encode_uri_component(&place()))
 }
 
-/// This page's address for a checkout, in the form in which it is shared.
+/// This page's address for a checkout, in the form that the payer can share.
 pub(crate) fn page_address(checkout: &str) -> String {
     let lang = field("lang").map_or_else(String::new, |tag| ["&lang=", &tag].concat());
     [&place(), "?s=", checkout, "&showwxpaytitle=1", &lang].concat()
@@ -351,8 +351,7 @@ pub(crate) fn came_back() -> bool {
     field("back").is_some()
 }
 
-/// Whether a sign that only the browser has shows that the page is inside a
-/// Mini Program.
+/// Whether a script can detect that the page is inside a Mini Program.
 pub(crate) fn in_mini_program() -> bool {
     let sign = window().and_then(|window| get(&window, "__wxjs_environment"));
     sign.is_some_and(|sign| sign == "miniprogram")

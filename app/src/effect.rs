@@ -1,4 +1,4 @@
-//! What the page is to do after an event.
+//! Effects: the actions that the page executes after an event.
 
 use checkout::{Hint, Jsapi};
 

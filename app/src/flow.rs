@@ -99,7 +99,7 @@ pub enum Action {
     Reload,
     /// Close WeChat's window.
     Close,
-    /// Do not return to the merchant by itself.
+    /// Stay on the page instead of returning to the merchant.
     Stay,
 }
 
@@ -158,7 +158,7 @@ pub enum Stage {
     Ended(End),
 }
 
-/// What the bridge is called for.
+/// The purpose of a call to the bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// Its payment sheet.
@@ -266,7 +266,7 @@ pub struct Flow {
     /// How many of them were sent before the code arrived; their answers may
     /// not know its attempt.
     asked_before_code: u32,
-    /// "look" arrived after the last of them was sent.
+    /// `look` arrived after the last of them was sent.
     look_again: bool,
     live: LiveConnection,
     /// When to request the view again.
@@ -711,7 +711,7 @@ impl Flow {
             return Vec::new();
         }
         self.server_ahead_ms = view.now_ms - self.now_ms;
-        // The page keeps the method that it has found to work.
+        // The page keeps the payment method that has worked on it.
         let method = self.view.method;
         self.view = CheckoutStatus { method, ..view };
         if let Some(end) = End::of(self.view.state) {
@@ -756,8 +756,9 @@ impl Flow {
         Vec::new()
     }
 
-    /// Returns to the merchant after a while, where the merchant wants it: after a
-    /// payment that this page has seen, not whenever a paid page is opened.
+    /// Starts the time after which the page returns to the merchant, if the
+    /// merchant has set one: after a payment that this page has seen, and not
+    /// when a paid page is opened.
     fn return_soon(&mut self) {
         if let (State::Paid { .. }, Some(_), Some(seconds)) = (
             self.view.state,

@@ -12,8 +12,9 @@
 //! load it.
 //!
 //! An openid is never read from the address: the token is signed by the gateway
-//! for this checkout and this origin. It is removed from the address at once,
-//! and counts only with the state that this tab has made up for its sign-in.
+//! for this checkout and this origin. The page removes it from the address at
+//! once, and accepts it only with the state that this tab has generated for its
+//! sign-in.
 
 use std::cell::RefCell;
 
@@ -33,7 +34,7 @@ pub(crate) enum Opened {
     Error(Refused),
 }
 
-/// Shows the page, with its texts and what it is opened with.
+/// Shows the page with its texts and its contents.
 type Open = fn(String, Option<Opened>);
 
 /// Why the page cannot show a purchase, before it has the gateway's texts: the
@@ -48,7 +49,7 @@ enum Trouble {
     Unreachable,
     /// The merchant has not registered this page's origin.
     Unregistered,
-    /// The answer is none of this gateway's.
+    /// The answer does not have this gateway's form.
     Unreadable,
 }
 
@@ -91,7 +92,8 @@ pub(crate) fn start(gateway: &str, open: Open) {
     if browser::in_mini_program() {
         browser::add_to_query("&env=miniprogram");
     }
-    // The gateway tells payers who must go on in WeChat where the link is.
+    // A payer who must continue in WeChat gets the address of this page from
+    // the gateway.
     if checkout.is_none() {
         browser::add_to_query("&page=");
         browser::add_to_query(&browser::place_in_query());

@@ -86,7 +86,8 @@ impl Checkout {
             browser::listen(&on, name, move || self.tell(event()));
         };
         browser::listen(&On::Document, "WeixinJSBridgeReady", move || {
-            // Older versions of WeChat show their signs only with the bridge.
+            // In older versions of WeChat the Mini Program can be detected only
+            // when the bridge exists.
             self.reload_in_mini_program();
             self.tell(Event::BridgeReady);
         });

@@ -43,7 +43,7 @@ pub(crate) fn style(brand: &Brand) -> String {
     })
 }
 
-/// About how much it is in yuan; nothing where that is unknown.
+/// The approximate price in yuan; nothing where it is unknown.
 pub(crate) fn draw_about(out: &mut String, about: Option<Money>, lang: Lang) {
     if let Some(about) = about {
         let written = format_amount(about, lang);
@@ -95,7 +95,7 @@ pub(crate) fn draw_languages(out: &mut String, here: &str, lang: Lang) {
     out.push_str("</p>\n");
 }
 
-/// Who carries the payment, whom to ask, and what applies.
+/// The payment provider, the merchant's contact, and the terms.
 pub(crate) fn draw_foot(out: &mut String, brand: &Brand, lang: Lang) {
     let texts = texts(lang);
     out.push_str("<p>");

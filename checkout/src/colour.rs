@@ -33,7 +33,8 @@ pub const AREA: u64 = 300;
 pub const TEXT: u64 = 450;
 
 /// The darkest ground of the page in the light scheme (`--ground`), and the
-/// lightest in the dark one (`--card`): a text that holds on these holds on all.
+/// lightest in the dark one (`--card`): a text with enough contrast on these
+/// two has enough on every ground of the page.
 const LIGHT_GROUND: Colour = Colour::new(0xf2, 0xf5, 0xf3);
 const DARK_GROUND: Colour = Colour::new(0x18, 0x1f, 0x1b);
 
@@ -113,8 +114,8 @@ impl Colour {
         }
     }
 
-    /// The colour itself where it holds this contrast with `ground`, or else the
-    /// nearest shade towards black or white that does.
+    /// The colour itself if it has this contrast with `ground`; otherwise the
+    /// nearest shade towards black or white that has it.
     fn readable_on(self, ground: Colour, least: u64) -> Colour {
         let end = ground.text();
         (0..=u8::MAX)
@@ -182,8 +183,8 @@ impl<'de> Deserialize<'de> for Colour {
     }
 }
 
-/// The first letter, digit or Chinese character of a name: what stands where the
-/// merchant has no logo. Empty where the name has none.
+/// The first letter, digit or Chinese character of a name, shown in place of a
+/// missing logo. Empty where the name has none.
 pub fn monogram(name: &str) -> &str {
     let first = name.char_indices().find(|(_, c)| c.is_alphanumeric());
     let end = |(at, c): (usize, char)| name.get(at..at + c.len_utf8());

@@ -55,8 +55,8 @@ pub enum FieldProblem {
 }
 
 impl LinkField {
-    /// The label in a language, or in the first that there is. Who reads one
-    /// Chinese script reads the other rather than English.
+    /// The label in a language, or else in the first language that has one. A
+    /// reader of one Chinese script gets the other script before English.
     pub fn label_in(&self, lang: Lang) -> &str {
         let tags = match lang {
             Lang::En => ["", "en", "zh-Hans", "zh-Hant"],
@@ -76,7 +76,7 @@ impl LinkField {
         }
     }
 
-    /// Reads an answer; `None` is no answer to a question that needs none.
+    /// Reads an answer; `None` is a missing answer to an optional question.
     ///
     /// # Errors
     ///
@@ -127,7 +127,8 @@ pub fn read_answers<'f>(
     Ok(answers)
 }
 
-/// The name of a field's input in the form, apart from the form's own.
+/// The name of a field's input in the form. The prefix keeps it apart from the
+/// form's own inputs.
 pub fn input_name(name: &str) -> String {
     format!("f_{name}")
 }

@@ -243,8 +243,8 @@ fn quote(out: &mut String, lang: Lang, reference: &str) {
     }
 }
 
-/// A line of HTML for every page of a test deployment: what the payer does there
-/// costs nothing, and buys nothing.
+/// A line of HTML for every page of a test deployment: no money is charged there and nothing is
+/// sold.
 pub fn test_badge(lang: Lang) -> String {
     let text = match lang {
         Lang::En => "TEST · no money is paid",

@@ -50,15 +50,15 @@ pub struct LinkPage<'a> {
     pub details: Option<&'a str>,
     /// The one of the answer's Content-Security-Policy.
     pub nonce: &'a str,
-    /// Where no payment is possible here: how to go on. Then the page asks for
-    /// nothing.
+    /// How to continue, where no payment is possible here. The page then has no
+    /// form.
     pub elsewhere: Option<Elsewhere>,
     /// About how much one piece costs in yuan, as in
     /// [`View::about_cny`](crate::View::about_cny).
     pub about_cny: Option<Money>,
 }
 
-/// How to go on where no payment is possible.
+/// How to continue where no payment is possible.
 #[derive(Clone, Debug)]
 pub struct Elsewhere {
     /// What to do.
@@ -275,8 +275,8 @@ pub fn page(page: &LinkPage<'_>) -> String {
         Asks::Amount { min, max } => {
             out.form(page);
             let written = |money| format_amount(money, page.lang);
-            // Without a smallest amount of the merchant's the largest one only
-            // guards against a slip, and is named when it is exceeded.
+            // If the merchant has set no smallest amount, the largest one only
+            // guards against typing errors and is shown when it is exceeded.
             let hint = match min.amount_minor() {
                 ..=1 => String::new(),
                 _ => fill(words.amount_hint, &written(min), &written(max)),
@@ -350,7 +350,7 @@ fn fill(text: &str, a: &str, b: &str) -> String {
     crate::fill(text, &[("a", a), ("b", b)])
 }
 
-/// What stands before the number of an amount in this currency.
+/// The currency's sign before an amount.
 fn sign(money: Money, lang: Lang) -> String {
     let mut written = format_amount(money, lang);
     let number = written.find(|c: char| c.is_ascii_digit());
@@ -515,7 +515,7 @@ impl Html {
         }
     }
 
-    /// How to go on in WeChat: the link to copy, and as a code.
+    /// How to continue in WeChat: the link to copy, and its code.
     fn elsewhere(&mut self, page: &LinkPage<'_>) {
         let Some(Elsewhere { message, link }) = &page.elsewhere else {
             return;

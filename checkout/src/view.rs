@@ -173,7 +173,7 @@ impl Brand {
     }
 }
 
-/// What a payer may see of a payment.
+/// The part of a payment that a payer may see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
     /// WeChat's number for it.
@@ -475,7 +475,7 @@ pub enum Problem {
     /// `ORDER_EXISTS_WITH_DIFFERENT_TERMS`, `MERCHANT_OF_OTHER_KIND`,
     /// `CURRENCY_NOT_ALLOWED`.
     Merchant,
-    /// The merchant sells nothing at present. `MERCHANT_SUSPENDED`.
+    /// The operator has suspended the merchant. `MERCHANT_SUSPENDED`.
     NotSelling,
     /// A fault of the gateway.
     Other,

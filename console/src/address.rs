@@ -1,4 +1,4 @@
-//! The address after `#`: which page is shown, of what, and with which filters.
+//! The address after `#`: the page, the id of what it shows, and the filters.
 //!
 //! ```text
 //! #/orders?state=REFUND&currency=HKD
@@ -19,7 +19,7 @@ pub(crate) enum Page {
     Settings,
     Log,
     Account,
-    /// From an invitation: its id is the token.
+    /// The page of an invitation; the id is the invitation's token.
     Join,
 }
 
@@ -66,7 +66,7 @@ impl Page {
     }
 }
 
-/// What the address says.
+/// A parsed address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) page: Page,
@@ -105,7 +105,7 @@ impl Address {
         }
     }
 
-    /// The same as text.
+    /// The address as text.
     pub(crate) fn write(&self) -> String {
         let mut written = match self.id.as_str() {
             "" => self.page.href(),
@@ -125,7 +125,8 @@ impl Address {
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
 
-    /// The same with this filter set, or without it where the value is empty.
+    /// The address with this filter set, or without the filter where the value
+    /// is empty.
     pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         let mut changed = self.clone();
         let place = changed

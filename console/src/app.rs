@@ -1,4 +1,4 @@
-//! What the whole console shares: who is signed in, the address, the language,
+//! The state that all pages share: who is signed in, the address, the language,
 //! the network, and the message at the bottom.
 
 use checkout::Lang;
@@ -21,7 +21,7 @@ pub(crate) struct App {
     pub(crate) lang: RwSignal<Lang>,
     pub(crate) online: RwSignal<bool>,
     pub(crate) visible: RwSignal<bool>,
-    /// A short message: what was just done.
+    /// A short message about the last action.
     pub(crate) said: RwSignal<Option<String>>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct App {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Who {
     Unknown,
-    /// The server cannot be asked.
+    /// The server does not answer.
     Unreachable(Failure),
     SignedOut,
     Person(Box<Session>),
@@ -66,7 +66,7 @@ impl App {
         browser::set_lang(lang.tag());
     }
 
-    /// Says for a few seconds what was done.
+    /// Shows for a few seconds what was done.
     pub(crate) fn says(self, text: Text) {
         self.said.set(Some(text.now().to_owned()));
         browser::after(5_000, move || {
@@ -82,7 +82,7 @@ impl App {
         })
     }
 
-    /// A failure that ends the session is answered with the sign-in page.
+    /// Shows the sign-in page if the failure ends the session.
     pub(crate) fn notes(self, failure: &Failure) {
         if failure.ends_session() {
             let _ = self.who.try_set(Who::SignedOut);

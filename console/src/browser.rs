@@ -271,12 +271,13 @@ async fn with_response<T, F: Future<Output = Option<T>>>(
     answer
 }
 
-/// A value that this browser keeps between visits.
+/// A value that this browser stores between visits.
 pub(crate) fn kept(name: &str) -> Option<String> {
     window()?.local_storage().ok()??.get_item(name).ok()?
 }
 
-/// Keeps a value in this browser. A browser that keeps nothing loses it.
+/// Stores a value in this browser. In a browser without storage nothing is
+/// stored.
 pub(crate) fn keep(name: &str, value: &str) {
     let storage = window().and_then(|window| window.local_storage().ok()?);
     if let Some(storage) = storage {
@@ -345,7 +346,7 @@ pub(crate) fn day_of(at_ms: i64, time_zone: &str) -> String {
         ("month", "2-digit"),
         ("day", "2-digit"),
     ]);
-    // Canadian English writes days as ISO 8601 does.
+    // The locale `en-CA` formats days as ISO 8601 does.
     formatted(at_ms, "en-CA", time_zone, &options)
 }
 

@@ -1,4 +1,4 @@
-//! The console: what a shop's staff use in a browser.
+//! The console: the pages of a shop's staff.
 //!
 //! In scope: the pages, their texts in three languages, the address after `#`,
 //! and calls of the public API with the session's cookie. `browser` is the only

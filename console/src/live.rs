@@ -1,6 +1,6 @@
-//! Data that stays true while it is looked at: loaded at once, again when a
-//! filter changes, when the page is seen again, when the network returns, and
-//! every few seconds.
+//! Data that is kept up to date while the page is visible: loaded at once, when
+//! a filter changes, when the page is shown again, when the network returns,
+//! and every few seconds.
 
 use core::cell::Cell;
 use core::pin::Pin;
@@ -12,13 +12,13 @@ use crate::api::{Failure, Result};
 use crate::app::app;
 use crate::browser;
 
-/// One thing that is loaded again and again.
+/// Data that is loaded repeatedly.
 pub(crate) struct Live<T: Send + Sync + 'static> {
     /// The last answer. It stays while the server cannot be reached.
     pub(crate) data: RwSignal<Option<T>>,
     /// Why the last attempt failed.
     pub(crate) failure: RwSignal<Option<Failure>>,
-    /// Whether an answer to the present question is awaited.
+    /// Whether an answer to the current request is awaited.
     pub(crate) loading: RwSignal<bool>,
     again: RwSignal<u32>,
 }
@@ -74,7 +74,7 @@ where
 /// Stores an answer, unless the page was left.
 type Apply = Box<dyn FnOnce() -> Result<()>>;
 
-/// Asks the question of this moment.
+/// Sends the request with the current filters.
 type Step = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Apply>>>>;
 
 /// The part of [`live`] that is the same for every type, which is compiled once.
@@ -101,7 +101,7 @@ fn follow(
         let (asked, timer) = (asked.clone(), timer.clone());
         browser::spawn(async move {
             let apply = question.await;
-            // An answer to an earlier question, or to a page that was left.
+            // An answer to an earlier request, or for a page that was left.
             if asked.get() != number || loading.try_get_untracked().is_none() {
                 return;
             }

@@ -1,4 +1,4 @@
-//! Amounts as people read and write them: whole minor units, never fractions.
+//! Formats and parses amounts, which are whole minor units.
 
 use checkout::link::{EntryProblem, read_amount};
 use checkout::{Lang, format_minor};
@@ -37,9 +37,9 @@ pub(crate) fn read(written: &str, currency: &str) -> Result<i64, EntryProblem> {
     Ok(amount.amount_minor())
 }
 
-/// From which refund on the amount is written twice where the shop has set no
-/// other: a thousand of the currency's main unit, ten thousand of one without
-/// decimals.
+/// From this refund on a person enters the amount twice, if the shop has set no
+/// other limit: a thousand of the currency's main unit, ten thousand of a
+/// currency without decimals.
 pub(crate) fn large_from(currency: &str) -> i64 {
     match Currency::from_code(currency).map_or(2, Currency::minor_digits) {
         0 => 10_000,

@@ -1,9 +1,9 @@
-//! A part of a page that is already built.
+//! A view that is already built, behind one type.
 //!
 //! leptos compiles every type of view for itself: how it is built, compared with
-//! a later one, and rendered on a server. Of these the console needs the first
-//! only, so a view is built at once and kept behind one type: a quarter of the
-//! module was the rest.
+//! a later one, and rendered on a server. The console needs only the first, so
+//! a view is built at once and stored behind one type. The rest was a quarter
+//! of the module.
 
 use leptos::attr::Attribute;
 use leptos::attr::any_attribute::AnyAttribute;

@@ -13,8 +13,8 @@ use crate::pages;
 use crate::texts::{self as x, Text, t};
 use crate::ui::{Act, Built, Part, dialog, dy, failed, icon, loading, nothing};
 
-/// Asks who is signed in again while the page is open, ms: rights and the
-/// merchant's name may have changed.
+/// The interval at which an open page requests who is signed in, ms: rights and
+/// the merchant's name may change.
 const AGAIN_MS: i32 = 60_000;
 
 /// Shows the console in the page's body.
@@ -66,7 +66,7 @@ fn ask_who(app: App) {
         let who = match answer {
             Ok(session) => Who::Person(Box::new(session)),
             Err(failure) if failure.ends_session() => Who::SignedOut,
-            // What is on the page stays while the server cannot be reached.
+            // The page stays as it is while the server cannot be reached.
             Err(_) if known => return,
             Err(failure) => Who::Unreachable(failure),
         };
@@ -81,7 +81,7 @@ fn ask_who(app: App) {
     });
 }
 
-/// What the whole page shows, by who is signed in.
+/// The content of the page, depending on who is signed in.
 fn everything(app: App) -> Part {
     let kind = Memo::new(move |_| {
         let joins = app.address.with(|address| address.page == Page::Join);
@@ -124,8 +124,8 @@ fn unreachable(app: App, failure: &Failure) -> Part {
     .built()
 }
 
-/// A page in the navigation: its name, its drawing, and the rights of which one
-/// is enough.
+/// A page in the navigation: its name, its icon, and the rights of which the
+/// person needs one.
 struct Place {
     page: Page,
     name: Text,
@@ -291,7 +291,7 @@ fn suspended(session: &Session) -> Part {
     }
 }
 
-/// The person, and the way out.
+/// The person's name, and the button to sign out.
 fn who(app: App, session: &Session) -> Part {
     let act = Act::new();
     let name = session.person.name.clone();

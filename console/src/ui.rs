@@ -1,7 +1,7 @@
 //! The parts that every page is made of.
 //!
-//! Each closure is compiled for itself, with all that takes it, so closures are
-//! boxed; views are [`Part`]s.
+//! Every closure would be compiled separately, with the functions that take it,
+//! so closures are boxed; views are [`Part`]s.
 
 use core::pin::Pin;
 
@@ -144,8 +144,8 @@ pub(crate) fn tick(id: &'static str, label: String, value: RwSignal<bool>) -> Pa
     .built()
 }
 
-/// Something that a person does: at most one request at a time, and what went
-/// wrong with the last one.
+/// An action of a person: at most one request at a time, and the failure of the
+/// last one.
 #[derive(Clone, Copy)]
 pub(crate) struct Act {
     pub(crate) busy: RwSignal<bool>,
@@ -160,7 +160,7 @@ impl Act {
         }
     }
 
-    /// Does it, unless it is being done; `done` gets the answer.
+    /// Runs the task, unless the action is in progress; `done` gets the answer.
     pub(crate) fn run<T: 'static>(
         self,
         task: impl Future<Output = Result<T>> + 'static,
@@ -169,8 +169,8 @@ impl Act {
         self.attempt(task, move |answer| answer.map(done));
     }
 
-    /// As [`Self::run`]; `done` may handle a failure, and gives back what is to
-    /// be shown.
+    /// As [`Self::run`]; `done` may handle a failure, and returns the failure
+    /// to show.
     pub(crate) fn attempt<T: 'static>(
         self,
         task: impl Future<Output = Result<T>> + 'static,
@@ -202,7 +202,7 @@ impl Act {
         self.submit_as(t(label).to_owned(), "button")
     }
 
-    /// The same with a label that says what it will do.
+    /// The button that submits the form, with a label that names the effect.
     pub(crate) fn submit_as(self, label: String, class: &'static str) -> Part {
         view! {
             <button type="submit" class=class class:busy=self.busy
@@ -218,7 +218,7 @@ impl Act {
     }
 }
 
-/// A button that does something at once.
+/// A button with an immediate action.
 pub(crate) fn button(
     label: Text,
     class: &'static str,
@@ -359,7 +359,7 @@ pub(crate) fn head(title: String, actions: Part) -> Part {
     .built()
 }
 
-/// Nothing in view.
+/// An empty part.
 pub(crate) fn nothing() -> Part {
     ().built()
 }

@@ -27,8 +27,8 @@ fn sentence(refused: &Refused) -> String {
     }
 }
 
-/// What only a person who looks for the reason needs: WeChat's words, the
-/// server's sentence where there is none of ours, and the request's id.
+/// Details for a person who looks for the reason: WeChat's own text, the
+/// server's sentence where the console has none, and the request's id.
 fn detail(refused: &Refused) -> Option<String> {
     let mut parts = Vec::new();
     if let Some(upstream) = &refused.upstream {
@@ -47,7 +47,7 @@ fn detail(refused: &Refused) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
-/// Our own sentence for a code.
+/// The console's sentence for a code.
 fn known(code: &str, field: Option<&str>) -> Option<Text> {
     Some(match (code, field) {
         ("SIGN_IN_NEEDED", _) => x::SIGN_IN_AGAIN,
@@ -190,7 +190,7 @@ pub(crate) fn role_may(name: &str) -> Text {
 /// The roles.
 pub(crate) const ROLES: [&str; 5] = ["owner", "finance", "cashier", "developer", "viewer"];
 
-/// What is wrong with an amount that was written.
+/// The sentence about an invalid amount.
 pub(crate) fn entry(problem: EntryProblem) -> &'static str {
     t(match problem {
         EntryProblem::Empty => x::AMOUNT_EMPTY,
@@ -217,8 +217,8 @@ pub(crate) fn actor(who: &str, person: Option<&str>) -> String {
 }
 
 /// What an entry of the timeline or the log says, with states, amounts and ways to
-/// pay as they are shown elsewhere: `order SUCCESS, 3040 HKD, NATIVE`. What is not
-/// known stays as it is.
+/// pay as they are shown elsewhere: `order SUCCESS, 3040 HKD, NATIVE`. Unknown
+/// parts stay unchanged.
 pub(crate) fn what(said: &str, lang: Lang) -> String {
     let parts = said.split(", ").enumerate().map(|(at, part)| match at {
         0 => subject(part),

@@ -115,7 +115,7 @@ const SALES: [(&str, i64, Course); 18] = [
     ("Oolong, 100 g", 12_600, Course::NotPaid),
 ];
 
-/// Makes the sales, links that sell on, and an endpoint that fails.
+/// Makes the sales, payment links, and an endpoint that fails.
 fn sell(demo: &Demo, shop: &Merchant) -> Result<()> {
     let keys = [
         ("api-key", text(&shop.gateway, "/api-key")),
@@ -191,7 +191,7 @@ fn sell(demo: &Demo, shop: &Merchant) -> Result<()> {
     Ok(())
 }
 
-/// The notice of a payment may still be on its way.
+/// The notice of a payment may still be in flight.
 fn refund(ask: &dyn Fn() -> Result<Value>) -> Result<()> {
     for _ in 0..20 {
         if ask().is_ok() {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How every command ends when it does not succeed.
+/// The result of every command.
 pub type Result<T> = std::result::Result<T, Failure>;
 
 /// A step that failed.

@@ -18,7 +18,7 @@ pub const STAFF: [(&str, &str, &str); 4] = [
 pub struct Console {
     /// Its address.
     pub address: String,
-    /// A link that makes its reader an owner, once.
+    /// A link that makes the person who opens it an owner; it works once.
     pub owner: String,
 }
 

@@ -18,7 +18,7 @@ pub struct StaticHost {
     port: u16,
 }
 
-/// What each connection needs.
+/// The data that each connection needs.
 #[derive(Clone)]
 struct Site {
     file: Arc<FileOf>,
@@ -29,8 +29,9 @@ struct Site {
 type FileOf = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
 
 impl StaticHost {
-    /// Serves what `file` returns for a name on this port, or on a free one for
-    /// 0. `gateway` is the setting that a merchant would write into `pay.html`.
+    /// Serves the files that `file` returns, by name, on this port, or on a
+    /// free port for 0. `gateway` is the setting that a merchant would write
+    /// into `pay.html`.
     ///
     /// # Errors
     ///

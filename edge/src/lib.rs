@@ -1,9 +1,9 @@
 //! The gateway on the Workers runtime: on Cloudflare, or on one machine under
 //! `workerd`.
 //!
-//! Only this crate knows Cloudflare, and it makes no decisions. It converts the
-//! runtime's requests to `http` values and back, implements the gateway's
-//! [`Runtime`](gateway::runtime::Runtime) and
+//! Only this crate depends on Cloudflare, and it makes no decisions. It
+//! converts the runtime's requests to `http` values and back, implements the
+//! gateway's [`Runtime`](gateway::runtime::Runtime) and
 //! [`Storage`](gateway::runtime::Storage), and declares the two Durable Object
 //! classes.
 

@@ -95,7 +95,8 @@ impl WorkersRuntime {
                     .map_err(|error| self.unreachable(&host, error.into()))?;
                 binding.fetch_request(worker::Request::from(request)).await
             }
-            // A test deployment sends WeChat nothing, also where a binding is missing.
+            // A test deployment sends nothing to WeChat, also where a binding
+            // is missing.
             None if self.is_test() && route.is_upstream() => {
                 self.log(format_args!("{host}: no binding leads to the sandbox"));
                 return Err(FetchError::Unreachable);
@@ -194,7 +195,7 @@ impl Runtime for WorkersRuntime {
         match select(sending, pin!(Delay::from(patience))).await {
             Either::Left((answer, _)) => {
                 if route.cuts_answer() {
-                    // What is not read would keep the connection.
+                    // An unread body would keep the connection open.
                     abort.abort();
                 }
                 answer

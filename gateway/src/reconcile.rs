@@ -1,4 +1,4 @@
-//! Compares a row of WeChat's statement with what a book has. Pure: no clock, no
+//! Compares a row of WeChat's statement with a book. Pure: no clock, no
 //! storage, no network.
 //!
 //! ```text
@@ -194,9 +194,8 @@ pub enum Answer {
     NotMade,
 }
 
-/// What a difference comes to after WeChat's answer. `now` is the comparison with
-/// what the book has since; `was_returned` whether the book had the payment as
-/// reversed before.
+/// The result for a difference after WeChat's answer. `now` is the comparison with the book's
+/// present state; `was_returned` is whether the book had the payment as reversed before.
 pub fn judge(kind: Kind, now: Compared, answer: Answer, was_returned: bool) -> Compared {
     match (kind, now, answer) {
         (_, Compared::Equal, _) => Compared::TakenOver,
@@ -211,8 +210,8 @@ pub fn judge(kind: Kind, now: Compared, answer: Answer, was_returned: bool) -> C
     }
 }
 
-/// What becomes of a payment or refund that the statement lacks, after WeChat's
-/// answer to a query. Where WeChat has it, it may be in the next day's statement.
+/// The result for a payment or refund that the statement lacks, after WeChat's answer to a query.
+/// If WeChat has it, the next day's statement may contain it.
 pub const fn judge_missing(answer: Answer, has_statement: bool) -> Compared {
     match (answer, has_statement) {
         (Answer::Made, true) => Compared::Carried,
@@ -221,7 +220,7 @@ pub const fn judge_missing(answer: Answer, has_statement: bool) -> Compared {
     }
 }
 
-/// What a person is to do about a difference that is open.
+/// What a person must do about an open difference.
 pub const fn to_do(compared: Compared) -> &'static str {
     match compared {
         Compared::OnlyAtWeChat => {

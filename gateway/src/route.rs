@@ -125,11 +125,11 @@ pub enum Right {
     Account,
     /// Read what the till needs: orders, refunds and totals.
     Today,
-    /// Read everything else that is not in a report.
+    /// Read everything that is not covered by another right.
     Look,
     /// Read statements, settlements and exchange rates.
     Reports,
-    /// Note and close differences of the day's books.
+    /// Note and close differences of reconciliation.
     Books,
     /// Make orders, checkouts and Quick Pays.
     Sell,
@@ -187,7 +187,7 @@ impl Right {
     }
 }
 
-/// The part of a person in a merchant's staff. The names are stored.
+/// The role of a person in a merchant's staff. The names are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -195,7 +195,8 @@ pub enum Role {
     Owner,
     /// Reads everything, exports and refunds.
     Finance,
-    /// The till: sells, and undoes or refunds what the same person has sold today.
+    /// The till: sells, and reverses, closes or refunds orders that the same
+    /// person has made.
     Cashier,
     /// Keys, endpoints and deliveries; no money.
     Developer,
@@ -475,8 +476,8 @@ pub struct Route {
     /// call is refused to every person.
     pub right: Option<Right>,
     /// Whether an answer is kept for the repetitions of a request with an
-    /// `Idempotency-Key`. What has a number or an id of the caller's needs none: it
-    /// says which order, refund or merchant is meant.
+    /// `Idempotency-Key`. A call with a number or an id of the caller's needs
+    /// none: the number identifies the order, refund or merchant.
     pub keeps_answers: bool,
 }
 

@@ -120,8 +120,8 @@ pub enum Route<'a> {
     Weixin,
     /// To an address that a merchant entered: the public internet.
     Merchant,
-    /// The same to a merchant's endpoint: of the answer only the beginning is
-    /// read, and a longer one is cut off.
+    /// To a merchant's endpoint for events: only the beginning of the answer is
+    /// read.
     Webhook,
     /// The page's own files (binding `ASSETS`).
     Assets,
@@ -216,7 +216,7 @@ pub enum FetchError {
     /// More than [`Route::max_answer_bytes`].
     #[error("the answer is too long")]
     TooLong,
-    /// The sandbox answered, where WeChat must: the settings lead to it.
+    /// The sandbox answered where WeChat must: a setting leads to the sandbox.
     #[error(
         "the sandbox answered, but this deployment is live: set UPSTREAM, or the bindings that lead there"
     )]
@@ -249,10 +249,10 @@ pub trait Storage {
     /// Sets the one alarm, replacing any earlier one.
     fn set_alarm(&self, at_ms: i64);
 
-    /// Sends `text` to those who [listen](Listen) to `tag`, once everything
-    /// that was written before is durable. Not inside [`Storage::atomically`],
-    /// whose work may be rolled back. The message is not repeated for a
-    /// listener that misses it.
+    /// Sends `text` to the pages that [listen](Listen) to `tag`, once
+    /// everything that was written before is durable. Not inside
+    /// [`Storage::atomically`], whose work may be rolled back. The message is
+    /// not repeated for a listener that misses it.
     fn tell(&self, tag: &str, text: &str);
 }
 

@@ -104,7 +104,7 @@ impl<R: Runtime> Services<R> {
         self.book_once(merchant, command, None).await
     }
 
-    /// The reply to this command that a merchant's book keeps under a key.
+    /// The stored reply of a merchant's book to this command under a key.
     pub async fn kept<C: book::Command>(
         &self,
         merchant: &str,

@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The directory of the books.
 const BOOKS: &str = "books";
 
-/// Copies every object's file into `target`, which must not exist; how many
-/// there are. `progress` is called with each file's name.
+/// Copies every object's file into `target`, which must not exist. Returns the
+/// number of files. `progress` is called with each file's name.
 ///
 /// # Errors
 ///
@@ -62,7 +62,7 @@ pub fn backup(
 }
 
 /// Copies a backup into the directory of a deployment, which must not exist or
-/// be empty; how many files there are.
+/// be empty. Returns the number of files.
 ///
 /// # Errors
 ///

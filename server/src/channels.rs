@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
-/// What a thread does for another one.
+/// A job that a thread does for another one.
 #[derive(Debug)]
 pub enum Job {
     /// Serve a connection.

@@ -52,7 +52,7 @@ pub type Connection = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Fu
 /// Why no answer arrived.
 #[derive(Debug)]
 pub struct Failed {
-    /// What the gateway is told.
+    /// The error for the gateway.
     pub error: FetchError,
     /// The cause of [`FetchError::Unreachable`], for the log.
     pub cause: Option<String>,
@@ -332,7 +332,7 @@ mod tests {
         }
     }
 
-    /// What a merchant's address leads to, by the route of deliveries.
+    /// The outcome of a delivery to a merchant's address.
     fn delivered(development: bool, url: &str) -> Result<Response, Failed> {
         let client = Client::new(Upstreams::default(), development).unwrap();
         let executor = tokio::runtime::Builder::new_current_thread()

@@ -25,7 +25,7 @@ enum Command {
     Dev(DevOptions),
     /// Run a sandbox of WeChat Pay: point the SDK that you test at it.
     Sandbox(SandboxOptions),
-    /// Make the sandbox do something: pay an order, send a notice twice, …
+    /// Trigger an event in the sandbox: pay an order, send a notice twice, …
     Trigger(cli::Trigger),
     /// Show or move the sandbox's clock.
     Clock(cli::Clock),
@@ -40,7 +40,7 @@ enum Command {
     /// The deployments that the commands above call, and the keys for them.
     #[command(subcommand)]
     Profile(cli::ProfileCommand),
-    /// Signatures: why one does not hold.
+    /// Explain why a signature is wrong.
     #[command(subcommand)]
     Sign(cli::SignCommand),
     /// Print a completion script for a shell.

@@ -33,7 +33,7 @@ impl Rsa for NativeRuntime {
     }
 }
 
-/// `ring`'s RSA, without the rest of the runtime.
+/// `ring`'s RSA, separate from the runtime.
 #[derive(Clone, Copy, Debug)]
 pub struct Ring;
 

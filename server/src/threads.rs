@@ -178,7 +178,7 @@ fn run(
     });
 }
 
-/// What a thread does its jobs with.
+/// The state with which a thread does its jobs.
 struct Work {
     objects: Rc<Objects>,
     server: Rc<Server>,

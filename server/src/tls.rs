@@ -115,7 +115,7 @@ impl ServerCertificate {
         Ok(true)
     }
 
-    /// What connections are accepted with.
+    /// The configuration with which connections are accepted.
     ///
     /// # Errors
     ///
@@ -139,13 +139,14 @@ impl ResolvesServerCert for ServerCertificate {
     }
 }
 
-/// A certificate for these names and addresses, of a new authority: what
-/// connections are accepted with, and the authority's certificate in PEM. The
-/// authority's key is forgotten, so that it can sign nothing more.
+/// A certificate for these names and addresses, of a new authority: the
+/// configuration with which connections are accepted, and the authority's
+/// certificate in PEM. The authority's key is forgotten, so that it can sign
+/// nothing more.
 ///
 /// # Errors
 ///
-/// A name is none, or the system gives no randomness.
+/// A name is invalid, or the system gives no randomness.
 pub fn self_signed(names: &[&str]) -> Result<(Arc<ServerConfig>, String), String> {
     let made = || -> Result<_, rcgen::Error> {
         let mut authority = CertificateParams::default();
@@ -175,7 +176,8 @@ pub fn self_signed(names: &[&str]) -> Result<(Arc<ServerConfig>, String), String
     Ok((Arc::new(config), pem))
 }
 
-/// How outgoing connections are made, with a client certificate if there is one.
+/// The configuration of outgoing connections, with a client certificate if
+/// there is one.
 ///
 /// # Errors
 ///

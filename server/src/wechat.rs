@@ -59,7 +59,8 @@ pub struct SandboxServer {
     pub with_certificate: Vec<(String, TcpListener)>,
     /// The file of its state; without a file, the state is in memory.
     pub file: Option<PathBuf>,
-    /// What decides the sandbox's random numbers, for runs that repeat them.
+    /// The seed of the sandbox's random numbers, for runs that must repeat
+    /// them.
     pub seed: Option<u64>,
 }
 

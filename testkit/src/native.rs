@@ -13,7 +13,7 @@ use demo::Result;
 
 use crate::paths;
 
-/// What runs the gateway and the sandbox.
+/// The runtime of the gateway and the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Runtime {
     /// The Workers, in `workerd`.
@@ -52,7 +52,7 @@ pub fn sandbox(port: u16, store: &Path, certificates: &[(&str, u16)]) -> Result<
     Ok(command)
 }
 
-/// The gateway. Its WeChat is what listens on `wechat_port`; with a client certificate, what listens on `tls_ports`.
+/// The gateway. It reaches WeChat on `wechat_port`, and with a client certificate on `tls_ports`.
 ///
 /// # Errors
 ///

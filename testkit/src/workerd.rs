@@ -35,8 +35,9 @@ use crate::{
 /// How long a start may take before it counts as failed. It takes well under a second.
 const STARTING: Duration = Duration::from_secs(30);
 
-/// The merchants of the sandbox whose client certificates the system has. Each has its own port, because `workerd` does
-/// not tell a Worker which certificate a client has shown: the port takes one certificate only.
+/// The merchants of the sandbox whose client certificates the system has. Each has its own port,
+/// because `workerd` does not report to a Worker which certificate a client presented: each port
+/// accepts one certificate only.
 pub const CERTIFICATES: [&str; 2] = ["1900000109", "1900000110"];
 
 /// The configuration of a run. Everything is on 127.0.0.1.
@@ -57,7 +58,7 @@ pub struct System {
     pub admin_token: String,
     /// Where the pages are, if not in `dist/`.
     pub pages: Option<PathBuf>,
-    /// What runs both.
+    /// The runtime of both.
     pub runtime: Runtime,
 }
 
@@ -93,7 +94,8 @@ impl System {
     ///
     /// # Errors
     ///
-    /// A port is taken, the Workers are not built, or `workerd` refused them: the failure holds its words.
+    /// A port is in use, the Workers are not built, or `workerd` refused them: the failure contains
+    /// its message.
     pub fn start(&self) -> Result<Workerd> {
         must_be_free(self.sandbox_port)?;
         if self.runtime == Runtime::Native {
@@ -122,7 +124,7 @@ impl System {
     ///
     /// # Errors
     ///
-    /// As [`System::start`], and where the gateway answers as if it were well.
+    /// As [`System::start`], or the gateway answers as if it had started.
     pub fn start_misconfigured(&self) -> Result<Workerd> {
         let wrong = Self {
             master_key: "not a key".to_owned(),
@@ -141,7 +143,7 @@ impl System {
         wrong.add_tls(&mut command);
         command.arg(config("weceive.capnp"));
         let running = Self {
-            // Of the two Workers only the sandbox is waited for.
+            // Only the sandbox is waited for.
             gateway_port: None,
             ..wrong
         }
@@ -181,8 +183,8 @@ impl System {
         alone.started("sandbox", &command)
     }
 
-    /// Starts the gateway alone. Its WeChat is what listens on `wechat_port`: the sandbox of
-    /// [`System::start_sandbox`], or something between the two.
+    /// Starts the gateway alone. It reaches WeChat on `wechat_port`: the sandbox of
+    /// [`System::start_sandbox`], or a proxy in front of it.
     ///
     /// # Errors
     ///
@@ -268,7 +270,7 @@ impl System {
         let certificates: Vec<(&str, u16)> = CERTIFICATES
             .into_iter()
             .zip(self.tls_ports)
-            // The sandbox alone has none.
+            // The sandbox alone has no such port.
             .filter(|(_, port)| *port != 0)
             .collect();
         let store = self.store("sandbox")?;
@@ -354,7 +356,7 @@ impl System {
 pub struct Workerd {
     /// One process for `workerd`; of the native program one for the sandbox, and the gateway's last.
     child_guards: Vec<ChildGuard>,
-    /// What a gateway has logged that refused to start.
+    /// The log of a gateway that refused to start.
     refused: String,
     gateway: Option<String>,
     sandbox: String,
@@ -406,7 +408,7 @@ impl Workerd {
 
     /// Kills it, as a power failure would.
     pub fn crash(self) {
-        // The gateway first: what runs on has no caller then.
+        // The gateway first, so that the other process has no caller.
         self.child_guards
             .into_iter()
             .rev()

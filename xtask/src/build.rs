@@ -132,9 +132,9 @@ fn page() -> Result<()> {
     Part::Page.stamp(&inputs)?.write()
 }
 
-/// Writes the module and its script without what no payer uses
-/// ([`lean`](crate::lean)): that must be gone before wasm-bindgen looks at the
-/// module, and trunk has no place for it.
+/// Writes the module and its script without the parts that no payer uses
+/// ([`lean`](crate::lean)). They must be removed before wasm-bindgen reads the
+/// module, and trunk has no hook for that.
 fn lean(compiled: &Path, module: &Path, script: &Path) -> Result<()> {
     let failed = |said: &dyn std::fmt::Display| {
         Failure::new(
@@ -269,7 +269,8 @@ fn minify(dist: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Puts the viewer of `/docs` beside the page: a bundle that npm has whole, and its licences.
+/// Copies the viewer of `/docs` into the page's directory: a complete bundle
+/// from npm, and its licences.
 fn viewer(dist: &Path) -> Result<()> {
     let package = paths::root().join("node_modules/swagger-ui-dist");
     let copied = [

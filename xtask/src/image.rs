@@ -133,15 +133,14 @@ fn trial(engine: &str) -> Result<()> {
         "DEVELOPMENT=1".to_owned(),
     ];
     let variables = variables.iter().flat_map(|variable| ["--env", variable]);
-    // What an earlier trial that was interrupted left.
+    // Removes the rest of an earlier trial that was interrupted.
     let remove = || {
         let _ = with(engine).args(["rm", NAME]).output();
     };
     remove();
     let mut command = with(engine);
     match engine {
-        // It only builds images, but can run a program in a container that is
-        // made of one.
+        // buildah only builds images, but can run a program in a container that is made of one.
         "buildah" => {
             step::run(
                 "make a container",

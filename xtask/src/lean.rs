@@ -1,5 +1,5 @@
 //! Leaves out of the page's module what a payer's browser never uses: a quarter
-//! of what the linker keeps would be downloaded for nothing.
+//! of what the linker keeps.
 //!
 //! - The messages of panics, with everything that formats them. The page installs
 //!   no hook that prints them, so a panic is a trap with or without its message.
@@ -84,7 +84,8 @@ const SENTENCES: [&str; 46] = [
 const STREAMS: &str = "intounderlying";
 
 /// A part of the names of the functions behind these exports, which the linker
-/// keeps, because their addresses are in its table. The page makes no promise.
+/// keeps, because their addresses are in its table. The page makes no
+/// JavaScript promise from Rust.
 const PROMISES: &str = "7futures17future_to_promise";
 
 /// No locals, `unreachable`, `end`.

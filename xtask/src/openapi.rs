@@ -81,7 +81,7 @@ pub fn schemathesis() -> Result<()> {
         format!("Authorization: Bearer {}", system.admin_token),
     ];
     let root = paths::root();
-    // It remembers there what failed: each run begins without a memory.
+    // schemathesis stores failed cases there: each run begins without them.
     let memory = root.join("target/openapi/schemathesis");
     wipe(&memory)?;
     let made = fs::create_dir_all(&memory);

@@ -9,7 +9,7 @@ use testkit::{Failure, Result, paths};
 
 use crate::{part::Part, step, tools};
 
-/// Files of the page's build that no checkout page of the gateway loads.
+/// Files of the page's build that the gateway's checkout page does not load.
 const NOT_THE_PAYERS: [&str; 10] = [
     "link.js",
     "pay.html",

@@ -1,5 +1,5 @@
-//! The answers, as far as the console shows them. Unknown members are ignored,
-//! so that a console that is open during an update of the server goes on.
+//! The members of answers that the console shows. Unknown members are ignored,
+//! so that a console that is open during an update of the server still works.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ pub(crate) struct Invitation {
     pub(crate) expires_at_ms: i64,
 }
 
-/// A thing with a name.
+/// An object with a name.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct Named {
     pub(crate) name: String,

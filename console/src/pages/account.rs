@@ -26,7 +26,7 @@ pub(crate) fn page() -> Part {
     .built()
 }
 
-/// Asks for `me` again: what the person may do has changed.
+/// Requests `me` again, because the person's rights have changed.
 fn ask_again(app: App) {
     browser::spawn(async move {
         if let Ok(session) = api::get::<Session>("/console/api/me").await {

@@ -1,4 +1,4 @@
-//! What was sent to the shop's own programs, and the addresses that receive it.
+//! Deliveries to the shop's own programs, and the endpoints that receive them.
 
 use leptos::prelude::*;
 use serde_json::json;
@@ -34,7 +34,7 @@ const EVENTS: [&str; 12] = [
     "delivery.failing",
 ];
 
-/// A new name for a request that has its effect once.
+/// A new `Idempotency-Key`.
 fn once() -> String {
     format!("console-{}", browser::random_text(20))
 }
@@ -188,7 +188,7 @@ fn card(endpoint: Endpoint, builds: bool, resends: bool, list: Live<Endpoints>) 
         let path = path.clone();
         move |what: &'static str, said: Text| {
             let (path, once) = (format!("{path}/{what}"), once());
-            // As far back as deliveries are kept.
+            // The time from which deliveries are still stored.
             let body = match what {
                 "resend" => json!({ "since_ms": browser::now_ms() - 90 * 86_400_000 }),
                 _ => json!({}),

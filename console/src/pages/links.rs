@@ -1,4 +1,4 @@
-//! Payment links: what is sold, its code and its sheet.
+//! Payment links, with their codes and sheets.
 
 use leptos::prelude::*;
 use serde_json::{Value, json};
@@ -57,8 +57,7 @@ pub(crate) fn page() -> Part {
     .built()
 }
 
-/// A first link in three taps: this button, what and how much, and the button of
-/// the form.
+/// The page without a link: its one button opens the form, so the first link takes three taps.
 fn empty(may: bool, makes: RwSignal<bool>) -> Part {
     view! {
         <div class="empty">
@@ -129,7 +128,7 @@ fn card(link: &Link) -> Part {
     .built()
 }
 
-/// One link: its code large, and who bought.
+/// One link: its code in large, and its orders.
 pub(crate) fn one(id: &str) -> Part {
     let app = app();
     let session = app.session();

@@ -90,7 +90,7 @@ async fn read(number: String, looks: bool) -> Result<Whole> {
     })
 }
 
-/// What a person is asked to confirm.
+/// An action that the person must confirm.
 #[derive(Clone, Copy, PartialEq)]
 enum Asks {
     Nothing,
@@ -127,7 +127,8 @@ pub(crate) fn page(number: &str) -> Part {
             }.built(),
         })}
         {dy(move || {
-            // Read first: what is not read is not followed.
+            // Every signal is read first, because only signals that are read
+            // are followed.
             let asked = asks.get();
             let order = whole.data.get_untracked().and_then(|whole| whole.order)?;
             let close = move || asks.set(Asks::Nothing);
@@ -234,7 +235,8 @@ fn actions(
     .built()
 }
 
-/// Asks before something that cannot be undone, with the money that it concerns.
+/// Asks the person to confirm an action that cannot be undone, and shows the
+/// amount.
 fn confirm(
     order: &Order,
     path: &'static str,

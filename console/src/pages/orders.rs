@@ -209,7 +209,8 @@ fn filters(app: App) -> Part {
             .map(|(value, label)| ((*value).to_owned(), t(*label).to_owned()));
         std::iter::once(all).chain(known).collect::<Vec<_>>()
     };
-    // The list is asked when the person pauses, and not at each letter.
+    // The list is requested when the person stops typing, and not at each
+    // letter.
     let typed = RwSignal::new(filter("q")());
     let timer = RwSignal::new(0);
     let search = move |written: String| {

@@ -1,4 +1,4 @@
-//! Returning money: how much, why, and what it will do.
+//! The dialog for a refund: amount, reason, and its effect.
 
 use leptos::prelude::*;
 use serde_json::json;

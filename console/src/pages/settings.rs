@@ -1,4 +1,4 @@
-//! What payers see of the shop, and the shop's own settings.
+//! The shop's brand, which payers see, and the shop's own settings.
 
 use leptos::prelude::*;
 use serde_json::{Value, json};

@@ -152,7 +152,7 @@ impl Till {
         .built()
     }
 
-    /// The last sale, which can be taken back.
+    /// The last sale, which can be reversed.
     fn last_sale(self, sale: &Sale) -> Part {
         let may = self.app.session();
         let asks = RwSignal::new(false);
@@ -387,7 +387,8 @@ impl Till {
                     }
                     Ok(())
                 }
-                // Whether the payer was charged is known to WeChat only: ask.
+                // Only WeChat knows whether the payer was charged, so the order
+                // is queried.
                 Err(Failure::Network) => {
                     self.stage.set(Stage::Wait(sale.clone()));
                     self.poll(sale);
@@ -445,7 +446,7 @@ impl Till {
     }
 }
 
-/// The camera's picture, until a payer's code is in it.
+/// Reads the camera's picture until it shows a payer's code.
 fn look(open: RwSignal<bool>, found: impl Fn(String) + 'static) -> Part {
     let refused = RwSignal::new(false);
     browser::spawn(async move {

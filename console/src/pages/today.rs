@@ -1,5 +1,5 @@
-//! The first page: today's money, thirty days, the latest orders, and what needs
-//! a person.
+//! The first page: today's amounts, a chart of thirty days, the latest orders,
+//! and the alarms.
 
 use leptos::prelude::*;
 
@@ -140,7 +140,8 @@ fn figures(session: &Session, days: &[String], totals: &[Total]) -> Part {
     each.collect_view().built()
 }
 
-/// The height of a bar in a chart that is 100 high; what was sold is seen.
+/// The height of a bar in a chart that is 100 high. A day with a sale has a
+/// visible bar.
 fn height(paid: i64, most: i64) -> i64 {
     match (paid, most) {
         (1.., 1..) => (paid.saturating_mul(100) / most).max(2),
@@ -191,7 +192,7 @@ fn chart(currency: &str, days: &[String], paid: &[i64]) -> Part {
     .built()
 }
 
-/// What needs a person. Nothing is shown where there is nothing.
+/// The open alarms; nothing where there are none.
 fn alarms() -> Part {
     let list = live(EVERY_MS, || api::get::<Alarms>("/v1/alarms?limit=20"));
     dy(move || {
@@ -214,7 +215,7 @@ fn alarms() -> Part {
     })
 }
 
-/// What is wrong with the merchant's settings at WeChat.
+/// The problems that the doctor finds in the merchant's settings.
 fn doctor() -> Part {
     let found = live(DOCTOR_EVERY_MS, || api::get::<Doctor>("/v1/doctor"));
     view! {

@@ -14,8 +14,8 @@ use serde_json::Value;
 const HEADER: &str = "idempotency-key";
 const LONGEST: usize = 255;
 
-/// The request's key, where its route keeps answers. It belongs to the caller,
-/// whom [`caller`](crate::auth::keys::caller) has recorded: so call this after it.
+/// The request's key, where its route keeps answers. Call this after
+/// [`caller`](crate::auth::keys::caller), because the key belongs to the recorded caller.
 ///
 /// The draft's form is a text in quotation marks; many clients send it without.
 pub fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, ApiError> {

@@ -166,8 +166,8 @@ async fn key_holder<R: Runtime>(
 }
 
 /// Refuses a key or token of the other kind of deployment before it is looked up:
-/// a `test_` key buys nothing at WeChat, and a `live_` key is not tried out in
-/// the sandbox. Those of earlier versions without a prefix pass.
+/// a `test_` key must not work with WeChat, nor a `live_` key with the sandbox. Keys of earlier versions have no prefix
+/// and pass.
 fn refuse_other_kind<R: Runtime>(
     cx: &Services<R>,
     header: &str,
@@ -187,8 +187,8 @@ fn refuse_other_kind<R: Runtime>(
     }
 }
 
-/// The merchant whose named key the request carries. The key stands for a pair:
-/// its scopes, and not a secret, say what it may do.
+/// The merchant whose named key the request carries. The key replaces a pair of keys: its scopes, not a secret, decide
+/// what it may do.
 async fn named_key_holder<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -199,7 +199,7 @@ async fn named_key_holder<R: Runtime>(
             .directory
             .by_named_key(&cx.runtime, &cx.config.master_key, api_key)
             .await?;
-        // What is remembered of a key may be older than its end.
+        // The cached key may have expired meanwhile.
         let now_ms = cx.runtime.now_ms();
         let is_valid = |context: &Rc<MerchantContext>| {
             let key = context.named_key.as_ref();

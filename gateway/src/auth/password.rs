@@ -21,7 +21,7 @@ pub const SALT_BYTES: usize = 16;
 const SHORTEST: usize = 10;
 /// The longest password, in bytes.
 pub const LONGEST: usize = 128;
-/// How many different characters a password has at least.
+/// The fewest different characters of a password.
 const DIFFERENT: usize = 5;
 
 /// What is wrong with a new password of the person with this login.
@@ -46,8 +46,8 @@ pub fn hash(password: &str, salt: [u8; SALT_BYTES]) -> Result<PasswordHash, ApiE
     })
 }
 
-/// Whether this is the password. Without a hash it is not, after the same work: the
-/// time does not tell whether there is such a person.
+/// Whether this is the password. Without a hash it is not, after the same work, so that the time
+/// does not reveal whether the person exists.
 pub fn is_right(hash: Option<&PasswordHash>, password: &str) -> Result<bool, ApiError> {
     let Some(kept) = hash else {
         computed(password, &[0; SALT_BYTES], MEMORY_KIB, PASSES).map_err(ApiError::internal)?;

@@ -5,10 +5,10 @@
 //! request ─▶ own origin ─▶ directory: whose session ─▶ require_right: what the role permits
 //! ```
 //!
-//! A session stands for a merchant's keys: [`caller`](crate::auth::keys::caller)
-//! accepts it where there is no key, and the right that the route needs takes the
-//! place of the key's scope. The directory remembers sessions as it does named
-//! keys, so what is changed or ended takes effect within 30 seconds.
+//! A session replaces a merchant's keys: [`caller`](crate::auth::keys::caller) accepts it where
+//! there is no key, and the right that the route needs takes the place of the key's scope. The
+//! directory remembers sessions as it does named keys, so what is changed or ended takes effect
+//! within 30 seconds.
 
 use crate::auth::keys::authenticate;
 use crate::http::error::{ApiError, Code};
@@ -28,15 +28,15 @@ use std::rc::Rc;
 
 /// The random characters of a session's cookie and of an invitation's token.
 const SECRET_LENGTH: usize = 40;
-/// How much of what a browser says of itself is kept, in characters.
+/// The most characters of a browser's User-Agent that are stored.
 const BROWSER_LENGTH: usize = 200;
-/// For how long a browser is known after a sign-in: a year.
+/// How long a browser is known after a sign-in: a year.
 const KNOWN_SECONDS: i64 = 366 * 86_400;
 /// The purpose of the token in the cookie of a known browser.
 const KNOWN: &str = "known browser";
 
-/// The session's cookie. With the prefix a browser accepts it over https only,
-/// from this host only, and for no other one.
+/// The name of the session's cookie. With the prefix `__Host-` a browser accepts the cookie only
+/// over https and sends it to this host only.
 fn cookie_name<R: Runtime>(cx: &Services<R>) -> &'static str {
     match cx.config.is_https() {
         true => "__Host-weceive_console",
@@ -150,7 +150,7 @@ pub async fn session_holder<R: Runtime>(
         let (id, print) = parts(token).ok_or_else(needed)?;
         let (directory, key) = (&cx.directory, &cx.config.master_key);
         let found = directory.by_session(&cx.runtime, key, (id, &print)).await?;
-        // What is remembered of a session may be older than its end.
+        // The cached session may have ended meanwhile.
         let now_ms = cx.runtime.now_ms();
         let is_valid = |context: &Rc<MerchantContext>| {
             let signed_in = context.signed_in.as_ref();

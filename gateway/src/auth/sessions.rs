@@ -41,7 +41,7 @@ pub enum Goal {
     Host {
         address: String,
         checkout: String,
-        /// What the page has made up for this sign-in.
+        /// The page's own random text for this sign-in.
         state: String,
     },
 }

@@ -12,12 +12,12 @@ const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// The characters in each half of a recovery code.
 const HALF: usize = 5;
 
-/// A secret in base32, as people enter it in their program.
+/// A secret in base32, as people enter it in an authenticator app.
 pub fn secret_text(bytes: [u8; SECRET_BYTES]) -> String {
     Secret::from(bytes).to_base32()
 }
 
-/// The address by which a program takes over a secret.
+/// The `otpauth://` address from which an authenticator app reads a secret.
 pub fn address(secret: &str, issuer: &str, login: &str) -> Result<String, ApiError> {
     // The address has a colon between the two.
     let issuer = issuer.replace(':', " ");

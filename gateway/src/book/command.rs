@@ -411,8 +411,8 @@ pub struct ResendFailed {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FindDelivery(pub i64);
 
-/// Seal the secrets of endpoints under the deployment's current key. The reply is
-/// of how many.
+/// Seal the secrets of endpoints under the deployment's current key. The reply is how many do not
+/// open.
 #[derive(Debug)]
 pub struct ResealEndpoints;
 
@@ -431,7 +431,7 @@ pub struct FindReceipt(pub String);
 /// Keep an image, or return the one with the same contents.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct KeepImage {
-    /// What is known of it.
+    /// Its name, size and time.
     pub image: ImageFacts,
     /// The file.
     pub base64: String,

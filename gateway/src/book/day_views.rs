@@ -31,9 +31,9 @@ const ROWS: i64 = 500;
 pub struct DifferenceNote {
     /// The difference.
     pub id: i64,
-    /// In their words.
+    /// The person's text.
     pub note: String,
-    /// Whether nothing more is to be done.
+    /// Whether the difference is closed.
     pub close: bool,
 }
 
@@ -121,7 +121,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let StoredDifference {
                 id, state, json, ..
             } = &stored;
-            // One that is asked about keeps its timer.
+            // A difference that is being queried keeps its timer.
             store::differences::describe(&self.storage, *id, state, json)?;
             let day = store::days::find(&self.storage, stored.day)?.ok_or_else(missing)?;
             let day = Day::read(&day)?;

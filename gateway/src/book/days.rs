@@ -9,9 +9,8 @@
 //! work in slices: each transaction has a hundred rows, with the position behind them,
 //! so a crash repeats none and loses none. A statement that was read to a position is
 //! fetched again; a hash of its rows shows that it is the same one, and otherwise it is
-//! read from its beginning. What is kept of a statement is bounded by the book's own
-//! orders; of rows that the book does not know, the first are kept, and the others
-//! counted.
+//! read from its beginning. The stored rows are bounded by the book's own orders: of rows with
+//! unknown numbers, the first are stored and the others only counted.
 
 use super::differences::Detail;
 use super::event_type::EventType;
@@ -31,31 +30,31 @@ use std::collections::BTreeMap;
 use wechatpay::common::Date;
 use wechatpay::common::bill::{BillType, Decimal, Entry};
 
-/// So many rows are compared in one transaction.
+/// How many rows are compared in one transaction.
 const ROWS_AT_ONCE: usize = 100;
-/// So many payments or refunds of the book are looked up in one transaction.
+/// How many payments or refunds of the book are looked up in one transaction.
 const SEARCHED_AT_ONCE: i64 = 500;
-/// So many rows of unknown numbers are kept of a day, and so many unreadable ones.
+/// How many rows of unknown numbers are stored for a day, and how many unreadable rows.
 const KEPT_UNKNOWN: i64 = 1_000;
 const KEPT_UNREADABLE: i64 = 100;
 /// The pause between two queries about differences.
 const QUERIES_APART_MS: u32 = 250;
-/// A day whose work was interrupted is continued after this.
+/// After this time the interrupted work of a day is continued.
 const INTERRUPTED_MS: i64 = 2 * 60_000;
 /// The pause before a statement is requested again, and the same in the evening.
 const AGAIN_MS: i64 = 10 * 60_000;
 const AGAIN_LATE_MS: i64 = 60 * 60_000;
 /// The evening of the next day, 22:00 in China: an alarm is raised.
 const EVENING_MS: i64 = 22 * 3_600_000;
-/// Merchants are spread over this time after ten.
+/// The merchants' requests are spread over this time after ten.
 const SPREAD_MS: i64 = 30 * 60_000;
-/// For so many days after the last payment or refund a day is compared all the same.
+/// For how many days after the last payment or refund a day is still compared.
 const QUIET_DAYS: i64 = 7;
-/// A gap of so many days without payments is compared when payments go on.
+/// The longest gap without payments, in days, that is compared when payments resume.
 const GAP_DAYS: i64 = 80;
 const DAY_MS: i64 = 86_400_000;
 
-/// What is to be done for a day next. The names are stored.
+/// The next step of a day's comparison. The names are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Its statement is not read to the end.
@@ -134,7 +133,7 @@ impl Sums {
     }
 }
 
-/// Where a day's comparison has its other side from.
+/// The source that a day is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Source {
@@ -188,7 +187,7 @@ impl Record {
         }
     }
 
-    /// The same day, nothing of whose statement is read.
+    /// The same day, without anything read of its statement.
     fn unread(&self, problem: String) -> Self {
         Self {
             tries: self.tries,
@@ -238,9 +237,9 @@ pub(super) fn date_of(day: i64) -> Result<Date, StorageError> {
     Date::parse(&format!("{day:08}")).map_err(|error| StorageError::unreadable("day", error))
 }
 
-/// Whether a slice is to go on.
+/// Whether the next slice follows at once.
 enum Slice {
-    /// At once, with the next slice.
+    /// The next slice follows at once.
     GoOn,
     /// The day waits until then; `None` when it is done.
     Until(Option<i64>),
@@ -273,7 +272,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let Some(stored) = store::days::longest_due(&self.storage, now_ms)? else {
             return Ok(None);
         };
-        // Until all rows are indexed, orders would seem unknown.
+        // Until all rows are indexed, known orders would count as unknown.
         let again_ms = match self.filling.get() {
             true => AGAIN_MS,
             false => INTERRUPTED_MS,
@@ -374,7 +373,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(Slice::GoOn)
     }
 
-    /// The statement is requested again later; in the evening an alarm is raised.
+    /// Schedules another request for the statement; in the evening also raises an alarm.
     fn again(&self, day: &mut Day, problem: &str) -> Result<Slice, StorageError> {
         let now_ms = self.runtime.now_ms();
         let is_late = now_ms >= evening_ms(day.date);
@@ -392,7 +391,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(Slice::Until(Some(again_ms)))
     }
 
-    /// Compares the statement's rows after those that are compared already.
+    /// Compares the statement's rows that follow those already compared.
     async fn compare_rows(
         &self,
         context: &MerchantContext,
@@ -441,8 +440,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Forgets what was read of a statement that is not complete, or was changed, and
-    /// requests it again later.
+    /// Deletes what was read of an incomplete or changed statement, and schedules another request.
     fn read_again(&self, day: &mut Day, problem: &str) -> Result<Slice, StorageError> {
         day.record = day.record.unread(problem.to_owned());
         self.storage.atomically(|| {
@@ -520,7 +518,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if !store::days::book(&self.storage, number, &line)? {
             compared = Compared::ListedTwice;
         }
-        // What is queried is counted when it is decided.
+        // A row that leads to a query is counted when the answer decides it.
         if compared == Compared::Equal || is_unknown {
             self.compared(day, compared);
         }
@@ -639,8 +637,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// Counts what the comparison of a day has come to, where it becomes known after
-    /// the statement was read.
+    /// Counts a result of the comparison that becomes known after the statement was read.
     pub(super) fn count_compared(
         &self,
         number: i64,
@@ -746,7 +743,7 @@ fn chained(prefix: &str, entry: &Entry) -> String {
     }
 }
 
-/// Why there is no statement, in words that contain nothing that WeChat sent.
+/// Why there is no statement, in a sentence without any text that WeChat sent.
 fn said(failure: &Failure) -> &'static str {
     match failure.reason() {
         Some(Reason::StatementCreating) => "WeChat is still making it",

@@ -1,9 +1,9 @@
-//! What a day's statement and the book do not agree about: queried at WeChat, settled
-//! by its verified answer, or left to a person.
+//! Differences between a day's statement and the book: queried at WeChat, and settled by its
+//! verified answer or by a person.
 //!
 //! ```text
 //! asked ──▶ settled    the book has followed WeChat's answer
-//!       ──▶ carried    WeChat has it: the next day's statement is to have it ──▶ settled | open
+//!       ──▶ carried    WeChat has it: the next day's statement should have it ──▶ settled | open
 //!       ──▶ open       a person finds out, notes it and closes it ──▶ closed
 //! ```
 
@@ -25,7 +25,7 @@ use wechatpay::common::Date;
 
 /// The pauses between queries without an answer, in minutes.
 const AGAIN_MINUTES: [i64; 4] = [1, 2, 5, 10];
-/// After so many queries without an answer a person is to find out.
+/// After this number of queries without an answer the difference is left to a person.
 const MOST_TRIES: usize = 24;
 /// The most differences of one page.
 const PAGE: i64 = 200;
@@ -59,7 +59,7 @@ struct Note {
     text: String,
 }
 
-/// What is known of a difference.
+/// The stored details of a difference.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Detail {
@@ -73,7 +73,7 @@ pub(super) struct Detail {
     found_at_ms: i64,
     /// When WeChat's answer decided.
     answered_at_ms: Option<i64>,
-    /// From this day on its statement is to have the refund.
+    /// The first day whose statement should have the refund.
     expected_from: Option<i64>,
     /// The day whose statement has it.
     found_on: Option<i64>,
@@ -170,7 +170,7 @@ impl Detail {
         }
     }
 
-    /// As it is shown.
+    /// Its form in the API.
     pub(super) fn item(&self) -> Json {
         json!({
             "reason": self.reason,
@@ -299,7 +299,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             self.execute_effects(context, number.clone(), effects)
                 .await?;
         }
-        // Another payment under this number is not the book's.
+        // A payment with another transaction is not the book's.
         let is_ours = match (&transaction_id, is_payment) {
             (Some(id), true) => {
                 let owner = store::orders::paid_by(&self.storage, id)?;
@@ -338,7 +338,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 let was_returned = detail.ours.as_ref().is_some_and(|ours| ours.is_returned);
                 judge(kind, now, answer, was_returned)
             }
-            // WeChat closed the refund, and so has the book: nothing was returned.
+            // WeChat and the book both have the refund as closed: nothing was returned.
             None if kind == Kind::Refund
                 && !store::days::is_moved(&self.storage, kind, &due.number)? =>
             {
@@ -455,7 +455,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 store::differences::remove(&self.storage, stored.id)?;
                 return Ok(false);
             }
-            // A bank takes days; then the refund may be in that day's statement.
+            // A bank may need days; the statement of that later day may then have the refund.
             if store::days::waits(&self.storage, kind, &stored.number)? {
                 return Ok(false);
             }

@@ -5,10 +5,9 @@
 //! endpoints( id, url, events, active, secret, … )    event_deliveries( … )   see `event_deliveries.rs`
 //! ```
 //!
-//! A secret is made and sealed by the caller of the book, and a reply of the book
-//! contains it sealed: what is kept for repetitions of a request has no open one.
-//! While a secret changes, the previous ones stay valid for a day, and each delivery
-//! has a signature of each.
+//! The isolate that calls the book makes and seals a secret, and the book's replies contain it sealed only, so a reply
+//! that is kept for a repeated request has no readable secret. While a secret changes, the previous ones stay valid for
+//! a day, and each delivery has a signature of each.
 
 use super::event_deliveries::{UNTIL_MS, until_of};
 use super::event_type::EventType;
@@ -29,8 +28,7 @@ pub const MOST_ENDPOINTS: i64 = 16;
 /// How many previous secrets of an endpoint are valid at once. A rotation whose answer
 /// was lost is repeated, and the receiver's secret stays valid.
 const MOST_PREVIOUS: usize = 4;
-/// So many deliveries of an endpoint are settled in one transaction when it is
-/// removed, or sent again by one call.
+/// How many deliveries of an endpoint are given up in one transaction when it is removed, or sent again by one call.
 const AT_ONCE: i64 = 1_000;
 
 /// An endpoint to make.
@@ -48,10 +46,10 @@ pub struct NewEndpoint {
     pub secret: String,
 }
 
-/// What is changed of an endpoint. What is absent stays.
+/// A change of an endpoint. Absent fields stay.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EndpointChange {
-    /// Which.
+    /// Its id.
     pub id: String,
     /// Whether it receives events.
     pub active: Option<bool>,
@@ -64,7 +62,7 @@ pub struct EndpointChange {
 /// A new secret for an endpoint.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NewSecret {
-    /// Of which endpoint.
+    /// The endpoint's id.
     pub id: String,
     /// Sealed under the endpoint's id.
     pub secret: String,
@@ -114,7 +112,7 @@ fn with_sealed(mut item: Json, secret: &str) -> Json {
 }
 
 impl Endpoint {
-    /// As it is shown and sent.
+    /// Its form in the API.
     pub(super) fn item(&self, now_ms: i64) -> Json {
         let events = self.events.as_deref();
         let events = events.map(|names| names.split(',').filter(|name| !name.is_empty()));
@@ -210,8 +208,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// Removes an endpoint. What waits for it is given up: a thousand deliveries at
-    /// once, and the others when their time is over.
+    /// Removes an endpoint. Its waiting deliveries are given up: a thousand at once, and the others when their three
+    /// days are over.
     pub(super) fn delete_endpoint(&self, id: &str) -> Result<(), ApiError> {
         self.storage.atomically(|| {
             if !store::endpoints::remove(&self.storage, id)? {
@@ -300,7 +298,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 return Err(ApiError::of(Code::EndpointOff));
             }
             let now_ms = self.runtime.now_ms();
-            // Older ones are being removed.
+            // Older deliveries are being removed.
             let since_ms = since_ms.max(now_ms - KEPT_MS + 1);
             let most = AT_ONCE + 1;
             let mut failed =
@@ -331,8 +329,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Seals the secrets again, under the deployment's current key, and erases the
-    /// previous ones that are no longer valid. Returns how many endpoints have a secret
-    /// that does not open; theirs stay as they are.
+    /// previous ones that are no longer valid. Returns how many endpoints have a secret that does not open; those
+    /// secrets stay as they are.
     pub(super) fn reseal_endpoints(&self) -> Result<i64, ApiError> {
         let now_ms = self.runtime.now_ms();
         self.storage.atomically(|| {

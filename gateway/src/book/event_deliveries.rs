@@ -3,15 +3,14 @@
 //!
 //! ```text
 //! event ──▶ one delivery for each endpoint ──▶ attempt ──▶ 2xx: acknowledged, the subject's next
-//!                                                └──▶ anything else: again later, three days long
+//!                                                └──▶ anything else: repeated, for three days
 //! ```
 //!
 //! The deliveries of one subject to one endpoint are sent in order: of those that
-//! wait, only the first has a timer. One attempt at a time is made to an
-//! endpoint, and one to all endpoints that fail or answer slowly: they leave the
-//! other connection to the others. An endpoint that fails three times in a row is
-//! paused as a whole, so that the number of attempts does not grow with the
-//! number of events that wait.
+//! wait, only the first has a timer. One attempt at a time is made to an endpoint. All endpoints
+//! that fail or answer slowly share one of the two connections; the other is left for the rest. An
+//! endpoint that fails three times in a row is paused as a whole, so that the number of attempts
+//! does not grow with the number of events that wait.
 
 use super::deliveries::{Delivery, DeliveryState};
 use super::event_type::EventType;
@@ -42,13 +41,13 @@ pub const SECRET_PREFIX: &str = "whsec_";
 const RETRY_SECONDS: [i64; 9] = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800];
 /// An endpoint whose last answer took longer is slow.
 const SLOW_MS: i64 = 2_000;
-/// An endpoint that fails so often in a row is paused.
+/// After this number of failures in a row an endpoint is paused.
 const PAUSED_AFTER: i64 = 3;
 /// The pauses of an endpoint that fails, in seconds; the last repeats.
 const PAUSE_SECONDS: [i64; 7] = [30, 60, 120, 300, 900, 1_800, 3_600];
-/// An endpoint that fails for so long is reported.
+/// An endpoint that fails for this long is reported.
 const REPORTED_AFTER_MS: i64 = 86_400_000;
-/// So much of an answer is kept.
+/// How many bytes of an answer are stored.
 pub(super) const KEPT_BYTES: usize = 1024;
 /// How many deliveries are given up in one transaction.
 const GIVEN_UP_AT_ONCE: i64 = 200;
@@ -68,31 +67,31 @@ pub(super) struct DueEvent {
 }
 
 impl DueEvent {
-    /// What the event is about.
+    /// The event's subject.
     pub(super) fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Where it goes.
+    /// The endpoint's id.
     pub(super) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 }
 
-/// How an endpoint has answered last.
+/// How an endpoint answered last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Speed {
     Fast,
     /// Nothing was sent since the object was opened.
     Unknown,
-    /// Slowly, or not as it should.
+    /// The last attempt was slow or failed.
     Slow,
 }
 
 /// The endpoints to which attempts are being made.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
-    /// With whether each is slow.
+    /// The endpoints' ids, and whether each is slow.
     endpoints: BTreeMap<String, bool>,
 }
 
@@ -152,8 +151,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let is_slow = self.speed(endpoint) != Speed::Fast;
             in_flight.admits(&endpoint.secrets.id, is_slow)
         });
-        // One that was not tried yet may hang, and may be fast: it is tried before
-        // one that is known to be slow.
+        // An endpoint that was not tried yet may be fast, so it is tried before one that is known
+        // to be slow.
         if endpoints
             .first()
             .is_some_and(|first| self.speed(first) == Speed::Slow)
@@ -202,7 +201,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// The pause after so many attempts, in milliseconds: up to a quarter longer by
+    /// The pause after this number of attempts, in milliseconds. It is up to a quarter longer by
     /// chance, so that deliveries which failed together are not repeated together.
     fn pause(&self, seconds: &[i64], attempts: i64) -> i64 {
         let place = usize::try_from(attempts).unwrap_or(usize::MAX);
@@ -435,14 +434,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-/// Until when a delivery is sent that begins again now. Its event is removed after
-/// [`KEPT_MS`], and a delivery does not keep it longer; `None` where that is over.
+/// The latest time to send a delivery that is restarted now: its event is removed after
+/// [`KEPT_MS`]. `None` if that time has passed.
 pub(super) fn until_of(created_at_ms: i64, now_ms: i64) -> Option<i64> {
     let until_ms = (now_ms + UNTIL_MS).min(created_at_ms + KEPT_MS);
     (now_ms < until_ms).then_some(until_ms)
 }
 
-/// An attempt as it is kept: of the answer its status and its beginning.
+/// An attempt in its stored form: the answer's status and the beginning of its body.
 pub(super) fn attempt(answer: &Result<Response, String>, began_ms: i64, ended_ms: i64) -> Attempt {
     let (status, answer) = match answer {
         Ok(answer) => {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The most images of one merchant: with the largest ones, 280 MB.
 const MOST_IMAGES: i64 = 200;
 
-/// What is known of an image without its contents.
+/// An image without its contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageFacts {
     /// Its name.

@@ -1,9 +1,9 @@
 //! Replies that are kept for the repetitions of a request with an
 //! `Idempotency-Key`.
 //!
-//! A reply is written in the transaction that makes what it is about: after a
-//! crash there are both or neither. A repetition that arrives at the same time
-//! waits for this transaction. A refusal makes nothing, so it is not kept.
+//! A reply is written in the transaction that executes its command: after a crash both exist or
+//! neither. A repetition that arrives at the same time waits for this transaction. A refusal makes
+//! nothing, so it is not kept.
 
 use super::{Book, Call, store};
 use crate::http::error::ApiError;
@@ -25,8 +25,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
     }
 
-    /// Executes a command once for its key, and keeps the reply; or replies as
-    /// before. Only for commands that do not wait: the whole is one transaction.
+    /// Executes a command once for its key and stores the reply; a repeated request gets the stored
+    /// reply. Only for commands without an await, because all of it is one transaction.
     pub(super) fn answer_once(
         &self,
         context: &Rc<MerchantContext>,
@@ -48,7 +48,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// Removes replies after their time.
+    /// Removes replies that are older than a day.
     pub(super) fn remove_kept(&self) -> Result<(), StorageError> {
         store::kept::remove(&self.storage, self.runtime.now_ms(), REMOVED_AT_ONCE)
     }

@@ -178,8 +178,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(order_item(order, link, &self.origin_of(terms)?))
     }
 
-    /// What an order has from its purchase, where it is an attempt of a checkout;
-    /// otherwise its own.
+    /// The purchase and the metadata of an order: the checkout's if the order is an attempt of one,
+    /// otherwise the order's own.
     pub(super) fn origin_of(&self, terms: &Terms) -> Result<Origin, StorageError> {
         // Attempts have no metadata of their own.
         if !terms.metadata.is_empty() {
@@ -488,7 +488,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// The deliveries of events to endpoints, as they stand.
+    /// The deliveries of events to endpoints, in their present state.
     fn event_deliveries_of(
         &self,
         number: &OutTradeNo,
@@ -532,7 +532,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-/// What an order has from the checkout whose attempt it is.
+/// The values that an order takes from the checkout of which it is an attempt.
 #[derive(Debug, Default)]
 pub(super) struct Origin {
     /// The merchant's number of the purchase.

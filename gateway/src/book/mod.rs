@@ -148,8 +148,8 @@ pub struct Settled {
     pub note: String,
 }
 
-/// Two queries about one order are at least this far apart when a payer or a
-/// merchant asks for them (Tencent's guidance).
+/// The shortest time between two queries about one order that payers or merchants cause (Tencent's
+/// guidance).
 const QUERY_APART_MS: i64 = 10_000;
 /// How many timers one alarm executes; the next alarm follows at once.
 const DUE_AT_ONCE: usize = 100;
@@ -212,7 +212,7 @@ pub struct Book<R, S> {
     reporting: Cell<report::Reporting>,
     /// The time in the last report.
     reported_at_ms: Cell<i64>,
-    /// How many changes the board has to be told.
+    /// How many changes the next report to the board must contain.
     changes: Cell<u64>,
     /// Whether rows of an earlier version are still to be indexed.
     filling: Cell<bool>,
@@ -570,8 +570,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.counters.count(counter);
     }
 
-    /// Counts what an isolate has counted. A name that only another version of
-    /// the program has is stored as it is.
+    /// Counts what an isolate has counted. A name that only another version of the program has is
+    /// stored unchanged.
     fn count_by_name(&self, mut counts: BTreeMap<String, i64>) -> Result<(), StorageError> {
         counts.retain(|name, n| match Counter::named(name) {
             Some(counter) => {

@@ -132,7 +132,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let not_found = || ApiError::of(Code::ReceiptNotFound);
         let number = store::receipts::number_of(&self.storage, id)?.ok_or_else(not_found)?;
         let order = self.load_order(&number)?.ok_or_else(not_found)?;
-        // A payment that was found to be none has no receipt.
+        // A rejected payment and a duplicate payment have no receipt.
         if order.paid().is_none() || order.duplicate_of().is_some() {
             return Err(not_found());
         }

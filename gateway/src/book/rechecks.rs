@@ -36,8 +36,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         store::rechecks::add(&self.storage, number, due_ms)
     }
 
-    /// Schedules another try: the object that stores whose each transaction is
-    /// did not answer.
+    /// Schedules another try: the object that stores which order each
+    /// transaction paid did not answer.
     pub(super) fn claim_unanswered(
         &self,
         context: &MerchantContext,

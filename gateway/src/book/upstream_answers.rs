@@ -1,4 +1,4 @@
-//! The answer that a caller gets of an upstream's failure.
+//! Converts an upstream's failure into the error for the caller.
 
 use crate::http::error::{ApiError, Code};
 use crate::upstream::{self, Failure, Kind};
@@ -35,7 +35,7 @@ impl From<upstream::Error> for ApiError {
         if let Some(message) = error.message {
             answer.message = *message;
         }
-        // WeChat's words do not say what to do.
+        // WeChat's text does not say what to do.
         if error.kind == Kind::ClientCertificateRefused
             && let Value::Object(said) = &mut answer.message
         {
@@ -56,9 +56,9 @@ fn refuses_request(message: &Value) -> bool {
     }
 }
 
-/// Whether WeChat refuses with this code what was asked for: the request, the
-/// order or the payer is why, and the same request would be refused again. A
-/// refused signature is the merchant's to repair.
+/// Whether a refusal with this code is caused by the request, the order or the
+/// payer, so that the same request would be refused again. A refused signature
+/// is not: the merchant must repair it.
 pub fn is_request_refused(code: &str) -> bool {
     let (v2, v3) = (
         v2::ErrorCode::from_code(code),
@@ -95,7 +95,7 @@ pub fn may_pass_later(refusal: &ApiError) -> bool {
 mod tests {
     use super::*;
 
-    /// A refund that waits for a repair is stored with the kind's name.
+    /// A refund that waits for a correction is stored with the kind's name.
     #[test]
     fn each_kind_has_the_name_of_its_code() {
         for kind in [

@@ -1,5 +1,5 @@
-//! `/`, `/docs`, `/tools/sign` and `/console/`: what answers at this address, the
-//! API's reference, why a signature is wrong, and the page of the console.
+//! `/`, `/docs`, `/tools/sign` and `/console/`: the gateway's home page, the API's reference, the
+//! tool that explains signatures, and the page of the console.
 
 use crate::http::error::{ApiError, Code};
 use crate::http::message::{answer, redirect, set};
@@ -16,7 +16,7 @@ const DOCS: &str = include_str!("site/docs.html");
 /// makes of `explain/page`.
 const SIGN: &str = include_str!("site/sign.html");
 
-/// `GET /`: what this is, and where things are. Without a script.
+/// `GET /`: what this gateway is, with links to its other pages. Without a script.
 pub fn home<R: Runtime>(cx: &Services<R>) -> Response {
     let nonce = cx.random_text(22);
     let page = HOME.replace("{nonce}", &nonce);
@@ -35,8 +35,8 @@ pub fn docs() -> Response {
     shown(DOCS.to_owned(), policy)
 }
 
-/// `GET /tools/sign`: why a signature is wrong, found in the browser. The policy
-/// allows no connection, so that a key that is entered stays in the browser.
+/// `GET /tools/sign`: the tool that explains a wrong signature in the browser. The policy allows no
+/// connection, so an entered key stays in the browser.
 pub fn sign_tool() -> Response {
     let policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
                   base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

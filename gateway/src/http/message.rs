@@ -100,7 +100,8 @@ pub fn query_once(request: &Request) -> Result<BTreeMap<String, String>, ApiErro
             let why = format!("The field {name} stands in the query string twice.");
             return Err(ApiError::field(Code::FieldInvalid, &name, why));
         }
-        // What stands for bytes that are no UTF-8; no value of ours holds it.
+        // The decoder replaces bytes that are not UTF-8 by this character,
+        // which no valid value contains.
         if name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER)
         {
             let why = format!("The field {name} of the query string is not UTF-8.");

@@ -3,7 +3,7 @@
 //! | bucket of | limits |
 //! |---|---|
 //! | an api-key, or a merchant's api-tokens | all its calls, so that one merchant's peak does not delay others |
-//! | a merchant's makes and revocations of keys and tokens | what is written in the shared registry |
+//! | keys and tokens that a merchant makes or revokes | what is written in the shared registry |
 //! | a network with wrong keys | answers that give the reason; in a flood, every check of a key |
 //! | a network | payers' pages, a high limit: many payers of a carrier share one address (NAT) |
 //! | a network | refused notices, and requests for what does not exist |

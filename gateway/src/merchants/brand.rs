@@ -1,4 +1,4 @@
-//! How a merchant presents itself to payers: its logo, its colour, whom to ask.
+//! How a merchant presents itself to payers: its logo, its colour, its contact.
 //!
 //! A merchant stores its images by their names in its book; a payer's view has
 //! their addresses.
@@ -22,8 +22,8 @@ pub const FIELDS: [&str; 9] = [
     "return_seconds",
 ];
 
-/// Reads every field; one that is absent or `null` is not set. Whether the
-/// images exist is for the caller to find out.
+/// Reads every field; one that is absent or `null` is not set. The caller
+/// checks whether the images exist.
 pub fn read(fields: &Fields, development: bool) -> Result<Brand, ApiError> {
     let colour = match fields.text("colour", CHOICE_BYTES)? {
         None => None,

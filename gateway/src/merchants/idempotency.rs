@@ -9,8 +9,8 @@ pub const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 /// How many answers are removed at once after their time.
 pub const REMOVED_AT_ONCE: i64 = 500;
 
-/// What identifies a request that may be repeated. Two callers have two keys,
-/// also where both send the same header.
+/// Identifies a request that may be repeated. The keys of two callers differ,
+/// even if both send the same header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyKey {
     /// The fingerprint of caller, method, path and header.
@@ -28,8 +28,8 @@ pub fn key_reused() -> ApiError {
     )
 }
 
-/// The refusal of a repetition whose answer was sealed under a master key that the
-/// deployment has no longer.
+/// The refusal of a repetition whose answer was sealed under a master key that
+/// the deployment no longer has.
 pub fn answer_unreadable() -> ApiError {
     ApiError::field(
         Code::IdempotencyKeyReused,

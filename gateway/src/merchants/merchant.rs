@@ -81,11 +81,12 @@ pub struct Merchant {
     /// The time zone for the days and months of its totals, by its IANA name.
     #[serde(default = "usual_time_zone")]
     pub time_zone: String,
-    /// How it presents itself to payers; its images by their names.
+    /// How it presents itself to payers, with the names of its images.
     #[serde(default, skip_serializing_if = "Brand::is_empty")]
     pub brand: Brand,
-    /// From which amount on its console asks a person to enter a refund's amount
-    /// again, in the currency's smallest unit; `None` for the console's own limit.
+    /// From this amount on, in the currency's smallest unit, the console asks a
+    /// person to enter a refund's amount again; `None` for the console's own
+    /// limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retype_refunds_from: Option<i64>,
     /// [`Credentials`], sealed under the merchant's id.
@@ -591,10 +592,10 @@ impl Merchant {
         money.amount_minor() >= self.confirm_notices_from
     }
 
-    /// What may be corrected of what was entered with it, by the names it is
-    /// sent with. The merchant id, the sub-merchant's and the dialect never
-    /// change: payments, refunds and keys at WeChat belong to them. Orders keep
-    /// the appid and the currency with which they were made.
+    /// The fields that may be corrected, by the names of the request. The
+    /// merchant id, the sub-merchant's and the dialect never change: payments,
+    /// refunds and keys at WeChat belong to them. Orders keep the appid and the
+    /// currency with which they were made.
     pub fn entered(&self) -> Value {
         json!({
             "appid": self.account.appid,

@@ -28,8 +28,8 @@ pub struct Person {
     pub name: String,
     /// What the person may do.
     pub role: Role,
-    /// The most that a cashier's refunds of one order may come to, in the smallest
-    /// unit of its currency; `None` for no refunds.
+    /// The most that the refunds of one order may add up to when a cashier
+    /// refunds, in the smallest unit of its currency; `None` for no refunds.
     pub refund_limit: Option<i64>,
     /// Whether a second factor is set up.
     pub has_totp: bool,
@@ -57,20 +57,20 @@ impl Person {
         !self.has_totp && (self.role == Role::Owner || self.refunds())
     }
 
-    /// Whether the role permits this, the second factor apart.
+    /// Whether the role permits this, without regard to the second factor.
     pub fn is_granted(&self, right: Right) -> bool {
         self.role.has(right) && (right != Right::Refund || self.refunds())
     }
 
-    /// Whether the right works without a second factor that the person lacks. An
-    /// owner without one can only set it up.
+    /// Whether the right is refused until the person sets up a second factor.
+    /// An owner without one can only set it up.
     pub fn is_withheld(&self, right: Right) -> bool {
         let is_of_money = self.role == Role::Owner || right == Right::Refund;
         self.needs_totp() && is_of_money && right != Right::Account
     }
 }
 
-/// What a person signs in with.
+/// The secrets that a person signs in with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Secrets {
     /// The password's hash.
@@ -165,7 +165,7 @@ pub struct Invitation {
 pub struct Session {
     /// The beginning of its fingerprint.
     pub id: String,
-    /// What the browser said of itself.
+    /// The browser's User-Agent, shortened.
     pub browser: String,
     /// When the person signed in, Unix milliseconds.
     pub signed_in_at_ms: i64,

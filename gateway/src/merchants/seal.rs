@@ -39,8 +39,8 @@ pub enum SealError {
     /// Another master key, or changed bytes.
     #[error("the sealed credentials do not open with this MASTER_KEY")]
     NotOpened,
-    /// They open, and this part of them cannot be read; the text repeats none of
-    /// it.
+    /// They open, but this part of them cannot be parsed; the text repeats none
+    /// of it.
     #[error("the credentials open with this MASTER_KEY, but cannot be read: {0}")]
     Unreadable(String),
 }

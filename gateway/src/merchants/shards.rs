@@ -391,9 +391,9 @@ async fn claim(runtime: &impl Runtime, pointer: Pointer) -> Result<(), ApiError>
     match pointer.kind {
         Kind::Account | Kind::SubMerchant => Ok(()),
         Kind::MchId => {
-            // Every merchant but the first to claim the name learns by itself
-            // that it shares it; the first is told. Both know before the second
-            // one exists.
+            // A merchant that is not the first to claim the name records itself that it shares the
+            // account; the first one gets a call. Both have it recorded before the second one
+            // exists.
             if let Some(first) = others.first() {
                 for id in [&first.merchant_id, &pointer.merchant_id] {
                     let share = Share { id: id.clone() };

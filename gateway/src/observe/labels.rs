@@ -95,9 +95,9 @@ labels! {
 }
 
 labels! {
-    /// A call that is paused when WeChat says that it is made too often. A
-    /// prepayment is not among them: each is asked for by one payer, and nothing
-    /// repeats it by itself.
+    /// A call that is paused when WeChat refuses it as too frequent. A
+    /// prepayment is never paused: one payer asks for it, and the gateway does
+    /// not repeat it by itself.
     #[derive(Serialize, Deserialize)]
     #[serde(rename_all = "snake_case")]
     Limited {
@@ -112,7 +112,7 @@ labels! {
 }
 
 labels! {
-    /// What became of an attempt to deliver.
+    /// The outcome of an attempt to deliver.
     DeliveryLabel {
         Sent = "sent",
         Acknowledged = "acknowledged",
@@ -138,7 +138,7 @@ labels! {
 }
 
 labels! {
-    /// What the comparison of a payment or refund with a day's statement comes to.
+    /// The result of comparing a payment or refund with a day's statement.
     Compared {
         Equal = "equal",
         // WeChat's answer to a query has settled it.
@@ -149,7 +149,7 @@ labels! {
         OtherAmount = "other_amount",
         OtherCurrency = "other_currency",
         RefundedElsewhere = "refunded_elsewhere",
-        // Under way at midnight: the next day's statement is to have it.
+        // In progress at midnight: the next day's statement should have it.
         Carried = "carried",
         ListedTwice = "listed_twice",
         Unreadable = "unreadable",
@@ -159,7 +159,7 @@ labels! {
 }
 
 labels! {
-    /// What the comparison of a day comes to.
+    /// The result of comparing a day.
     Reconciled {
         Agrees = "agrees",
         Differs = "differs",

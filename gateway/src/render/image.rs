@@ -235,7 +235,7 @@ fn memory() -> Limits {
     limits
 }
 
-/// XML or HTML is refused by this name: the sender means a drawing.
+/// XML or HTML is refused as an SVG.
 fn is_svg(bytes: &[u8]) -> bool {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     text.trim_ascii_start().starts_with(b"<")
@@ -300,7 +300,7 @@ impl Pixels {
         };
         let nth = y as usize * self.width as usize + x as usize;
         let begin = nth * self.pixel;
-        // Of two bytes the more significant one: decoders give the machine's
+        // The more significant of two bytes: decoders use the machine's byte
         // order, which is little-endian on every runtime.
         let channel = |n: usize| {
             let at = begin + n * self.channel + self.channel - 1;

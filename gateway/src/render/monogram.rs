@@ -1,6 +1,5 @@
-//! What stands for a merchant without a logo: the first letter of its name on
-//! its colour. It is not a tick, because a chat shows it beside requests that are
-//! not paid.
+//! The icon of a merchant without a logo: the first letter of its name on its colour. It is not a
+//! tick, because a chat shows it beside requests that are not paid.
 
 use super::png::two_colours;
 use super::qr::letter;

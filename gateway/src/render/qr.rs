@@ -18,7 +18,7 @@ pub struct Picture {
 
 /// What is in the middle of a code.
 enum Middle {
-    /// More of the code.
+    /// Nothing: the code's own modules.
     Code,
     /// A letter: five columns and seven rows of modules.
     Letter([u8; 7]),

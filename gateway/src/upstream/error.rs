@@ -1,5 +1,5 @@
-//! Why an upstream has not done what it was called for. The answer that a
-//! caller gets is made of it in `book/upstream_answers.rs`.
+//! Why a call to an upstream did not succeed. `book/upstream_answers.rs`
+//! converts it into the answer for the caller.
 
 use super::Failure;
 use serde_json::Value;
@@ -65,7 +65,8 @@ pub struct Error {
     pub kind: Kind,
     /// The field that is at fault.
     pub field: Option<String>,
-    /// A sentence, or the upstream's answer; `None` where the kind says it all.
+    /// A sentence, or the upstream's answer; `None` where the kind needs no
+    /// further text.
     pub message: Option<Box<Value>>,
     /// What happened, for the log only: no secret, and no text of a caller.
     pub cause: Option<String>,

@@ -147,8 +147,8 @@ pub enum Outcome {
 const MAX_SAMPLES: usize = 10;
 
 impl Hosts {
-    /// Hosts whose calls are counted in `counters`. If `is_live`, an answer of the
-    /// sandbox is none: what is paid there is not paid.
+    /// Hosts whose calls are counted in `counters`. If `is_live`, an answer of
+    /// the sandbox counts as no answer, because no money moves there.
     pub fn counting(counters: Rc<Counters>, is_live: bool) -> Self {
         Self {
             counters,
@@ -450,7 +450,8 @@ mod tests {
         assert_eq!(asked.len(), 3, "each once");
     }
 
-    /// A binding that was left behind does not make a live deployment sell for nothing.
+    /// A forgotten binding to the sandbox must not make a live deployment
+    /// accept the sandbox's payments.
     #[test]
     fn a_live_deployment_accepts_no_answer_of_the_sandbox() {
         let runtime = Network {

@@ -132,7 +132,7 @@ pub enum Reason {
 }
 
 impl Failure {
-    /// A description for the log, which contains nothing that WeChat sent.
+    /// A description for the log, which contains no text of WeChat's.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::NoAnswer => "no answer",
@@ -469,7 +469,7 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         }
     }
 
-    /// Whether the upstream tells exchange rates.
+    /// Whether the upstream has exchange rates.
     pub const fn has_exchange_rates(&self) -> bool {
         matches!(self.context.merchant.dialect, Dialect::V2)
     }

@@ -165,7 +165,7 @@ fn a_cancelled_refund_ends_only_when_nothing_can_make_it_any_more() {
     assert_eq!(order.trade_state(), "SUCCESS");
     order.apply(refund("B", 150), 175_003).unwrap();
 
-    // WeChat made it after all: it is shown, with an alarm.
+    // WeChat made the refund nevertheless: it is shown, with an alarm.
     let made = refund_told(
         "A",
         RefundState::Success {

@@ -125,13 +125,14 @@ pub(crate) const HELP: [(&str, &str, &str); 25] = [
     ),
 ];
 
-/// How a tester requests an error code.
+/// The text that explains how a tester requests an error code.
 const FAULTS: &str = "POST /sandbox/faults makes any call fail. Or send an out_trade_no or \
     out_refund_no that contains FAULT_ and a code: T1_FAULT_SYSTEMERROR fails each call of the code's row, \
     T1_FAULT_SYSTEMERROR@orderquery only that one; in APIv3, T1_FAULT_SYSTEM_ERROR@query. NO_ANSWER does \
     nothing and answers 504, NO_ANSWER_AFTER does what was asked first.";
 
-/// How a tester requests wrong answers and notices in APIv3.
+/// The text that explains how a tester requests wrong answers and notices in
+/// APIv3.
 const FORGERIES: &str = "APIv3's answers and notices can be forged, with forge_next or with the forgery's name in a \
     number: T1_FAULT_BAD_SIGNATURE forges every answer about it and the first attempt of its notice, \
     T1_FAULT_BAD_SIGNATURE@notice only the notice.";

@@ -174,7 +174,7 @@ fn the_shop_shows_a_payment_link_in_every_way_a_page_can_hold_one() {
         assert!(policy.contains(&allowed), "{allowed}: {policy}");
     }
 
-    // Another gateway knows nothing of that link.
+    // Another gateway does not have that link.
     bench.control(
         "/sandbox/shop",
         &json!({"api_base": "http://127.0.0.1:8789"}),

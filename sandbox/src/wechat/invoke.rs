@@ -58,7 +58,7 @@ pub(crate) fn app(
         _ => -1,
     };
     if let Some(fields) = outcome.as_object_mut() {
-        // These are the bridge's names.
+        // These fields are the bridge's, not the SDK's.
         fields.remove("err_msg");
         fields.remove("err_code");
         let was_shown = fields.contains_key("sheet");

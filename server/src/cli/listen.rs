@@ -36,7 +36,7 @@ pub struct Listen {
     /// The address of your program, as in `http://127.0.0.1:3000/events`.
     #[arg(long, value_name = "URL")]
     to: Uri,
-    /// Skip the events that there are already. Without it, a first run begins
+    /// Skip the events that exist already. Without it, a first run begins
     /// with the oldest event that the deployment keeps.
     #[arg(long)]
     skip: bool,
@@ -52,17 +52,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 const AGAIN: [u64; 5] = [1, 2, 5, 10, 30];
 /// How long the program may take, as for an endpoint.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// An answer's body is read so far, so that the connection can be used again.
+/// How much of an answer's body is read, so that the connection can be used
+/// again.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 const SECRET_PREFIX: &str = "whsec_";
 const SECRET_BYTES: usize = 24;
 
-/// What is kept between two runs.
+/// The state that is stored between two runs.
 #[derive(Deserialize, Serialize)]
 struct State {
-    /// The deployment that the events are of.
+    /// The address of the deployment.
     url: String,
-    /// What the events are signed with; the same in each run.
+    /// The secret that signs the events; the same in each run.
     secret: String,
     /// The last event that was acknowledged.
     after: Option<String>,

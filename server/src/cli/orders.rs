@@ -24,7 +24,7 @@ pub enum Orders {
     Refund {
         /// The order's `out_trade_no`.
         out_trade_no: String,
-        /// How much, in the currency's minor unit: 150 is 1.50 HKD.
+        /// The amount, in the currency's minor unit: 150 is 1.50 HKD.
         amount: i64,
         /// The refund's number. The same number is never refunded twice; without
         /// one, the same amount of the same order is the same refund.

@@ -23,18 +23,18 @@ pub struct SandboxAddress {
 /// Options of `weceive trigger`.
 #[derive(Args, Debug)]
 pub struct Trigger {
-    /// What is to happen.
+    /// The event to trigger.
     #[arg(value_name = "NAME")]
     event: Event,
     /// The order's or the refund's number. Without it, the newest one to which
-    /// this can happen.
+    /// the event applies.
     #[arg(long)]
     number: Option<String>,
     /// The `mch_id` of the merchant. Without it, any; for a certificate and for
     /// funds 1900000109.
     #[arg(long, value_name = "MCH_ID")]
     merchant: Option<String>,
-    /// Who pays.
+    /// The payer.
     #[arg(long, default_value = "alice")]
     payer: String,
     #[command(flatten)]
@@ -122,8 +122,8 @@ enum Movement {
 ///
 /// # Errors
 ///
-/// The sandbox does not answer, refuses it, or has nothing to which it can
-/// happen.
+/// The sandbox does not answer, refuses the event, or has no order or refund to
+/// which it applies.
 pub fn trigger(trigger: &Trigger, as_json: bool) -> Result<(), Failure> {
     let (said, answer) = trigger.run()?;
     match as_json {

@@ -3,7 +3,7 @@
 use order::Currency;
 use serde_json::Value;
 
-/// Rows below their headings, in columns of even width.
+/// Rows below their headings, in aligned columns.
 pub fn text(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     let headings: Vec<String> = headings
         .iter()

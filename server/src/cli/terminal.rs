@@ -12,8 +12,8 @@ pub enum Failure {
     Refused(String),
     /// No answer, or one that says to repeat the call later.
     Unavailable(String),
-    /// The command ran, and its answer is no: a doctor that found a problem, a
-    /// signature that does not hold. What there is to say was printed.
+    /// The command ran, and the result is negative: the doctor found a problem,
+    /// or a signature is wrong. The result was printed.
     No,
 }
 

@@ -62,7 +62,7 @@ fn report(files: usize, directory: &Path, as_json: bool) {
     }
 }
 
-/// Shows that long work goes on.
+/// Prints the progress of long work.
 fn copying(file: &Path) {
     eprintln!("copying {}", file.display());
 }

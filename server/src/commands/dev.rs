@@ -28,7 +28,7 @@ const CERTIFICATES: [(&str, &str); 2] = [
     ("WECHATPAY_MTLS_1900000110", "1900000110"),
 ];
 
-/// What a run writes into its directory.
+/// The files that a run writes into its directory.
 const CREDENTIALS: &str = "credentials.json";
 const STORE: &str = "store";
 const VARIABLES: &str = "env";
@@ -44,7 +44,7 @@ pub struct DevOptions {
     /// Where orders, keys and the log are kept between two runs.
     #[arg(long, default_value = "weceive-dev")]
     directory: PathBuf,
-    /// Forget what earlier runs stored.
+    /// Delete what earlier runs stored.
     #[arg(long)]
     fresh: bool,
     /// The directory of the page's files, as `cargo xtask build page` made it.

@@ -1,5 +1,5 @@
-//! The commands that run something on this machine: the deployment, the sandbox,
-//! and both together for development.
+//! The commands that run on this machine: the deployment, the sandbox, and both together for
+//! development.
 
 mod data;
 mod dev;

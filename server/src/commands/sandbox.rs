@@ -1,4 +1,4 @@
-//! `weceive sandbox`: WeChat's side alone.
+//! `weceive sandbox`: the sandbox alone.
 
 use super::serve::{ended, executor};
 use crate::cli::print;
@@ -23,7 +23,7 @@ const NAMES: [&str; 7] = [
     "api.weixin.qq.com",
 ];
 
-/// How often is looked whether the sandbox still runs.
+/// The interval of the checks whether the sandbox still runs.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Options of `weceive sandbox`.
@@ -121,7 +121,7 @@ impl SandboxOptions {
     }
 }
 
-/// Ready when the thread has ended, which it does only by a failure.
+/// Completes when the thread has ended, which happens only after a failure.
 async fn gone(running: &JoinHandle<()>) {
     while !running.is_finished() {
         tokio::time::sleep(LOOK).await;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How often the files of the certificate are looked at.
+/// The interval at which the files of the certificate are checked.
 const RENEWAL: Duration = Duration::from_secs(5);
 
 /// Options of `weceive serve`.

@@ -113,7 +113,7 @@ fn https_is_served_and_a_renewed_certificate_is_used_without_a_restart() {
     let _running = serve(&directory, port, &arguments, &[]);
     let (status, first) = wait_for(|| healthz(port, authority.roots()));
     assert_eq!(status, "HTTP/1.1 200 OK\r\n");
-    // Another authority's certificate is not taken for it.
+    // A certificate of another authority is refused.
     assert!(healthz(port, Authority::new().roots()).is_none());
     // A client that speaks HTTP gets nothing, and the next one is served.
     assert!(ask("GET", &format!("http://127.0.0.1:{port}/healthz"), &[], "").is_err());
@@ -171,8 +171,8 @@ fn files_that_cannot_be_used_are_named_before_anything_starts() {
 }
 
 /// After twenty wrong keys an address gets answers without a reason, and
-/// another address still gets the reason: so the answers show which address
-/// counts.
+/// another address still gets the reason: so the answers show which address is
+/// limited.
 #[test]
 fn a_trusted_proxy_says_for_whom_a_request_is_and_a_client_cannot() {
     let directory = directory("proxy");

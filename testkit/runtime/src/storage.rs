@@ -27,12 +27,13 @@ pub trait Faults: Clone + 'static {
     /// The size of an object's database, as the gateway sees it.
     fn size_bytes(&self, object: &str) -> i64;
 
-    /// An object has sent a message to its listeners.
+    /// Called when an object has sent a message to its listeners.
     fn told(&self, tag: &str, text: &str);
 }
 
-/// What SQLite refuses in a Durable Object (Cloudflare's documents, "Durable Objects",
-/// "Limits", and `workerd`): a statement that is too large there fails here too.
+/// The limits of SQLite in a Durable Object (Cloudflare's documents, "Durable
+/// Objects", "Limits", and `workerd`): a statement that is too large there
+/// fails here too.
 const LIMITS: [(Limit, i32); 6] = [
     (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
     (Limit::SQLITE_LIMIT_COLUMN, 100),

@@ -133,7 +133,7 @@ fn every_route_that_keeps_answers_repeats_them_and_refuses_another_body() {
 }
 
 /// Another caller's key is another key, within a merchant and among merchants:
-/// nothing of one caller's request is told to another.
+/// one caller learns nothing of another's request.
 #[test]
 fn a_key_belongs_to_its_caller_and_its_path() {
     let world = Memory::default();
@@ -332,7 +332,7 @@ fn an_answer_with_a_secret_is_kept_sealed_and_removed() {
         let inner = secret.rsplit('_').next().unwrap();
         assert!(!stored.contains(inner) && !log.contains(inner), "{secret}");
     }
-    // What the answers show works, also where it is shown again.
+    // The keys and tokens in the answers work, also those in a repeated answer.
     let named = answers[0].1.clone();
     let by_named = http::Request::get(format!("{GATEWAY}/v1/orders")).header("api-key", &named);
     assert_eq!(sent(&world, by_named.body(Vec::new()).unwrap()).0, 200);

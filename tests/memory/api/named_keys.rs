@@ -189,7 +189,7 @@ fn a_named_key_is_of_its_merchant_and_is_sent_alone() {
             (401, &json!("API_SECRET_WRONG"), &json!(header))
         );
     }
-    // Not another's to see or to end.
+    // Another merchant can neither see nor end the key.
     assert_eq!(
         other.call("GET", "/v1/keys", "").1["data"]["keys"],
         json!([])
@@ -217,7 +217,7 @@ fn a_named_key_is_of_its_merchant_and_is_sent_alone() {
             "{call:?}"
         );
     }
-    // The api-key alone neither.
+    // Nor does the api-key alone.
     let alone = [("api-key", shop.api_key.as_str())];
     assert_eq!(
         send(&world, get_keys(), &alone, "").1["code"],
@@ -391,7 +391,7 @@ fn test_and_live_keys_and_merchants_are_never_mixed() {
         asked,
         "WeChat was asked about it"
     );
-    // Back at the sandbox it goes on.
+    // Connected to the sandbox again, it works.
     world.deploy(&[("UPSTREAM", "sandbox")]);
     assert_eq!(shop.call("GET", "/v1/order?out_trade_no=1", "").0, 200);
 }

@@ -114,7 +114,7 @@ fn an_image_is_served_unchanged_for_ever() {
     assert_eq!(shop.call("DELETE", &path, "").0, 200);
     assert_eq!(get(&world, text(&logo, "url"), DESKTOP).status(), 404);
     assert_eq!(shop.call("DELETE", &path, "").1["code"], "IMAGE_NOT_FOUND");
-    // Of another merchant it was never there.
+    // Another merchant does not have the image.
     let url = text(&other, "url").replace("/demo.", "/other.");
     world.shop_with("other", &json!({"mch_id": "1900000110"}));
     assert_eq!(get(&world, &url, DESKTOP).status(), 404);
@@ -231,7 +231,7 @@ fn a_brand_is_changed_field_by_field_and_audited() {
         set,
         "nothing changed"
     );
-    // The operator's call takes the whole.
+    // The operator's call replaces the whole brand.
     shop.change(&json!({"brand": {"colour": "#000080"}}));
     world.advance(31);
     let now = shop.call("GET", "/v1/brand", "").1["data"].clone();
@@ -394,7 +394,7 @@ fn a_receipt_shows_what_was_bought_paid_and_refunded() {
     for shown in ["<html lang=\"zh-Hans\"", "收据", "交易单号", "商户单号"] {
         assert!(page.contains(shown), "{shown}: {page}");
     }
-    // In events too.
+    // The event has the receipt's address, too.
     let (_, events) = shop.call("GET", "/v1/events?type=order.paid", "");
     assert_eq!(
         events["data"]["events"][0]["object"]["receipt_url"],

@@ -89,7 +89,7 @@ fn a_page_of_a_registered_origin_reads_what_it_shows_and_no_other_does() {
             "{name}"
         );
     }
-    // What went wrong is shown by the page.
+    // The page shows the error.
     let answer = ask(&world, DESKTOP, HOST, "GET", "/pay/view?s=demo.none", "");
     assert_eq!((answer.status().as_u16(), allowed(&answer)), (200, HOST));
     assert_eq!(read(&answer)["page"]["error"]["code"], "SESSION_NOT_FOUND");
@@ -194,7 +194,8 @@ fn a_code_for_wechat_leads_to_the_page_that_shows_it() {
     };
     let own = format!("{HOST}/checkout/pay.html?{query}");
     assert_eq!(order(&own), own);
-    // Not where it claims to be, or of another checkout.
+    // Another origin than the browser reports, another checkout, no `http` address, and one that is
+    // too long are not used.
     let gateways = format!("{GATEWAY}{page}");
     for wrong in [
         format!("https://evil.example/?{query}"),

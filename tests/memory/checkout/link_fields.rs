@@ -270,13 +270,13 @@ fn answers_are_in_events_and_in_no_log() {
         !world.upstream_body().contains(GUEST),
         "WeChat gets no answer"
     );
-    // An answer that is changed on the same form is another purchase.
+    // The same form with a changed answer is another purchase.
     let (_, other, _) = submit(&world, &made, ONCE, "&f_guest=Li");
     assert_ne!(other, to);
 }
 
-/// The merchant changes the link while its page is open: what is submitted is held
-/// against the link as it is now.
+/// The merchant changes the link while its page is open: the submitted answers
+/// are compared with the link's present fields.
 #[test]
 fn a_form_of_an_earlier_state_of_the_link_is_read_as_the_link_is_now() {
     let world = Memory::default();

@@ -1,5 +1,5 @@
-//! What no merchant's endpoint can cause: records without end, an alarm without an
-//! end, and a secret that is shown or lost.
+//! Limits on the effects of a merchant's endpoint: the number of stored rows, the end of each
+//! alarm, and its secret, which is neither shown nor lost.
 
 use super::deliveries::{is_signed, pay, received};
 use super::endpoints::{EVENTS_URL, endpoint, endpoint_at};
@@ -201,8 +201,8 @@ fn a_secret_stays_valid_when_two_rotations_follow() {
     assert_eq!(signed.split(' ').count(), 1);
 }
 
-/// The others are sealed under the new key, and the answer says which merchant has one
-/// that is not.
+/// The other secrets are sealed under the new key, and the answer names the merchant with one that
+/// is not.
 #[test]
 fn a_secret_that_does_not_open_hinders_no_other() {
     let world = Memory::default();
@@ -225,7 +225,7 @@ fn a_secret_that_does_not_open_hinders_no_other() {
     assert!(is_signed(sent, &secret));
 }
 
-/// One row that cannot be read keeps no payment of the same link from being written.
+/// An unreadable row does not prevent a payment of the same link from being written.
 #[test]
 fn an_unreadable_sale_hinders_no_other_sale_of_its_link() {
     let world = Memory::default();

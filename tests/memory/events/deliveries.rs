@@ -96,11 +96,11 @@ fn an_event_is_signed_as_standard_webhooks_defines_and_equals_the_listed_one() {
         &sent[0],
         "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
     ));
-    // The package for JavaScript says the same.
+    // The package for JavaScript accepts it too.
     assert!(is_verified_in_javascript(&sent[0], &secret, &sent[0].body));
     let changed = sent[0].body.replace("150", "151");
     assert!(!is_verified_in_javascript(&sent[0], &secret, &changed));
-    // The forward of WeChat's notice is as it was.
+    // WeChat's notice is still forwarded.
     assert_eq!(received_at(&world, SHOP_NOTIFY).len(), 1);
     let delivery = delivery_of(&shop, "A1");
     assert_eq!(delivery["state"], "acknowledged");
@@ -213,9 +213,9 @@ fn an_orders_events_are_delivered_in_order() {
     assert_eq!(statuses, [&json!(500), &json!(302), &json!(200)]);
 }
 
-/// Five orders' events wait for an endpoint that is down for four days: attempts are
-/// few, an alarm and an event say so after a day, and after three days each event
-/// is given up. What was given up is sent again by one call.
+/// Five orders' events wait for an endpoint that is down for four days: attempts are few, an alarm
+/// and an event report it after a day, and after three days each event is given up. What was given
+/// up is sent again by one call.
 #[test]
 fn an_endpoint_that_is_down_is_probed_rarely_and_reported_and_recovers() {
     let world = Memory::default();

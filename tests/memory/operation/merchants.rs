@@ -73,8 +73,8 @@ fn a_suspended_merchant_sells_nothing_and_loses_nothing() {
     let (_, again) = world.admin("/merchants/demo/suspend", &json!({}));
     assert_eq!(again["data"]["suspended_at_ms"], since, "it stays as it is");
 
-    // Nothing is sold: by the API, with any key, again under a known number, by a
-    // page that is open, by a link, by a code on a shelf.
+    // Nothing is sold: not by the API with any key, under a known number, by an open page, by a
+    // link, or by a product's code.
     let asked = world.upstream_calls().len();
     let quick = json!({"out_trade_no": "Q", "body": "x", "total_fee": 1,
                        "auth_code": "134650720866361395"});
@@ -128,7 +128,7 @@ fn a_suspended_merchant_sells_nothing_and_loses_nothing() {
     assert_ne!(world.try_control("/sandbox/scan", &scan)["ok"], true);
     assert_eq!(world.upstream_calls().len(), asked, "WeChat was called");
 
-    // What was sold before goes on.
+    // Earlier sales are still processed.
     let received = world.received().len();
     world.pay(&code_url);
     let get = |number: &str| {
@@ -156,7 +156,7 @@ fn a_suspended_merchant_sells_nothing_and_loses_nothing() {
     }
 }
 
-/// A book and an isolate that remember the merchant learn of it in 30 seconds.
+/// A book and an isolate that have cached the merchant apply it within 30 seconds.
 #[test]
 fn a_suspension_reaches_what_remembers_the_merchant() {
     let world = Memory::default();

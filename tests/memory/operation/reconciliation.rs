@@ -61,7 +61,7 @@ fn named(number: &str, reason: &str, state: &str) -> (String, String, String) {
     (number.to_owned(), reason.to_owned(), state.to_owned())
 }
 
-/// The book forgets that an order was paid, and has it as closed.
+/// Writes an order into the book as closed and not paid.
 fn forget_payment(world: &Memory, shop: &Shop, number: &str) {
     shop.native("CLOSED", 100);
     let body = json!({"out_trade_no": "CLOSED"}).to_string();
@@ -80,7 +80,7 @@ fn forget_payment(world: &Memory, shop: &Shop, number: &str) {
         .unwrap();
 }
 
-/// The book forgets an order.
+/// Removes an order from the book.
 pub fn forget_order(world: &Memory, shop: &Shop, number: &str) {
     world
         .sql(
@@ -150,7 +150,7 @@ fn a_payment_that_only_wechat_has_is_taken_over_after_a_query() {
     assert_eq!(data["compared"], json!({"equal": 1, "taken_over": 1}));
     assert_eq!(data["ours"], data["theirs"]);
     assert_eq!(shop.status("2")["trade_state"], "SUCCESS");
-    // The merchant is told of it, too.
+    // The merchant gets the events, too.
     let paid = get(&shop, "/v1/events?type=order.paid&out_trade_no=2");
     assert_eq!(paid["events"].as_array().unwrap().len(), 2, "{paid}");
 }
@@ -338,15 +338,15 @@ fn the_months_file_adds_up_to_the_days() {
     assert_eq!(file(&world, &shop, "202602"), [] as [Vec<String>; 0]);
 }
 
-/// Only WeChat's answer counts: a payment that the statement lacks is carried to the
-/// next day, and then a person is to find out.
+/// Only WeChat's answer counts: a payment that the statement lacks is carried
+/// to the next day, and is then left to a person.
 #[test]
 fn what_the_statement_lacks_is_carried_to_the_next_day_and_then_open() {
     let world = Memory::default();
     let shop = world.shop("demo");
     shop.paid("1", 1750);
     shop.paid("2", 250);
-    // The book has it on the day before, WeChat does not.
+    // The book has it on the day before; WeChat's statement does not.
     let earlier =
         "UPDATE listed SET moved_at_ms = moved_at_ms - 86400000 WHERE list = 1 AND key = '2';
         INSERT INTO days VALUES(20260101, 'waiting', 0, 1, '{}')";

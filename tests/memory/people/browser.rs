@@ -22,7 +22,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// One that has been nowhere yet.
+    /// A browser without cookies.
     pub fn new(world: &Memory) -> Self {
         Self {
             world: world.clone(),
@@ -32,7 +32,7 @@ impl Browser {
         }
     }
 
-    /// One at another network address.
+    /// A browser at this network address.
     pub fn at(world: &Memory, address: &str) -> Self {
         Self {
             address: address.to_owned(),

@@ -78,7 +78,7 @@ fn wrong_codes_are_limited_like_wrong_passwords() {
     assert_eq!(answer["code"], "TOO_MANY_SIGN_INS");
     let (status, _) = anna.sign_in("anna", PASSWORD, Some(&anna.code()));
     assert_eq!(status, 200);
-    // And those that a thief of a session enters.
+    // Codes that a thief of a session enters are limited too.
     anna.done(
         "POST",
         "/console/api/totp",
@@ -150,7 +150,7 @@ fn a_recovery_code_signs_in_once() {
     assert_eq!(me["data"]["person"]["recovery_codes_left"], 9);
     let (_, answer) = other.sign_in("anna", PASSWORD, Some(&codes[3]));
     assert_eq!(answer["code"], "CODE_WRONG");
-    // New ones end the earlier ones.
+    // New recovery codes end the earlier ones.
     let body = json!({"password": PASSWORD, "code": next(&anna)});
     let new = anna.done("POST", "/console/api/recovery-codes", body);
     let (_, answer) = other.sign_in("anna", PASSWORD, Some(&codes[4]));
@@ -185,7 +185,7 @@ fn a_second_factor_is_replaced_only_with_its_code() {
     let begun = anna.done("POST", path, body);
     assert!(begun["qr_svg"].as_str().unwrap().starts_with("<svg"));
     assert!(begun["otpauth"].as_str().unwrap().contains("Demo"));
-    // Until it is confirmed the earlier one holds.
+    // Until the new one is confirmed, the earlier one is valid.
     world.advance(30);
     let other = Browser::at(&world, "198.51.100.9");
     let now = code(&before, world.now());

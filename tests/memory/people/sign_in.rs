@@ -186,7 +186,7 @@ fn wrong_passwords_are_limited_and_a_known_browser_still_signs_in() {
         for n in 0..10 {
             assert_eq!(tried(n, "a wrong password"), "SIGN_IN_REFUSED", "{login}");
         }
-        // Also the right one: the answer does not say that it is right.
+        // The right password is refused as well, so the answer does not reveal that it is right.
         assert_eq!(tried(11, PASSWORD), "TOO_MANY_SIGN_INS", "{login}");
     }
     assert_eq!(anna.sign_in("anna", PASSWORD, None).0, 200);
@@ -229,7 +229,7 @@ fn wrong_passwords_are_limited_by_address() {
         (status, &answer["code"]),
         (429, &json!("TOO_MANY_SIGN_INS"))
     );
-    // No further one is looked up or hashed, but for a browser that is known.
+    // No further sign-in is looked up or hashed, except from a known browser.
     let calls = world.calls_to_registry();
     assert_eq!(tried(21).0, 429);
     assert_eq!(world.calls_to_registry(), calls);

@@ -237,7 +237,7 @@ fn a_link_sets_a_new_password_and_ends_the_second_factor() {
     let fred = person(&world, "demo", Role::Finance, "fred");
     let path = format!("/console/api/people/{}/reset", fred.id());
     let made = anna.done("POST", &path, "{}");
-    // Nothing has ended before the link is used.
+    // The session is valid until the link is used.
     fred.me();
     let browser = Browser::new(&world);
     let body = json!({"token": token(&made)});
@@ -330,7 +330,7 @@ fn the_audit_names_the_person_also_after_a_removal() {
     assert!(programs.iter().any(|one| one["person"] == json!(null)));
 }
 
-/// What would leave no trace of its own is written for people.
+/// Calls that programs make too often for the audit are in it if a person makes them.
 #[test]
 fn what_a_person_starts_is_in_the_audit() {
     let world = Memory::default();

@@ -94,7 +94,7 @@ pub(in crate::book) fn last_before(
     )
 }
 
-/// Whether there is a later day, or one since `since` on which something happened.
+/// Whether there is a later day, or one since `since` with a payment or refund.
 pub(in crate::book) fn goes_on(
     storage: &impl Storage,
     day: i64,
@@ -181,14 +181,14 @@ pub(in crate::book) fn write(
     Ok(())
 }
 
-/// Removes what was read of a day's statement.
+/// Removes the stored rows of a day's statement.
 pub(in crate::book) fn forget(storage: &impl Storage, day: i64) -> Result<(), StorageError> {
     storage.exec("DELETE FROM bookings WHERE day = ?", &[day.into()])?;
     storage.exec("DELETE FROM differences WHERE day = ?", &[day.into()])?;
     Ok(())
 }
 
-/// The payment, refund or reversed payment of a line.
+/// The payment, refund or reversed payment that the line names.
 pub(in crate::book) fn ours(
     storage: &impl Storage,
     line: &Line,
@@ -242,7 +242,7 @@ pub(in crate::book) fn has_order(
     )
 }
 
-/// Keeps a row of a statement. Returns whether none of its kind and number was there.
+/// Stores a row of a statement. Returns whether it is the first one of its kind and number.
 pub(in crate::book) fn book(
     storage: &impl Storage,
     day: i64,
@@ -418,7 +418,7 @@ pub(in crate::book) fn order_of_refund(
     )
 }
 
-/// Whether the payment is kept, or the refund made or under way.
+/// Whether the payment is kept, or the refund made or in progress.
 pub(in crate::book) fn is_moved(
     storage: &impl Storage,
     kind: Kind,
@@ -431,7 +431,7 @@ pub(in crate::book) fn is_moved(
     )
 }
 
-/// Whether a refund is under way.
+/// Whether a refund is in progress.
 pub(in crate::book) fn waits(
     storage: &impl Storage,
     kind: Kind,
@@ -458,7 +458,7 @@ pub(in crate::book) fn booked_on(
     )
 }
 
-/// Writes what is known of a day; its phase and timer stay.
+/// Writes a day's details; its phase and timer stay.
 pub(in crate::book) fn set_json(
     storage: &impl Storage,
     day: i64,

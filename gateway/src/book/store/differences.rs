@@ -1,5 +1,5 @@
-//! `differences( id, day, kind, number, state, due_at_ms, json )`: what a day's
-//! statement and the book do not agree about.
+//! `differences( id, day, kind, number, state, due_at_ms, json )`: differences between a day's
+//! statement and the book.
 
 use super::{all, exists, first};
 use crate::reconcile::Kind;
@@ -141,7 +141,7 @@ pub(in crate::book) fn write(
     Ok(())
 }
 
-/// Writes a state and what is known of a difference; its timer stays.
+/// Writes the state and the details of a difference; its timer stays.
 pub(in crate::book) fn describe(
     storage: &impl Storage,
     id: i64,

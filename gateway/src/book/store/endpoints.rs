@@ -152,7 +152,7 @@ pub(in crate::book) fn set_secrets(
     Ok(())
 }
 
-/// Lets an endpoint be sent to at once.
+/// Ends the pause of an endpoint.
 pub(in crate::book) fn resume(storage: &impl Storage, id: &str) -> Result<(), StorageError> {
     let sql = "UPDATE endpoints SET resume_at_ms = NULL WHERE id = ?";
     storage.exec(sql, &[id.into()])?;
@@ -187,7 +187,7 @@ pub(in crate::book) fn due(
     )
 }
 
-/// How long an endpoint has failed.
+/// An endpoint's failures in a row.
 pub(in crate::book) struct Failing {
     /// Attempts since the last one that succeeded.
     pub(in crate::book) failures: i64,
@@ -218,7 +218,7 @@ pub(in crate::book) fn count_failure(
     )
 }
 
-/// Sends nothing to an endpoint until this moment.
+/// Pauses an endpoint until this moment.
 pub(in crate::book) fn pause(
     storage: &impl Storage,
     id: &str,
@@ -236,7 +236,7 @@ pub(in crate::book) fn pause(
     Ok(())
 }
 
-/// An attempt succeeded. Returns whether the failure was reported.
+/// Records an attempt that succeeded. Returns whether the failures before it were reported.
 pub(in crate::book) fn recovered(storage: &impl Storage, id: &str) -> Result<bool, StorageError> {
     let was_reported = first(
         storage,

@@ -134,8 +134,7 @@ pub(in crate::book) fn count_attempt(
     Ok(())
 }
 
-/// The endpoint has answered: the delivery is done, also where it was given up
-/// meanwhile.
+/// Marks a delivery as acknowledged, also one that was given up meanwhile.
 pub(in crate::book) fn acknowledge(
     storage: &impl Storage,
     id: i64,
@@ -160,7 +159,7 @@ pub(in crate::book) fn set_last(
     Ok(())
 }
 
-/// A delivery without success: to which endpoint, about what.
+/// An unacknowledged delivery: its endpoint and its subject.
 pub(in crate::book) struct Overdue {
     pub(in crate::book) id: i64,
     pub(in crate::book) endpoint: String,
@@ -195,7 +194,7 @@ pub(in crate::book) fn waiting_of_type(
     )
 }
 
-/// Waiting deliveries whose three days are over, at most so many.
+/// Waiting deliveries whose three days are over, at most `at_most`.
 pub(in crate::book) fn overdue_by(
     storage: &impl Storage,
     now_ms: i64,
@@ -210,7 +209,7 @@ pub(in crate::book) fn overdue_by(
     )
 }
 
-/// Waiting deliveries to an endpoint, at most so many.
+/// Waiting deliveries to an endpoint, at most `at_most`.
 pub(in crate::book) fn waiting_for(
     storage: &impl Storage,
     endpoint: &str,
@@ -234,8 +233,8 @@ pub(in crate::book) fn give_up(storage: &impl Storage, id: i64) -> Result<(), St
     Ok(())
 }
 
-/// Deliveries to an endpoint that were given up, made since a time, the oldest
-/// first, at most so many.
+/// Deliveries to an endpoint that were given up, made since a time, the oldest first, at most
+/// `at_most`.
 pub(in crate::book) fn given_up_since(
     storage: &impl Storage,
     endpoint: &str,
@@ -252,8 +251,8 @@ pub(in crate::book) fn given_up_since(
     )
 }
 
-/// Deliveries to an endpoint that failed and wait for their next attempt, made since
-/// a time, the oldest first, at most so many.
+/// Deliveries to an endpoint that failed and wait for their next attempt, made since a time, the
+/// oldest first, at most `at_most`.
 pub(in crate::book) fn failed_since(
     storage: &impl Storage,
     endpoint: &str,
@@ -401,8 +400,8 @@ pub(in crate::book) fn remove_of_events(
     Ok(())
 }
 
-/// Removes the oldest attempts, at most so many, that were made before this
-/// moment. Returns how many.
+/// Removes the oldest attempts that were made before this moment, at most `at_most`. Returns how
+/// many.
 pub(in crate::book) fn remove_attempts_before(
     storage: &impl Storage,
     before_ms: i64,

@@ -129,9 +129,8 @@ pub(in crate::book) fn page(
     Ok((events, after))
 }
 
-/// Removes the oldest events and their deliveries, at most so many, that were
-/// written before this moment and have no delivery that waits. The last number of
-/// each subject stays. Returns how many.
+/// Removes the oldest events and their deliveries, at most `at_most`, that were written before this
+/// moment and have no waiting delivery. The last number of each subject stays. Returns how many.
 pub(in crate::book) fn remove_before(
     storage: &impl Storage,
     before_ms: i64,
@@ -175,7 +174,7 @@ pub(in crate::book) fn note_checkout_end(
     Ok(())
 }
 
-/// The checkouts that end by now, at most so many.
+/// The checkouts that end by now, at most `at_most`.
 pub(in crate::book) fn ended_checkouts(
     storage: &impl Storage,
     now_ms: i64,
@@ -188,7 +187,7 @@ pub(in crate::book) fn ended_checkouts(
     )
 }
 
-/// Looks at a checkout's end again at this moment.
+/// Moves the check of a checkout's end to this moment.
 pub(in crate::book) fn move_checkout_end(
     storage: &impl Storage,
     checkout_id: &str,
@@ -201,7 +200,7 @@ pub(in crate::book) fn move_checkout_end(
     Ok(())
 }
 
-/// The checkout's end is settled. Whether it was noted.
+/// Removes a checkout's noted end. Returns whether it was noted.
 pub(in crate::book) fn end_checkout(
     storage: &impl Storage,
     checkout_id: &str,

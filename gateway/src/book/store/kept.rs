@@ -25,7 +25,7 @@ pub(in crate::book) fn find(
     )
 }
 
-/// Keeps a reply. One whose time is over makes way for it.
+/// Stores a reply. It replaces one that has expired.
 pub(in crate::book) fn insert(
     storage: &impl Storage,
     key: &str,
@@ -40,7 +40,7 @@ pub(in crate::book) fn insert(
     Ok(())
 }
 
-/// Removes replies after their time, the oldest first.
+/// Removes expired replies, the oldest first.
 pub(in crate::book) fn remove(
     storage: &impl Storage,
     now_ms: i64,

@@ -16,7 +16,7 @@
 //! receipts     the lasting addresses of what was paid
 //! rechecks     later queries about an order
 //! days         the days that are compared with WeChat's statements, and their rows
-//! differences  what a day's statement and the book do not agree about
+//! differences  differences between a day's statement and the book
 //! alarms       open alarms
 //! images       what merchants show to payers
 //! facts        single values of the book

@@ -13,7 +13,7 @@ pub(in crate::book) struct Rate {
     pub rate_e8: i64,
     /// When it was received.
     pub at_ms: i64,
-    /// When WeChat was last asked.
+    /// When the rate was last requested.
     pub asked_at_ms: i64,
 }
 
@@ -35,7 +35,7 @@ pub(in crate::book) fn find(
     )
 }
 
-/// Has a rate asked for, and the time stored as that of the question.
+/// Marks a rate as due, and stores this time as that of the last request.
 pub(in crate::book) fn set_due(
     storage: &impl Storage,
     currency: &str,
@@ -50,7 +50,7 @@ pub(in crate::book) fn set_due(
     Ok(())
 }
 
-/// A currency whose rate is due, which it then no longer is.
+/// A currency whose rate is due. The rate is then no longer marked as due.
 pub(in crate::book) fn claim_due(
     storage: &impl Storage,
     now_ms: i64,

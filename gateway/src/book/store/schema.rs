@@ -7,9 +7,8 @@ use crate::observe::audit;
 use crate::runtime::{Storage, StorageError};
 use crate::store::{self, Migration, add_columns, has_table};
 
-/// Every migration, in order. Its number is its place, counted from 1. A new
-/// column goes into a new migration, and not into the tables of an earlier one:
-/// a book that has carried that one out would not get it.
+/// Every migration, in order. Its number is its place, counted from 1. A new column goes into a new
+/// migration and not into the tables of an earlier one, which existing books do not execute again.
 fn migrations<S: Storage>() -> [Migration<S>; 7] {
     [
         base_tables,
@@ -170,7 +169,7 @@ const INDEX_TABLES: [&str; 30] = [
      BEGIN INSERT OR IGNORE INTO unlisted VALUES(3, NEW.id); END",
     "CREATE TRIGGER checkouts_removed AFTER DELETE ON checkouts
      BEGIN DELETE FROM listed WHERE list = 3 AND key = OLD.id; END",
-    // Deliveries and alarms have their columns already, so that triggers do it all.
+    // Deliveries and alarms have all the columns that the index needs, so triggers alone fill it.
     "CREATE TRIGGER deliveries_listed AFTER INSERT ON deliveries
      BEGIN
         INSERT INTO listed(list, key, at_ms, state, waiting, out_trade_no)
@@ -211,7 +210,7 @@ fn index_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
     add_columns(
         storage,
         &[
-            // Changes with each write that the index contains.
+            // Changes with each write that is also written to the index.
             ("orders", "listed", "INTEGER"),
             ("checkouts", "listed", "INTEGER"),
             ("deliveries", "created_at_ms", "INTEGER"),
@@ -328,6 +327,6 @@ const FILL_TRANSACTIONS: &str = "INSERT OR IGNORE INTO transactions
 /// has made: table, column, type. The list is complete.
 const ADDED: [(&str, &str, &str); 2] = [
     ("deliveries", "out_refund_no", "TEXT"),
-    // A payment link's purchase that no payer has tried to pay goes after this.
+    // After this time a payment link's purchase that no payer has tried to pay is removed.
     ("checkouts", "untried_until_ms", "INTEGER"),
 ];

@@ -9,8 +9,8 @@ pub(in crate::book) struct Timers {
     /// Of an order, a delivery, a purchase without an attempt, a kept reply, a
     /// recheck, a checkout's end, an exchange rate, an endpoint or a day.
     pub(in crate::book) due_ms: Option<i64>,
-    /// When the oldest event was written or the oldest attempt made, which are removed
-    /// some day.
+    /// When the oldest event was written or the oldest attempt made: both are removed after ninety
+    /// days.
     pub(in crate::book) oldest_ms: Option<i64>,
 }
 

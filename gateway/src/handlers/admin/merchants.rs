@@ -22,9 +22,9 @@ use crate::services::Services;
 use serde_json::{Value, json};
 use wechatpay::Secret;
 
-/// How many merchants' credentials one call seals under the present key.
+/// How many merchants' credentials one call seals under the current key.
 const RESEALED_AT_ONCE: i64 = 100;
-/// How many merchants a page lists where the caller does not say, and at most.
+/// The usual and the largest number of merchants in a page.
 const LISTED: i64 = 20;
 const LISTED_AT_MOST: i64 = 100;
 
@@ -209,7 +209,7 @@ pub async fn reseal<R: Runtime>(cx: &Services<R>, request: &Request) -> Result<R
     ))
 }
 
-/// Seals one merchant's credentials under the present key. Returns whether that
+/// Seals one merchant's credentials under the current key. Returns whether that
 /// was needed.
 async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiError> {
     let merchant = merchant_now(cx, id).await?;
@@ -234,7 +234,7 @@ async fn reseal_one<R: Runtime>(cx: &Services<R>, id: &str) -> Result<bool, ApiE
     }
 }
 
-/// Seals the secrets of one merchant's people under the present key.
+/// Seals the secrets of one merchant's people under the current key.
 async fn reseal_people<R: Runtime>(cx: &Services<R>, id: &str) -> Result<(), ApiError> {
     let key = &cx.config.master_key;
     let internal = ApiError::internal;
@@ -341,7 +341,7 @@ pub async fn get_merchants<R: Runtime>(
     let ids = ask(&cx.runtime, List { after, limit }).await?;
     let mut merchants = Vec::new();
     for id in &ids {
-        // One of the other kind is listed too.
+        // A merchant of the other kind of deployment is listed too.
         let found = ask(&cx.runtime, ById { id: id.clone() }).await?;
         let Some(merchant) = found.map(|found| found.merchant) else {
             continue;
@@ -375,8 +375,8 @@ pub async fn get_merchant<R: Runtime>(
     Ok(success(merchant_data(cx, &merchant)))
 }
 
-/// `POST /admin/merchants/{id}/suspend`: from within 30 seconds on it sells
-/// nothing. A suspended merchant stays as it is.
+/// `POST /admin/merchants/{id}/suspend`: within 30 seconds the merchant sells
+/// nothing more. A suspended merchant stays suspended.
 pub async fn suspend_merchant<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -427,8 +427,8 @@ async fn set_suspended<R: Runtime>(
     }
 }
 
-/// The merchant as the registry has it at this moment: what is remembered here
-/// may be older.
+/// The merchant as the registry has it at this moment: this isolate's cache may
+/// be older.
 async fn merchant_now<R: Runtime>(cx: &Services<R>, id: &str) -> Result<Merchant, ApiError> {
     let found = ask(&cx.runtime, ById { id: id.to_owned() }).await?;
     let found = found.ok_or_else(|| ApiError::of(Code::MerchantNotFound))?;
@@ -438,7 +438,7 @@ async fn merchant_now<R: Runtime>(cx: &Services<R>, id: &str) -> Result<Merchant
     }
 }
 
-/// All that may be shown of a merchant: no credentials and no keys.
+/// The part of a merchant that may be shown: no credentials and no keys.
 fn merchant_data<R: Runtime>(cx: &Services<R>, merchant: &Merchant) -> Value {
     let mut data = json!({
         "id": merchant.id,

@@ -80,7 +80,7 @@ pub async fn get_endpoint<R: Runtime>(
     })?))
 }
 
-/// `PATCH /v1/endpoints/{id}`: changes what is sent; what is `null` is taken off.
+/// `PATCH /v1/endpoints/{id}`: changes the fields that are sent; `null` restores a default.
 pub async fn change_endpoint<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -111,7 +111,7 @@ pub async fn change_endpoint<R: Runtime>(
     Ok(success(cx.book(&context.merchant.id, call).await?))
 }
 
-/// `DELETE /v1/endpoints/{id}`: removes an endpoint; what waits for it is given up.
+/// `DELETE /v1/endpoints/{id}`: removes an endpoint; its waiting deliveries are given up.
 pub async fn delete_endpoint<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -155,8 +155,8 @@ pub async fn test_endpoint<R: Runtime>(
     Ok(success(sent.await?))
 }
 
-/// `POST /v1/endpoints/{id}/resend` with `{"since_ms": …}`: sends again what was
-/// given up since then.
+/// `POST /v1/endpoints/{id}/resend` with `{"since_ms": …}`: sends the failed deliveries since then
+/// again.
 pub async fn resend_failed<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

@@ -98,7 +98,7 @@ fn refuse_beyond(fields: &Fields, person: &Person, scopes: &[Scope]) -> Result<(
     }
 }
 
-/// A key's data with its end, which may be earlier than its maker has asked for.
+/// A key's data with its expiry, which may be earlier than the request asked for.
 fn until(mut data: Value, expires_at_ms: Option<i64>) -> Value {
     if let Some(data) = data.as_object_mut() {
         data.insert("expires_at_ms".to_owned(), expires_at_ms.into());

@@ -57,12 +57,12 @@ async fn merchant_now<R: Runtime>(cx: &Services<R>, id: &str) -> Result<Merchant
     Ok(found.merchant)
 }
 
-/// Which orders a cashier's call is about.
+/// The orders that a cashier's call may concern.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// Those that the cashier has made.
+    /// Orders that the cashier has made.
     Own,
-    /// Those, and all of today.
+    /// Those, and all orders of today.
     Today,
 }
 
@@ -84,8 +84,8 @@ fn today<R: Runtime>(
         .ok_or_else(|| ApiError::internal("the merchant's time zone is unknown"))
 }
 
-/// Refuses a cashier's call about an order or a checkout that the cashier's role
-/// does not reach. Who made one is in its first entry of the audit.
+/// Refuses a cashier's call about an order or a checkout outside of `reach`.
+/// The first audit entry of an order names the person who made it.
 async fn refuse_others<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,

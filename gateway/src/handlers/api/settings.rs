@@ -24,8 +24,8 @@ pub async fn get_settings<R: Runtime>(
     Ok(success(settings_data(&merchant)))
 }
 
-/// `PATCH /v1/settings`: a field that is not sent stays, one that is `null` gets its
-/// usual value. It takes effect within 30 seconds everywhere. SECRET.
+/// `PATCH /v1/settings`: a field that is not sent stays, one that is `null` gets its default. It
+/// takes effect within 30 seconds everywhere. SECRET.
 pub async fn change_settings<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

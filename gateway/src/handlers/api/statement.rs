@@ -210,7 +210,6 @@ impl Page {
 
 /// A row in WeChat's names, every value a text, amounts in the smallest unit of
 /// their currency.
-/// of their currency.
 fn row(row: &Row) -> Value {
     let fee = |amount: Option<i64>| amount.map(|fee| fee.to_string());
     let refund = row.refund.as_ref();

@@ -19,7 +19,7 @@ use crate::services::Services;
 use ::http::header;
 use serde_json::{Value, json};
 
-/// For how long a second factor can be confirmed after its secret was shown.
+/// How long a second factor can be confirmed after its secret was shown.
 const BEGUN_MS: i64 = 15 * 60 * 1000;
 /// The longest code that is read.
 const LONGEST_CODE: usize = 32;
@@ -50,8 +50,8 @@ async fn own<R: Runtime>(
     })
 }
 
-/// Runs a check that a thief of the session could repeat: wrong ones are counted as
-/// wrong sign-ins are, by session.
+/// Runs a check of a password or code. Wrong ones are counted by session, as wrong sign-ins are,
+/// because a thief of the session could guess.
 async fn limited<R: Runtime, T>(
     cx: &Services<R>,
     signed_in: &SignedIn,
@@ -97,7 +97,7 @@ async fn confirmed<R: Runtime>(
     .await
 }
 
-/// The time step of the field `code`, which a second factor must show.
+/// The time step of the field `code`, which the second factor must confirm.
 async fn step<R: Runtime>(
     cx: &Services<R>,
     signed_in: &SignedIn,

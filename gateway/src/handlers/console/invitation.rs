@@ -26,7 +26,7 @@ use std::rc::Rc;
 
 /// The longest token that is read.
 const LONGEST_TOKEN: usize = 128;
-/// For how many hours a link is valid where its maker does not say, and at most.
+/// The usual and the longest validity of a link, in hours.
 const USUAL_HOURS: i64 = 72;
 const MOST_HOURS: i64 = 168;
 const HOUR_MS: i64 = 60 * 60 * 1000;
@@ -40,8 +40,8 @@ struct Open {
     invited: Invited,
 }
 
-/// The invitation of the field `token`. What is unknown, used, withdrawn or expired
-/// is answered in the same way.
+/// The invitation of the field `token`. An unknown, used, withdrawn or expired token gets the same
+/// answer.
 async fn open<R: Runtime>(cx: &Services<R>, fields: &Fields) -> Result<Open, ApiError> {
     let token = fields.required("token", LONGEST_TOKEN)?;
     let gone = || {

@@ -1,6 +1,6 @@
 //! `/console/api/`: what a merchant's staff needs in addition to the merchant's API: to
-//! join, to sign in, and to manage one's sign-in and other people. Everything else
-//! the console does by the merchant's API.
+//! join, to sign in, and to manage one's sign-in and other people. The console does everything else
+//! by the merchant's API.
 
 pub mod account;
 pub mod invitation;
@@ -53,7 +53,7 @@ fn login(fields: &Fields) -> Result<String, ApiError> {
     }
 }
 
-/// The field `name`: how other people call the person.
+/// The field `name`: the person's name, for other people.
 fn name(fields: &Fields) -> Result<Option<String>, ApiError> {
     let name = fields.text("name", LONGEST_NAME)?;
     let trimmed = name.map(|name| name.trim().to_owned());

@@ -21,7 +21,7 @@ use crate::services::Services;
 use ::http::header;
 use serde_json::json;
 
-/// The longest code that is read: a recovery code, with what people add to it.
+/// The longest code that is read: a recovery code, with spaces or hyphens that people add.
 const LONGEST_CODE: usize = 32;
 
 /// The name of the limit of wrong sign-ins of an address.
@@ -38,10 +38,9 @@ struct Checked {
 }
 
 /// `POST /console/api/sign-in {login, password, code?}`. The answer and the work are
-/// the same for an unknown login. Wrong ones are counted by address, and by
-/// login: for browsers in which the person has signed in before each by itself, and
-/// for all other browsers together, so that no one else can lock a person out of a
-/// browser that is known.
+/// the same for an unknown login. Wrong sign-ins are counted by address, and by login: separately
+/// for each browser in which the person has signed in before, and together for all other browsers,
+/// so that an attacker cannot lock a person out of a known browser.
 pub async fn sign_in<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -216,7 +215,7 @@ pub async fn sign_out<R: Runtime>(
                 ask(&cx.runtime, end).await?;
                 forget_session(cx, request);
             }
-            // It has ended already.
+            // The session has ended already.
             Err(error) if error.code == Code::SignInNeeded => {}
             Err(error) => return Err(error),
         }

@@ -1,4 +1,4 @@
-//! `GET /image/{id}`: what pages show of a merchant.
+//! `GET /image/{id}`: a merchant's images.
 //!
 //! ```text
 //! /image/demo.0123456789abcdef01234567.png    an image that the merchant sent; its name
@@ -48,7 +48,7 @@ pub async fn image<R: Runtime>(cx: &Services<R>, id: &str) -> Result<Response, A
     let mut response = answer(200, kind, body);
     response.headers_mut().remove(header::CACHE_CONTROL);
     set(&mut response, header::CACHE_CONTROL, cache);
-    // For a person who opens the address itself.
+    // The policy for a browser that opens the address as a page.
     let policy = "default-src 'none'; sandbox";
     set(&mut response, header::CONTENT_SECURITY_POLICY, policy);
     Ok(response)

@@ -177,12 +177,12 @@ async fn begin<'a, R: Runtime>(
         Ok(opened) => opened,
         Err(error) => return Begun::Refused(error),
     };
-    // Nor does a payer who cannot pay here hold any stock.
+    // A payer who cannot pay here holds no stock.
     if environment(request).app == App::Robot || elsewhere(request, &opened.context).is_some() {
         return Begun::Nothing(Box::new(opened), 200, None);
     }
-    // What is left is the book's to say: the same form may have taken it already, and
-    // its answer may have been lost.
+    // The book decides whether pieces are left: the same form may have taken
+    // them already, and its answer may have been lost.
     let (written, choice) = match opened.facts.link.price {
         Price::Fixed { max_quantity, .. } => {
             let written = form.get("quantity").map_or("1", String::as_str);
@@ -223,7 +223,7 @@ async fn begin<'a, R: Runtime>(
             let id = opened.facts.link.id.clone();
             match open_link(cx, &id, Some(opened.once)).await {
                 Ok(now) => {
-                    // What the payer must mend is either an answer or the quantity.
+                    // The payer must correct either an answer or the quantity.
                     let refused = match read_answers(&now.facts.link.fields, form) {
                         Ok(_) => refused(EntryProblem::OutOfRange),
                         Err(_) => None,
@@ -662,7 +662,7 @@ async fn drawn_link<R: Runtime>(
     );
     set(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
     set(&mut response, header::X_FRAME_OPTIONS, "DENY");
-    // With no policy at all a browser sends the form with `origin: null`.
+    // Without this header a browser sends the form with `origin: null`.
     response.headers_mut().remove(header::REFERRER_POLICY);
     set(&mut response, header::REFERRER_POLICY, "strict-origin");
     if status == 200 {
@@ -675,8 +675,8 @@ async fn drawn_link<R: Runtime>(
     response
 }
 
-/// The link's address at the page that shows it: on another host as that page
-/// names itself, where it is of the origin that the browser reports.
+/// The link's address. On another host it is the address that the page sends,
+/// if its origin is the one that the browser reports.
 fn address<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -705,8 +705,8 @@ fn about(facts: &LinkFacts) -> Option<Money> {
     }
 }
 
-/// Where this payer can pay nothing, in which way that is so. A robot sees the
-/// page as a payer would.
+/// How this payer can continue elsewhere, if no payment is possible here. A
+/// robot sees the page that a payer would see.
 fn elsewhere(request: &Request, context: &MerchantContext) -> Option<Method> {
     let method = method_of(request, context);
     match method {
@@ -718,7 +718,7 @@ fn elsewhere(request: &Request, context: &MerchantContext) -> Option<Method> {
     }
 }
 
-/// What the page can ask of a payer now.
+/// The form that the page shows now.
 fn asks(facts: &LinkFacts, now_ms: i64) -> Asks {
     match (facts.ended(now_ms), facts.link.price) {
         (Some(ended), _) => Asks::Ended(ended),

@@ -100,8 +100,8 @@ pub async fn refusal<R: Runtime>(cx: &Services<R>, request: &Request, error: Api
     let message = match error.code {
         Code::NotFound | Code::MethodNotAllowed => html::nothing_here(lang),
         code => match (Problem::from_code(code.name()), code.fault()) {
-            // A program's mistake: not the gateway's fault, and nothing to
-            // repeat.
+            // The request is wrong: this is not the gateway's fault, and
+            // repeating it does not help.
             (Problem::Other, Fault::Caller) => html::nothing_here(lang),
             (problem, _) => texts(lang).problem(problem),
         },
@@ -298,7 +298,7 @@ pub async fn answer_host<R: Runtime>(
         Some(origin) if registers(cx, id, origin).await? => Some(origin),
         _ => None,
     };
-    // On the heap: every call of a page goes through here.
+    // Boxed, because every call of a page passes through this function.
     let answered = Box::pin(answer(host)).await;
     let Some(origin) = host else {
         return answered;

@@ -67,8 +67,8 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
     // The purchase is shown with the way back; the page shows the error when
     // the payer wants to pay.
     let needs_openid = needs_openid && !cannot;
-    // Shown once, with the purchase and the way back: opening the page again
-    // begins a new sign-in.
+    // The error is shown once, with the purchase and the way back: opening the
+    // page again begins a new sign-in.
     if needs_openid && let Some((code, shown)) = sign_in_failed(cx, request) {
         let mut view = view(cx, &visit);
         view.problem = Some(code.name().to_owned());
@@ -93,7 +93,7 @@ pub async fn page<R: Runtime>(cx: &Services<R>, request: &Request) -> Response {
     view.begun = begun;
     let mut page = filled(cx, 200, &Page::View(view), lines, merchant, &here).await;
     if begun {
-        // Once: the same page loaded again waits for a tap.
+        // Only once: the same page, loaded again, waits for a tap.
         let over = new_cookie(cx, BEGUN_COOKIE, "", "/pay/", 0);
         set(&mut page, header::SET_COOKIE, &over);
     }
@@ -385,9 +385,9 @@ fn link<R: Runtime>(
     link_to(url).map(Prepared::Link)
 }
 
-/// The address of the page on another host, as it names itself in its call. It
-/// counts only if it is of the origin that the browser reports, and for this
-/// purchase.
+/// The address of the page on another host, from the body of its call. It is
+/// used only if its origin is the one that the browser reports, and if it is
+/// for this purchase.
 fn hosted_page(body: &Map<String, Value>, host: Option<&str>, visit: &Visit) -> Option<String> {
     let page = body.get("page")?.as_str()?;
     let page = Some(page).filter(|page| page.len() <= MAX_PAGE_BYTES)?;

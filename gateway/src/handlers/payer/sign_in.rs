@@ -13,9 +13,9 @@
 //! it, and once. The same callback opened again (the back button, a reload)
 //! redirects to the page. The result of a sign-in is a signed cookie too: the
 //! openid with the appid it belongs to. The gateway never puts an openid into
-//! an address of its own; another operator's Quick Auth service does, and it is
-//! removed at once. When a sign-in fails, the payer is redirected to the page,
-//! which says so once; opening it again begins a new sign-in.
+//! an address of its own; another operator's Quick Auth service does, and the gateway removes it at
+//! once. When a sign-in fails, the payer is redirected to the page, which says so once; opening it
+//! again begins a new sign-in.
 //!
 //! WeChat's own answer is verified: that openid is valid for every merchant of
 //! the appid. The answer of another operator's Quick Auth service is not

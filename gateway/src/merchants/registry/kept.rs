@@ -5,10 +5,10 @@
 //! kept_answers( merchant_id, key, request, sealed, expires_at_ms or NULL, until_ms )
 //! ```
 //!
-//! An answer is written in the transaction that makes the key or token which it
-//! shows, and removed after a day: with the next key that is made in this object,
-//! the next repetition, or when the object opens. The answer has the secret, so it
-//! is sealed by the caller, under a name of its merchant and its key.
+//! An answer is written in the transaction that makes the key or token that it shows, and is
+//! removed after a day: with the next key that is made in this object, the next repetition, or when
+//! the object opens. The answer has the secret, so it is sealed by the caller, under a name of its
+//! merchant and its key.
 
 use super::command::{Kept, KeptAnswer, Once};
 use super::{Registry, store};
@@ -28,7 +28,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         })
     }
 
-    /// What was answered before to a request that is executed once.
+    /// The stored answer to a request that is executed once.
     pub(super) fn before(
         &self,
         id: &str,
@@ -43,7 +43,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         })
     }
 
-    /// Keeps an answer, inside the transaction that makes what it shows.
+    /// Stores an answer, inside the transaction that makes the key or token that it shows.
     pub(super) fn keep(
         &self,
         id: &str,
@@ -61,7 +61,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         store::kept::insert(&self.storage, id, key, &kept, until_ms)
     }
 
-    /// Removes answers after their time.
+    /// Removes answers that are older than a day.
     pub(super) fn remove_kept(&self) -> Result<(), StorageError> {
         store::kept::remove(&self.storage, self.runtime.now_ms(), REMOVED_AT_ONCE)
     }

@@ -194,7 +194,8 @@ commands! {
         factor: (bool, i64),
         /// The time step of the code that was used.
         step: Option<i64>,
-        /// What is changed, for the audit; empty for nothing that it shows.
+        /// The change, for the audit; empty for a change that the audit does
+        /// not show.
         what: String,
         /// A new session of the browser, which ends all earlier ones of the person.
         session: Option<NewSession>,
@@ -212,7 +213,7 @@ commands! {
         id: String,
         /// The person's id.
         person: String,
-        /// All that can be changed, with the new values.
+        /// The new values of everything that can be changed.
         settings: PersonSettings,
         /// The person who asks; `None` for the operator.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -276,11 +277,11 @@ commands! {
 pub struct NewSession {
     /// The fingerprint of its cookie.
     pub fingerprint: String,
-    /// What the browser says of itself.
+    /// The browser's User-Agent, shortened.
     pub browser: String,
 }
 
-/// A person, with what only the isolate can open.
+/// A person, with secrets that only an isolate can open.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StoredPerson {
     /// The person.

@@ -21,8 +21,8 @@ pub const STATEMENTS: [&str; 5] = [
      BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
 ];
 
-/// Which entries are a person's. A table of its own, because an index on a table
-/// that may be large takes too long to make; people act only from its version on.
+/// Which entries are a person's. This is a separate table, because an index on a table that may be
+/// large takes too long to make. No person acted before the version that makes the table.
 pub const PEOPLE_STATEMENTS: [&str; 2] = [
     "CREATE TABLE IF NOT EXISTS audit_people(
         who TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY(who, id)) WITHOUT ROWID",

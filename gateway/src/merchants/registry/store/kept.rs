@@ -35,7 +35,7 @@ pub(in crate::merchants::registry) fn find(
     )
 }
 
-/// Keeps an answer. One whose time is over makes way for it.
+/// Stores an answer. It replaces one that has expired.
 pub(in crate::merchants::registry) fn insert(
     storage: &impl Storage,
     id: &str,
@@ -58,7 +58,7 @@ pub(in crate::merchants::registry) fn insert(
     Ok(())
 }
 
-/// Removes answers after their time, the oldest first.
+/// Removes expired answers, the oldest first.
 pub(in crate::merchants::registry) fn remove(
     storage: &impl Storage,
     now_ms: i64,

@@ -502,7 +502,7 @@ pub(in crate::merchants::registry) fn remove_old_sessions(
     Ok(())
 }
 
-/// When the last allowed wrong sign-in of this login and browser has waited out
+/// When every counted wrong sign-in of this login and browser has waited out
 /// its pause, Unix milliseconds.
 pub(in crate::merchants::registry) fn full_until_ms(
     storage: &impl Storage,
@@ -529,7 +529,7 @@ pub(in crate::merchants::registry) fn set_full_until(
     Ok(())
 }
 
-/// Removes what no longer limits a sign-in.
+/// Removes the rows that no longer limit a sign-in.
 pub(in crate::merchants::registry) fn remove_past_sign_ins(
     storage: &impl Storage,
     now_ms: i64,
