@@ -12,7 +12,7 @@ use crate::browser::{self, On};
 use crate::flow::{Effect, Event, Failure, Flow};
 use crate::host::{self, Opened};
 use crate::json;
-use crate::screen::{Button, Code, Mood, Screen, view_box};
+use crate::screen::{Button, Code, Screen, StatusIcon, view_box};
 
 thread_local! {
     /// The running checkout; `None` on a page without a purchase.
@@ -83,13 +83,13 @@ impl Checkout {
     /// Connects the browser's events to the flow.
     fn listen(self) {
         let tell = |on, name, event: fn() -> Event| {
-            browser::listen(&on, name, move || self.tell(event()));
+            browser::listen(&on, name, move || self.apply(event()));
         };
         browser::listen(&On::Document, "WeixinJSBridgeReady", move || {
             // In older versions of WeChat the Mini Program can be detected only
             // when the bridge exists.
             self.reload_in_mini_program();
-            self.tell(Event::BridgeReady);
+            self.apply(Event::BridgeReady);
         });
         self.reload_in_mini_program();
         tell(On::Document, "visibilitychange", || {
@@ -99,17 +99,17 @@ impl Checkout {
                 Event::Hidden
             }
         });
-        browser::on_return(move || self.tell(Event::Shown));
+        browser::on_return(move || self.apply(Event::Shown));
         tell(On::Window, "online", || Event::Online);
         tell(On::Window, "offline", || Event::Offline);
         if browser::has_bridge() {
-            self.tell(Event::BridgeReady);
+            self.apply(Event::BridgeReady);
         }
         if !browser::is_visible() {
-            self.tell(Event::Hidden);
+            self.apply(Event::Hidden);
         }
         if !browser::is_online() {
-            self.tell(Event::Offline);
+            self.apply(Event::Offline);
         }
     }
 
@@ -122,7 +122,7 @@ impl Checkout {
     }
 
     /// Applies the event, renders the screen and executes the effects.
-    fn tell(self, event: Event) {
+    fn apply(self, event: Event) {
         let now_ms = browser::now_ms();
         let effects =
             FLOW.with_borrow_mut(|flow| flow.as_mut().map(|flow| flow.apply(event, now_ms)));
@@ -146,7 +146,7 @@ impl Checkout {
         if screen == before {
             return;
         }
-        if before.heading != screen.heading && screen.mood == Mood::Good {
+        if before.heading != screen.heading && screen.icon == StatusIcon::Success {
             browser::set_title(screen.heading);
         }
         if before.button.is_some() && screen.button.is_none() {
@@ -161,7 +161,7 @@ impl Checkout {
         let wake_at = FLOW.with_borrow(|flow| flow.as_ref().and_then(Flow::wake_at));
         if let Some(at_ms) = wake_at {
             let wait_ms = at_ms - browser::now_ms();
-            let timer = browser::after(wait_ms, move || self.tell(Event::Woke));
+            let timer = browser::after(wait_ms, move || self.apply(Event::Woke));
             TIMER.set(timer);
         }
     }
@@ -172,7 +172,7 @@ impl Checkout {
         body: Option<String>,
         event: fn(Result<String, Failure>) -> Event,
     ) {
-        browser::ask(path, body, move |answer| self.tell(event(answer)));
+        browser::ask(path, body, move |answer| self.apply(event(answer)));
     }
 
     fn perform(self, effect: Effect) {
@@ -188,26 +188,26 @@ impl Checkout {
             }
             Effect::GetStatus => self.ask("status", None, |answer| Event::Seen(read(answer))),
             Effect::Connect => {
-                browser::connect(move |message| self.tell(Event::Live(message)));
+                browser::connect(move |message| self.apply(Event::Live(message)));
             }
             Effect::Ping => browser::ping(),
             Effect::Disconnect => browser::disconnect(),
             Effect::LookForBridge => {
                 if browser::has_bridge() {
-                    self.tell(Event::BridgeReady);
+                    self.apply(Event::BridgeReady);
                 }
             }
             Effect::CallBridge { call, package } => {
                 browser::call_bridge(&package, move |hint| {
-                    self.tell(Event::BridgeSaid { call, hint });
+                    self.apply(Event::BridgeSaid { call, hint });
                 });
             }
             Effect::OpenPage => {
-                browser::open_kit(move |hint| self.tell(Event::PageOpened(hint == Hint::Ok)));
+                browser::open_kit(move |hint| self.apply(Event::PageOpened(hint == Hint::Ok)));
             }
             Effect::Copy(link) => {
                 let link = link.unwrap_or_else(browser::address);
-                browser::copy(link, move |done| self.tell(Event::Copied(done)));
+                browser::copy(link, move |done| self.apply(Event::Copied(done)));
             }
             Effect::Reload => {
                 host::forget_payer();
@@ -238,7 +238,7 @@ fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
     };
     view! {
         <p class="banner" role="status">{screen.banner}</p>
-        <div class=says_class(screen.mood) role="status">
+        <div class=status_class(screen.icon) role="status">
             {(!screen.heading.is_empty()).then(|| {
                 h2().tabindex("-1").attr("aria-level", level).child(screen.heading)
             })}
@@ -278,12 +278,12 @@ fn draw_link(class: &'static str, (label, url): (&'static str, String)) -> impl 
     view! { <a class=class href=url>{label}</a> }
 }
 
-fn says_class(mood: Mood) -> &'static str {
-    match mood {
-        Mood::Plain => "says",
-        Mood::Busy => "says busy",
-        Mood::Good => "says good",
-        Mood::Notice => "says notice",
+fn status_class(icon: StatusIcon) -> &'static str {
+    match icon {
+        StatusIcon::None => "says",
+        StatusIcon::Busy => "says busy",
+        StatusIcon::Success => "says good",
+        StatusIcon::Notice => "says notice",
     }
 }
 
@@ -299,7 +299,7 @@ fn draw_button(class: &'static str, button: Button, checkout: Checkout) -> impl 
             class=class
             class:busy=busy
             aria-disabled=busy.then_some("true")
-            on:click=move |_| checkout.tell(Event::Tapped(action))
+            on:click=move |_| checkout.apply(Event::Tapped(action))
         >
             {label}
         </button>

@@ -11,7 +11,7 @@ pub struct Screen {
     /// Shown at the top while the server cannot be reached.
     pub banner: Option<&'static str>,
     /// The picture with the heading.
-    pub mood: Mood,
+    pub icon: StatusIcon,
     /// The heading; may be empty.
     pub heading: &'static str,
     /// A sentence or two; may be empty.
@@ -48,14 +48,14 @@ pub struct Screen {
 
 /// The picture with the heading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mood {
+pub enum StatusIcon {
     /// No picture.
     #[default]
-    Plain,
+    None,
     /// Work in progress.
     Busy,
     /// Paid.
-    Good,
+    Success,
     /// Information to read before going on.
     Notice,
 }
@@ -136,7 +136,7 @@ impl Screen {
                 }),
                 // Where the countdown will appear.
                 countdown: Some((texts.drawing_code, String::new())),
-                ..Screen::default().saying(texts.scan, Mood::Plain)
+                ..Screen::default().saying(texts.scan, StatusIcon::None)
             },
             Stage::Preparing => Screen {
                 button: at_work(texts.please_wait),
@@ -149,34 +149,36 @@ impl Screen {
             Stage::SheetOpen { .. } if flow.slow() => Screen {
                 heading: texts.sheet_open.heading,
                 body: texts.sheet_slow,
-                mood: Mood::Busy,
+                icon: StatusIcon::Busy,
                 button: button(texts.open_again, Action::Pay),
                 ..Screen::default()
             },
-            Stage::SheetOpen { .. } => Screen::default().saying(texts.sheet_open, Mood::Busy),
+            Stage::SheetOpen { .. } => Screen::default().saying(texts.sheet_open, StatusIcon::Busy),
             Stage::Confirming { .. } if flow.slow() => Screen {
                 button: button(texts.check_again, Action::CheckAgain),
                 second: button(texts.not_paid_yet, Action::Pay).filter(|_| flow.may_pay()),
-                ..Screen::default().saying(texts.confirming_slow, Mood::Busy)
+                ..Screen::default().saying(texts.confirming_slow, StatusIcon::Busy)
             },
-            Stage::Confirming { .. } => Screen::default().saying(texts.confirming, Mood::Busy),
+            Stage::Confirming { .. } => {
+                Screen::default().saying(texts.confirming, StatusIcon::Busy)
+            }
             Stage::Away { asked: false } => Screen {
                 button: button(texts.i_have_paid, Action::CheckAgain),
                 second: button(texts.trouble_paying, Action::Pay),
-                ..Screen::default().saying(texts.away, Mood::Plain)
+                ..Screen::default().saying(texts.away, StatusIcon::None)
             },
             // WeChat was queried and knows of no payment: most payers who
             // return so have cancelled and want to pay.
             Stage::Away { asked: true } => Screen {
                 button: button(texts.go_on_paying, Action::Pay),
                 second: button(texts.i_have_paid, Action::CheckAgain),
-                ..Screen::default().saying(texts.not_seen, Mood::Plain)
+                ..Screen::default().saying(texts.not_seen, StatusIcon::None)
             },
             Stage::Code => Screen {
                 code: flow
                     .code()
                     .map(|code| scan_code(texts, code.size, &code.path)),
-                ..Screen::default().saying(texts.scan, Mood::Plain)
+                ..Screen::default().saying(texts.scan, StatusIcon::None)
             },
             Stage::CodeExpired => Screen {
                 code: flow.code().map(|code| Code {
@@ -189,7 +191,7 @@ impl Screen {
                         true => texts.code_replaced,
                         false => texts.code_expired,
                     },
-                    Mood::Notice,
+                    StatusIcon::Notice,
                 )
             },
             Stage::Elsewhere => Screen::elsewhere(texts, view, flow.link(), flow.copied()),
@@ -253,15 +255,15 @@ impl Screen {
         let from_sheet = matches!(note, Some(Note::Cancelled | Note::Failed));
         let certain = flow.not_charged() && !from_sheet;
         // Closing the sheet is the payer's choice, not an error.
-        let mood = if note == Some(Note::Cancelled) {
-            Mood::Plain
+        let icon = if note == Some(Note::Cancelled) {
+            StatusIcon::None
         } else {
-            Mood::Notice
+            StatusIcon::Notice
         };
         Screen {
             button,
             further: certain.then_some(texts.not_charged),
-            ..Screen::default().saying(message, mood)
+            ..Screen::default().saying(message, icon)
         }
     }
 
@@ -295,7 +297,7 @@ impl Screen {
                 path: link.path.clone(),
                 over: false,
             }),
-            ..Screen::default().saying(message, Mood::Plain)
+            ..Screen::default().saying(message, StatusIcon::None)
         }
     }
 
@@ -305,20 +307,20 @@ impl Screen {
             End::PartlyRefunded { paid_at_ms } => Screen {
                 paid_at: Some((texts.paid_at, paid_at_ms)),
                 way_on: view.success_url.clone().map(|url| (texts.to_merchant, url)),
-                ..Screen::default().saying(texts.partly_refunded, Mood::Good)
+                ..Screen::default().saying(texts.partly_refunded, StatusIcon::Success)
             },
             End::Refunded { paid_at_ms } => Screen {
                 paid_at: Some((texts.paid_at, paid_at_ms)),
-                ..Screen::default().saying(texts.refunded, Mood::Notice)
+                ..Screen::default().saying(texts.refunded, StatusIcon::Notice)
             },
             End::Paid { paid_at_ms } => Screen {
                 paid_at: Some((texts.paid_at, paid_at_ms)),
                 way_on: view.success_url.clone().map(|url| (texts.to_merchant, url)),
-                ..Screen::default().saying(texts.paid, Mood::Good)
+                ..Screen::default().saying(texts.paid, StatusIcon::Success)
             },
-            End::Expired => Screen::default().saying(texts.expired, Mood::Notice),
-            End::Closed => Screen::default().saying(texts.closed, Mood::Notice),
-            End::Refused => Screen::default().saying(texts.refused, Mood::Notice),
+            End::Expired => Screen::default().saying(texts.expired, StatusIcon::Notice),
+            End::Closed => Screen::default().saying(texts.closed, StatusIcon::Notice),
+            End::Refused => Screen::default().saying(texts.refused, StatusIcon::Notice),
             End::Gone(problem) => Screen::problem(texts, problem),
         };
         if let Some(payment) = view.payment.as_ref().filter(|_| end.is_paid()) {
@@ -345,13 +347,13 @@ impl Screen {
     }
 
     fn problem(texts: &'static Texts, problem: Problem) -> Screen {
-        Screen::default().saying(texts.problem(problem), Mood::Notice)
+        Screen::default().saying(texts.problem(problem), StatusIcon::Notice)
     }
 
-    fn saying(mut self, message: checkout::Message, mood: Mood) -> Screen {
+    fn saying(mut self, message: checkout::Message, icon: StatusIcon) -> Screen {
         self.heading = message.heading;
         self.body = message.body;
-        self.mood = mood;
+        self.icon = icon;
         self
     }
 }

@@ -6,7 +6,7 @@ use checkout::{
 };
 
 use crate::flow::{Action, Effect, End, Event, Failure, Flow, LiveMessage, Stage};
-use crate::screen::{Mood, Screen};
+use crate::screen::{Screen, StatusIcon};
 use std::sync::OnceLock;
 
 mod away;
@@ -79,7 +79,6 @@ struct Payer {
     view: CheckoutStatus,
     todo: Vec<Effect>,
     /// The number of attempts to connect. None succeeds unless a test says so.
-    /// test says so.
     connects: u32,
 }
 
@@ -250,8 +249,8 @@ fn the_bridge_pays_and_the_server_confirms() {
     payer.server_says(PAID);
     let screen = payer.sees();
     assert_eq!(
-        (screen.heading, screen.mood),
-        ("Payment successful", Mood::Good)
+        (screen.heading, screen.icon),
+        ("Payment successful", StatusIcon::Success)
     );
     assert_eq!(
         screen.way_on,
@@ -271,7 +270,7 @@ fn ok_from_the_bridge_is_never_paid() {
     payer.server_says(State::Open);
     for _ in 0..600 {
         payer.waits_answered(1_000);
-        assert_ne!(payer.sees().mood, Mood::Good);
+        assert_ne!(payer.sees().icon, StatusIcon::Success);
         assert!(payer.heading().contains("Pay") || payer.heading().contains("payment"));
     }
     // The payer has a next step: the query can be repeated, and since the
@@ -968,7 +967,8 @@ fn only_the_server_makes_a_purchase_paid() {
             }
             let is_paid = matches!(payer.flow.stage(), Stage::Ended(End::Paid { .. }));
             assert_eq!(is_paid, said_paid, "seed {seed}");
-            assert_eq!(payer.sees().mood == Mood::Good, said_paid, "seed {seed}");
+            let is_success = payer.sees().icon == StatusIcon::Success;
+            assert_eq!(is_success, said_paid, "seed {seed}");
             let ordered = payer.does().contains(&Effect::PostOrder);
             assert!(tapped || !ordered, "seed {seed}: ordered without a tap");
             let screen = payer.sees();

@@ -97,7 +97,7 @@ impl Listeners {
     /// everything written before is on disk: like an answer, a WebSocket
     /// message waits for the object's output gate (`WebSocket::send` in
     /// workerd's `web-socket.c++`).
-    pub fn tell(&self, tag: &str, text: &str) {
+    pub fn send(&self, tag: &str, text: &str) {
         for socket in self.state.get_websockets_with_tag(tag) {
             // A closing socket needs no message.
             let _ = socket.send_with_str(text);

@@ -115,9 +115,9 @@ impl Storage for WorkersStorage {
         set_alarm(&self.storage, at_ms);
     }
 
-    fn tell(&self, tag: &str, text: &str) {
+    fn notify_listeners(&self, tag: &str, text: &str) {
         if let Some(listeners) = &self.listeners {
-            listeners.tell(tag, text);
+            listeners.send(tag, text);
         }
     }
 }

@@ -174,9 +174,9 @@ impl<R: Runtime, S: Storage> Board<R, S> {
                 page.next = page.merchants.last().map(|last| last.merchant.clone());
                 break;
             }
-            let standing = self.standing(report);
-            listed += standing.numbers.as_ref().map_or(0, |n| n.alarms.len());
-            page.merchants.push(standing);
+            let status = self.status_of(report);
+            listed += status.numbers.as_ref().map_or(0, |n| n.alarms.len());
+            page.merchants.push(status);
         }
         Ok(page)
     }
@@ -186,7 +186,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         let shown = usize::try_from(limit).unwrap_or_default();
         let is_last = reports.len() <= shown;
         reports.truncate(shown);
-        let merchants: Vec<BookStatus> = reports.into_iter().map(|r| self.standing(r)).collect();
+        let merchants: Vec<BookStatus> = reports.into_iter().map(|r| self.status_of(r)).collect();
         let next = merchants.last().map(|last| last.merchant.clone());
         Ok(Page {
             next: next.filter(|_| !is_last),
@@ -194,7 +194,7 @@ impl<R: Runtime, S: Storage> Board<R, S> {
         })
     }
 
-    fn standing(&self, report: StoredReport) -> BookStatus {
+    fn status_of(&self, report: StoredReport) -> BookStatus {
         let now_ms = self.runtime.now_ms();
         let silent_ms = report.due_ms.map_or(0, |due_ms| now_ms - due_ms);
         BookStatus {

@@ -135,7 +135,7 @@ impl Line {
 
 /// How a payment or refund stands in the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum RecordedState {
     /// The payment is kept; the refund is made or under way.
     Made,
     /// The payment was reversed.
@@ -148,7 +148,7 @@ pub enum Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ours {
     /// How it stands.
-    pub standing: Standing,
+    pub state: RecordedState,
     /// In the currency's smallest unit.
     pub amount_minor: i64,
     /// The currency's code.
@@ -174,10 +174,10 @@ pub fn compare(line: &Line, ours: Option<&Ours>, has_order: bool) -> Compared {
         return Compared::OtherAmount;
     }
     let expected = match line.kind {
-        Kind::Payment | Kind::Refund | Kind::Unreadable => Standing::Made,
-        Kind::Reversal => Standing::Returned,
+        Kind::Payment | Kind::Refund | Kind::Unreadable => RecordedState::Made,
+        Kind::Reversal => RecordedState::Returned,
     };
-    match ours.standing == expected && ours.is_same {
+    match ours.state == expected && ours.is_same {
         true => Compared::Equal,
         false => Compared::OnlyAtWeChat,
     }
@@ -227,7 +227,7 @@ pub const fn to_do(compared: Compared) -> &'static str {
             "WeChat's statement has it, and WeChat's answer to a query does not make it this order's. Look at the transaction on the merchant platform; an alarm about the order says what differs."
         }
         Compared::UnknownHere => {
-            "The book has no such number. Another system may use the same merchant id; if none does, somebody else has the API key: rotate it, and refund the payment on the merchant platform."
+            "The book has no such number. Another system may use the same merchant id; if none does, another person has the API key: rotate it, and refund the payment on the merchant platform."
         }
         Compared::OnlyHere => {
             "The book has it, and WeChat's statement does not. Look it up on the merchant platform before goods are handed over, and ask WeChat Pay."
@@ -270,9 +270,9 @@ mod tests {
         }
     }
 
-    fn ours(standing: Standing) -> Ours {
+    fn ours(state: RecordedState) -> Ours {
         Ours {
-            standing,
+            state,
             amount_minor: 1750,
             currency: "HKD".to_owned(),
             is_same: true,
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_line_is_equal_only_if_state_amount_currency_and_number_are() {
-        let made = ours(Standing::Made);
+        let made = ours(RecordedState::Made);
         for kind in [Kind::Payment, Kind::Refund] {
             let compared = |ours: Ours| compare(&line(kind), Some(&ours), true);
             assert_eq!(compared(made.clone()), Compared::Equal);
@@ -304,13 +304,13 @@ mod tests {
                 ..made.clone()
             };
             assert_eq!(compared(another), Compared::OnlyAtWeChat);
-            for standing in [Standing::NotMade, Standing::Returned] {
-                assert_eq!(compared(ours(standing)), Compared::OnlyAtWeChat);
+            for state in [RecordedState::NotMade, RecordedState::Returned] {
+                assert_eq!(compared(ours(state)), Compared::OnlyAtWeChat);
             }
         }
-        let reversal = |standing| compare(&line(Kind::Reversal), Some(&ours(standing)), true);
-        assert_eq!(reversal(Standing::Returned), Compared::Equal);
-        assert_eq!(reversal(Standing::Made), Compared::OnlyAtWeChat);
+        let reversal = |state| compare(&line(Kind::Reversal), Some(&ours(state)), true);
+        assert_eq!(reversal(RecordedState::Returned), Compared::Equal);
+        assert_eq!(reversal(RecordedState::Made), Compared::OnlyAtWeChat);
     }
 
     #[test]

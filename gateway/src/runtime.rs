@@ -218,11 +218,11 @@ pub enum FetchError {
     TooLong,
     /// The sandbox answered where WeChat must: a setting leads to the sandbox.
     #[error(
-        "the sandbox answered, but this deployment is live: set UPSTREAM, or the bindings that lead there"
+        "the sandbox answered, but this deployment is live: set UPSTREAM, or correct the bindings that lead to the sandbox"
     )]
     Sandbox,
     /// Not sent: too many requests of the same object are in flight.
-    #[error("not sent: too many requests are under way")]
+    #[error("not sent: too many requests are in flight")]
     Busy,
 }
 
@@ -253,11 +253,11 @@ pub trait Storage {
     /// everything that was written before is durable. Not inside
     /// [`Storage::atomically`], whose work may be rolled back. The message is
     /// not repeated for a listener that misses it.
-    fn tell(&self, tag: &str, text: &str);
+    fn notify_listeners(&self, tag: &str, text: &str);
 }
 
 /// In the extensions of a 101 answer: the tag to which the caller's WebSocket
-/// is to be connected. It then receives what the object [sends](Storage::tell)
+/// is to be connected. It then receives what the object [sends](Storage::notify_listeners)
 /// to the tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {

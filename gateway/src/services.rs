@@ -105,7 +105,7 @@ impl<R: Runtime> Services<R> {
     }
 
     /// The stored reply of a merchant's book to this command under a key.
-    pub async fn kept<C: book::Command>(
+    pub async fn kept_reply<C: book::Command>(
         &self,
         merchant: &str,
         once: Option<&IdempotencyKey>,

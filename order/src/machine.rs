@@ -459,14 +459,14 @@ impl Order {
             }
             Event::StateReported(TradeState::Success(payment), via) => {
                 let is_current = is_current && via == Via::Query;
-                self.told_paid(*payment, false, via, is_current, now_ms)
+                self.paid_reported(*payment, false, via, is_current, now_ms)
             }
             Event::StateReported(TradeState::Refund(payment), via) => {
                 let is_current = is_current && via == Via::Query;
-                self.told_paid(*payment, true, via, is_current, now_ms)
+                self.paid_reported(*payment, true, via, is_current, now_ms)
             }
             Event::StateReported(state, _) => {
-                let effects = self.told_unpaid(&state, now_ms);
+                let effects = self.unpaid_reported(&state, now_ms);
                 Ok(self.denied(effects, state == TradeState::Revoked, now_ms))
             }
             Event::PaymentReported(payment) => self.payment_reported(&payment, now_ms),
@@ -478,7 +478,7 @@ impl Order {
                 refunded,
             } => {
                 let was_paid = self.paid().is_some();
-                let effects = self.told_paid(*payment, refunded, via, is_current, now_ms)?;
+                let effects = self.paid_reported(*payment, refunded, via, is_current, now_ms)?;
                 if was_paid {
                     return Ok(effects);
                 }
@@ -513,7 +513,7 @@ impl Order {
             Event::RefundReported {
                 out_refund_no,
                 state,
-            } => self.refund_told(&out_refund_no, state, is_current, now_ms),
+            } => self.refund_reported(&out_refund_no, state, is_current, now_ms),
             Event::RefundCancelAsked { out_refund_no } => {
                 self.refund_cancel_asked(&out_refund_no, now_ms)
             }
@@ -547,7 +547,7 @@ impl Order {
         }
     }
 
-    fn told_paid(
+    fn paid_reported(
         &mut self,
         payment: Payment,
         refunded: bool,
@@ -579,7 +579,7 @@ impl Order {
         Ok(effects)
     }
 
-    /// As [`Order::told_paid`], for a payment that has been compared.
+    /// As [`Order::paid_reported`], for a payment that has been compared.
     fn take_payment(
         &mut self,
         payment: Payment,
@@ -769,7 +769,7 @@ impl Order {
         is_known || via == Via::Query && self.terms.trade_type != TradeType::Micropay
     }
 
-    fn told_unpaid(&mut self, state: &TradeState, now_ms: i64) -> Vec<Effect> {
+    fn unpaid_reported(&mut self, state: &TradeState, now_ms: i64) -> Vec<Effect> {
         match (state, &self.status) {
             // WeChat contradicts a final state.
             (TradeState::Closed, Status::Success(_)) => {

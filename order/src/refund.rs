@@ -121,7 +121,7 @@ impl Refund {
 
     /// The effects of its last change: the merchant is notified of the end
     /// only.
-    pub(crate) fn told_when_final(&self) -> Vec<Effect> {
+    pub(crate) fn deliver_when_final(&self) -> Vec<Effect> {
         match self.status.is_final() {
             true => vec![Effect::DeliverRefund(self.out_refund_no.clone())],
             false => Vec::new(),

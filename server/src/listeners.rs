@@ -36,7 +36,7 @@ impl Listeners {
     }
 
     /// Sends a text to every listener of the tag.
-    pub fn tell(&mut self, tag: &str, text: &str) {
+    pub fn send(&mut self, tag: &str, text: &str) {
         if let Some(senders) = self.0.get_mut(tag) {
             senders.retain(|sender| sender.send(text.to_owned()).is_ok());
             if senders.is_empty() {

@@ -59,7 +59,7 @@ pub struct Objects {
     opened: RefCell<HashMap<ObjectName, Rc<Opened>>>,
     alarms: Rc<Alarms>,
     /// The object whose alarm is running: an object has one at a time.
-    ringing: RefCell<HashSet<ObjectName>>,
+    running_alarms: RefCell<HashSet<ObjectName>>,
     listeners: Rc<RefCell<HashMap<ObjectName, Listeners>>>,
 }
 
@@ -114,7 +114,7 @@ impl Objects {
             directory,
             opened: RefCell::default(),
             alarms: Rc::default(),
-            ringing: RefCell::default(),
+            running_alarms: RefCell::default(),
             listeners: Rc::default(),
         }
     }
@@ -140,7 +140,7 @@ impl Objects {
                 while let Some((at_ms, name)) = alarms.take_due(now_ms()) {
                     let objects = objects.clone();
                     tokio::task::spawn_local(async move {
-                        objects.ring(&name, at_ms).await;
+                        objects.run_alarm(&name, at_ms).await;
                     });
                 }
                 let wait_ms = alarms.next_ms().map_or(TICK_MS, |at_ms| at_ms - now_ms());
@@ -181,7 +181,7 @@ impl Objects {
                 alarms.set(&object, committed.alarm_ms);
                 if let Some(listeners) = listeners.borrow_mut().get_mut(&object) {
                     for (tag, text) in &committed.messages {
-                        listeners.tell(tag, text);
+                        listeners.send(tag, text);
                     }
                 }
             }
@@ -242,8 +242,8 @@ impl Objects {
     }
 
     /// Runs an alarm. A failed one is due again.
-    async fn ring(&self, name: &ObjectName, at_ms: i64) {
-        if !self.ringing.borrow_mut().insert(name.clone()) {
+    async fn run_alarm(&self, name: &ObjectName, at_ms: i64) {
+        if !self.running_alarms.borrow_mut().insert(name.clone()) {
             self.alarms.set(name, Some(now_ms() + BUSY_MS));
             return;
         }
@@ -261,7 +261,7 @@ impl Objects {
             passed.map_err(|_| StorageError("the commit failed".to_owned()))
         };
         let rung = rung.await;
-        self.ringing.borrow_mut().remove(name);
+        self.running_alarms.borrow_mut().remove(name);
         if let Err(error) = rung {
             self.log(format_args!(
                 "the alarm of {name:?} failed and is repeated: {error}"

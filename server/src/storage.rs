@@ -245,7 +245,7 @@ impl Storage for SqliteStorage {
         }
     }
 
-    fn tell(&self, tag: &str, text: &str) {
+    fn notify_listeners(&self, tag: &str, text: &str) {
         let message = (tag.to_owned(), text.to_owned());
         self.0.messages.borrow_mut().push(message);
         // The message follows earlier writes of the same transaction. Without a
@@ -360,7 +360,7 @@ mod tests {
                     .exec("INSERT INTO t VALUES(?)", &[n.into()])
                     .unwrap();
             }
-            storage.tell("tag", "look");
+            storage.notify_listeners("tag", "look");
             assert!(storage.gate().passed().now_or_never().is_none());
             assert!(commits.borrow().is_empty());
             assert_eq!(storage.gate().passed().await, Ok(()));
@@ -413,7 +413,7 @@ mod tests {
             }
             storage.exec("INSERT INTO a VALUES(1)", &[]).unwrap();
             storage.exec("INSERT INTO b VALUES(7)", &[]).unwrap();
-            storage.tell("tag", "look");
+            storage.notify_listeners("tag", "look");
             assert!(storage.gate().passed().await.is_err());
             assert!(storage.gate().is_broken());
             assert!(commits.borrow().is_empty(), "no message leaves");

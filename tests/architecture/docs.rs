@@ -65,12 +65,12 @@ fn the_limits_in_the_documents_equal_the_codes() {
         (
             "edge/src/message.rs",
             "DISCARD_AT_MOST: usize = 16 * 1024 * 1024",
-            "at most 16 MiB are taken off",
+            "at most 16 MiB are read and discarded",
         ),
         (
             "edge/src/message.rs",
             "PATIENCE: Duration = Duration::from_secs(30)",
-            "| taking a request's body | 30 s",
+            "| receiving a request's body | 30 s",
         ),
         (
             "wechatpay/src/common/xml.rs",

@@ -88,7 +88,7 @@ fn linked(system: &TestSystem, origins: &[&str], more: Value) -> Value {
 }
 
 /// Asserts that the page has got no event so far.
-fn was_told_nothing(payer: &Browser) {
+fn has_got_no_event(payer: &Browser) {
     assert_eq!(payer.evaluates("return results"), json!([]));
 }
 
@@ -129,7 +129,7 @@ fn the_button_opens_a_tab_by_keyboard_and_reports_the_servers_result() {
              document.body.append(frame);",
         );
         payer.waits_for("return heard === 2");
-        was_told_nothing(payer);
+        has_got_no_event(payer);
 
         system.scan(&code);
         payer.waits_for("return results.length > 0");
@@ -217,7 +217,7 @@ fn a_page_of_an_unknown_origin_sells_and_gets_no_result() {
         let before = payer.evaluates(asked).as_u64().unwrap();
         payer.evaluates("dispatchEvent(new Event('pageshow'))");
         payer.has_asked("/pay/result", before as usize + 1);
-        was_told_nothing(payer);
+        has_got_no_event(payer);
         payer.does_not_see("Paid");
     });
 }

@@ -66,7 +66,8 @@ struct Payer {
     openid: String,
     /// The merchant and its Quick Auth service, where that service returned the
     /// openid.
-    told_by: Option<(String, String)>,
+    #[serde(rename = "told_by")]
+    from_service: Option<(String, String)>,
     until_ms: i64,
 }
 
@@ -126,15 +127,15 @@ pub fn payer<R: Runtime>(
     request: &Request,
     context: &MerchantContext,
 ) -> Option<String> {
-    let told = || {
+    let from_service = || {
         let development = cx.config.development;
         let service = context.merchant.quick_auth_service(development)?;
         let token = cookie(request, &service_cookie(&context.merchant.id))?;
         let payer = read_payer(cx, SERVICE_PURPOSE, token, context)?;
         let by = (context.merchant.id.clone(), name_of(service));
-        (payer.told_by == Some(by)).then_some(payer.openid)
+        (payer.from_service == Some(by)).then_some(payer.openid)
     };
-    verified_payer(cx, request, context).or_else(told)
+    verified_payer(cx, request, context).or_else(from_service)
 }
 
 /// The payer's openid under the merchant's appid, if WeChat itself returned it.
@@ -148,7 +149,7 @@ pub fn verified_payer<R: Runtime>(
         &payer_cookie(context.merchant.account.payer_appid()),
     )?;
     let payer = read_payer(cx, PAYER_PURPOSE, token, context)?;
-    payer.told_by.is_none().then_some(payer.openid)
+    payer.from_service.is_none().then_some(payer.openid)
 }
 
 fn read_payer<R: Runtime>(
@@ -228,7 +229,7 @@ pub fn arrive<R: Runtime>(
         v: VERSION,
         appid: appid.to_owned(),
         openid,
-        told_by: service.map(|service| (id.clone(), service)),
+        from_service: service.map(|service| (id.clone(), service)),
         until_ms: cx.runtime.now_ms() + PAYER_SECONDS * 1000,
     };
     let token = cx.config.master_key.token(purpose, &payer);
@@ -254,7 +255,7 @@ pub fn arrive_at_host<R: Runtime>(
             v: VERSION,
             appid: context.merchant.account.payer_appid().to_owned(),
             openid,
-            told_by: service.map(|service| (context.merchant.id.clone(), service)),
+            from_service: service.map(|service| (context.merchant.id.clone(), service)),
             until_ms: cx.runtime.now_ms() + PAYER_SECONDS * 1000,
         },
     };
@@ -276,7 +277,7 @@ pub fn hosted_payer<R: Runtime>(
     let by = service.map(|service| (context.merchant.id.clone(), name_of(service)));
     let holds = hosted.origin == origin
         && hosted.checkout == checkout
-        && (hosted.payer.told_by.is_none() || hosted.payer.told_by == by)
+        && (hosted.payer.from_service.is_none() || hosted.payer.from_service == by)
         && is_valid(cx, &hosted.payer, context);
     holds.then_some(hosted.payer.openid)
 }

@@ -587,16 +587,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 self.audit(number.as_str(), "checkout closed", "")?;
                 self.save_checkout(&checkout)
             })?;
-            self.storage.tell(&checkout.id, LOOK);
+            self.storage.notify_listeners(&checkout.id, LOOK);
         }
         Ok(Some(checkout))
     }
 
     /// If the number belongs to a checkout, sends its open pages the message to poll. The state
     /// that they then read is written already.
-    pub(super) fn tell_pages(&self, number: &str) -> Result<(), StorageError> {
+    pub(super) fn notify_pages(&self, number: &str) -> Result<(), StorageError> {
         if let Some(id) = store::checkouts::id_of_attempt(&self.storage, number)? {
-            self.storage.tell(&id, LOOK);
+            self.storage.notify_listeners(&id, LOOK);
         }
         Ok(())
     }

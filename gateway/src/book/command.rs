@@ -51,7 +51,7 @@ pub struct Envelope {
     pub request_context: RequestContext,
     /// The command.
     pub call: Call,
-    /// Executes the command once for this key; see `kept.rs`.
+    /// Executes the command once for this key; see `kept_replies.rs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once: Option<IdempotencyKey>,
 }

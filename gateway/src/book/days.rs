@@ -240,7 +240,7 @@ pub(super) fn date_of(day: i64) -> Result<Date, StorageError> {
 /// Whether the next slice follows at once.
 enum Slice {
     /// The next slice follows at once.
-    GoOn,
+    Continue,
     /// The day waits until then; `None` when it is done.
     Until(Option<i64>),
 }
@@ -300,12 +300,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             };
             let now_ms = self.runtime.now_ms();
             let due_ms = match slice {
-                Slice::GoOn if now_ms < until_ms => {
+                Slice::Continue if now_ms < until_ms => {
                     // Calls of the book are answered in between.
                     self.runtime.sleep(1).await;
                     continue;
                 }
-                Slice::GoOn => Some(now_ms),
+                Slice::Continue => Some(now_ms),
                 Slice::Until(due_ms) => due_ms,
             };
             if let Some(due_ms) = due_ms {
@@ -370,7 +370,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         day.phase = Phase::Searching;
         day.record.problem = None;
         self.write_day(day, self.continued_ms())?;
-        Ok(Slice::GoOn)
+        Ok(Slice::Continue)
     }
 
     /// Schedules another request for the statement; in the evening also raises an alarm.
@@ -435,7 +435,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 return self.search_now(day);
             }
             if is_over {
-                return Ok(Slice::GoOn);
+                return Ok(Slice::Continue);
             }
         }
     }
@@ -564,7 +564,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             (day.record, day.phase) = (before, Phase::Searching);
             return Err(error);
         }
-        Ok(Slice::GoOn)
+        Ok(Slice::Continue)
     }
 
     /// Queries WeChat about the day's differences, one after the other.
@@ -582,7 +582,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 break;
             };
             if now_ms >= until_ms {
-                return Ok(Slice::GoOn);
+                return Ok(Slice::Continue);
             }
             self.ask_about(context, due, has_statement).await?;
             self.runtime.sleep(QUERIES_APART_MS).await;

@@ -175,8 +175,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Err(others());
         }
         let differs = differences(order, payment);
-        let told = self.in_purchase(context, order, payment.clone(), Via::Query, refunded)?;
-        let accepted = Event::Accepted(Box::new(told));
+        let reported = self.in_purchase(context, order, payment.clone(), Via::Query, refunded)?;
+        let accepted = Event::Accepted(Box::new(reported));
         match self.transition(context, number.as_str(), accepted, None)? {
             Outcome::Applied(effects) => {
                 let what = format!(

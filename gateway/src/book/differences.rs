@@ -16,7 +16,7 @@ use super::{Book, read_stored, store, write_stored};
 use crate::merchants::directory::MerchantContext;
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::Compared;
-use crate::reconcile::{Answer, Kind, Line, Ours, Standing, compare, judge, judge_missing};
+use crate::reconcile::{Answer, Kind, Line, Ours, RecordedState, compare, judge, judge_missing};
 use crate::runtime::{Runtime, Storage, StorageError};
 use order::{Currency, Event, OutTradeNo, RefundState, TradeState};
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ const PAGE: i64 = 200;
 
 /// A payment or refund in WeChat's statement.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Theirs {
+pub(super) struct StatementSide {
     pub(super) number: String,
     amount: i64,
     currency: String,
@@ -41,7 +41,7 @@ pub(super) struct Theirs {
 
 /// A payment or refund in the book.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Mine {
+struct BookSide {
     amount: i64,
     currency: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,8 +65,8 @@ struct Note {
 pub(super) struct Detail {
     reason: String,
     out_trade_no: Option<String>,
-    theirs: Option<Theirs>,
-    ours: Option<Mine>,
+    theirs: Option<StatementSide>,
+    ours: Option<BookSide>,
     /// What is wrong with an unreadable row.
     problem: Option<String>,
     tries: usize,
@@ -95,17 +95,17 @@ impl Detail {
         Self {
             reason: compared.name().to_owned(),
             out_trade_no: Some(line.out_trade_no.clone()),
-            theirs: Some(Theirs {
+            theirs: Some(StatementSide {
                 number: line.wechat_number.clone(),
                 amount: line.amount_minor,
                 currency: line.currency.to_owned(),
                 at_ms: line.at_ms,
             }),
-            ours: ours.map(|ours| Mine {
+            ours: ours.map(|ours| BookSide {
                 amount: ours.amount_minor,
                 currency: ours.currency.clone(),
                 at_ms: None,
-                is_returned: ours.standing == Standing::Returned,
+                is_returned: ours.state == RecordedState::Returned,
             }),
             ..Self::default()
         }
@@ -119,7 +119,7 @@ impl Detail {
         Self {
             reason: Compared::OnlyHere.name().to_owned(),
             out_trade_no,
-            ours: Some(Mine {
+            ours: Some(BookSide {
                 amount: moved.amount_minor,
                 currency: moved.currency.clone(),
                 at_ms: Some(moved.at_ms),
@@ -376,7 +376,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let (Some(ours), Some(out_trade_no)) = (&detail.ours, &detail.out_trade_no) else {
             return Ok(());
         };
-        let theirs = Theirs {
+        let theirs = StatementSide {
             number: wechat_number.unwrap_or_default(),
             amount: ours.amount,
             currency: ours.currency.clone(),

@@ -167,7 +167,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             Call::FindDelivery(FindDelivery(id)) => reply::<FindDelivery>(&self.find_delivery(id)?),
             Call::ResealEndpoints => reply::<command::ResealEndpoints>(&self.reseal_endpoints()?),
-            Call::FindKept(FindKept(key)) => reply::<FindKept>(&self.kept(&key)?),
+            Call::FindKept(FindKept(key)) => reply::<FindKept>(&self.kept_reply(&key)?),
             Call::CreateReceipt(CreateReceipt(number)) => {
                 reply::<CreateReceipt>(&self.create_receipt(&number)?)
             }

@@ -475,11 +475,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 }
 
-const HELD_TOO_MUCH: &str =
-    "So much of it is held for this payer already: pay for that, or wait until it goes back.";
+const HELD_TOO_MUCH: &str = "This payer holds too many unpaid pieces already: pay for them, or wait until they are released.";
 
 const TOO_MANY_LIVE: &str =
-    "Too many purchases of this link are under way: try again in a few minutes.";
+    "Too many purchases of this link are in progress: try again in a few minutes.";
 
 /// The error code for a link that has ended.
 fn code_of(ended: Ended) -> Code {

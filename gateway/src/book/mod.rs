@@ -14,7 +14,7 @@
 //! strays(     transaction_id, json )                 payments to unknown sub-merchants, and
 //!                                                     refunds, under WeChat's number
 //! rechecks(   out_trade_no, due_at_ms, claim_since_ms )   queries later; see `rechecks.rs`
-//! kept(       key, request, reply, until_ms )         see `kept.rs`
+//! kept(       key, request, reply, until_ms )         see `kept_replies.rs`
 //! images(     name, width, height, made_at_ms, base64 )   see `images.rs`
 //! receipts(   out_trade_no, id, made_at_ms )         see `receipts.rs`
 //! rates(      currency, rate_e8, at_ms, … )          see `rates.rs`
@@ -59,7 +59,7 @@ mod event_type;
 mod events;
 mod images;
 mod index;
-mod kept;
+mod kept_replies;
 mod links;
 mod lists;
 mod orders;

@@ -283,7 +283,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         xml: Option<&str>,
     ) -> Result<Verdict, ApiError> {
         let number = payment.out_trade_no.clone();
-        let told = payment.clone();
+        let reported = payment.clone();
         let confirms = context.merchant.confirms(payment.money);
         // A payment that another system took under a Quick Pay's number is not
         // written here, so its notice is not acknowledged here.
@@ -321,7 +321,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Outcome::Applied(effects) => {
                 self.record_source(true)?;
                 if effects.contains(&Effect::Query) {
-                    let confirming = self.confirm(context, &number, &told, xml);
+                    let confirming = self.confirm(context, &number, &reported, xml);
                     let patience = self.runtime.sleep(CONFIRM_MS);
                     if let Either::Left((confirmed, _)) =
                         select(pin!(confirming), pin!(patience)).await
@@ -362,7 +362,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         &self,
         context: &MerchantContext,
         number: &str,
-        told: &Payment,
+        reported: &Payment,
         xml: Option<&str>,
     ) -> Result<(), ApiError> {
         let number = OutTradeNo::new(number).map_err(ApiError::internal)?;
@@ -372,7 +372,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if !self.admits(context, number.as_str(), &event).await? {
             return Ok(());
         }
-        let same = payment_of(&event).is_some_and(|payment| payment.agrees_with(told));
+        let same = payment_of(&event).is_some_and(|payment| payment.agrees_with(reported));
         let xml = xml.filter(|_| same);
         let outcome = self.transition(context, number.as_str(), event, xml)?;
         match outcome.effects() {

@@ -87,8 +87,7 @@ fn refuse_above(
             Code::RefundAboveLimit,
             "refund_fee",
             format!(
-                "You may refund at most {at_most} of an order in all, and {sum} of it are \
-                 refunded: ask a person who may refund more."
+                "You may refund at most {at_most} of an order in all, and {sum} of this one is refunded: ask a person who may refund more."
             ),
         )),
     }
@@ -619,7 +618,7 @@ fn ended_before(refund: &Refund) -> ApiError {
         "out_refund_no",
         format!(
             "WeChat has refused this refund with {code}, and nothing was returned. \
-             Ask with another out_refund_no."
+             Use another out_refund_no."
         ),
     );
     error.with_request_refused(is_request_refused(code))

@@ -155,7 +155,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Ok::<_, StorageError>(Outcome::Applied(effects))
         })?;
         if changed {
-            self.tell_pages(number)?;
+            self.notify_pages(number)?;
         }
         if let Some(order) = quick_pay_ended
             && self.upstream(context).quick_pay_ended(&order)

@@ -78,7 +78,7 @@ fn said_to_no_code<T>(
             ),
         ),
         Ok(Err(error)) => wrong(name, format!("WeChat's OAuth refuses: {error}.")),
-        Ok(Ok(_)) => unknown(name, "WeChat took a code that was none."),
+        Ok(Ok(_)) => unknown(name, "WeChat accepted an invented code."),
     }
 }
 
@@ -176,8 +176,8 @@ async fn check_keys<R: Runtime>(
             NAME,
             "WeChat accepts our signature, and we can verify WeChat's.",
         ),
-        Ok(_) => fine(NAME, "WeChat answered, and its signature holds."),
-        Err(Failure::NoAnswer) => wrong(NAME, "WeChat Pay does not answer at all."),
+        Ok(_) => fine(NAME, "WeChat answered, and its signature is valid."),
+        Err(Failure::NoAnswer) => wrong(NAME, "WeChat Pay does not answer."),
         Err(Failure::Inconclusive(error)) if error.kind == Kind::Unverified => wrong(
             NAME,
             "WeChat's answer could not be verified: check the API key, and for APIv3 the \
@@ -203,7 +203,7 @@ async fn check_clock<R: Runtime>(cx: &Services<R>, context: &MerchantContext) ->
             NAME,
             format!("WeChat's self-test failed: {}", words(failure)),
         ),
-        (None, Ok(())) => unknown(NAME, "WeChat did not say what time it is."),
+        (None, Ok(())) => unknown(NAME, "WeChat's answer does not contain the time."),
     })
 }
 
@@ -253,7 +253,7 @@ async fn check_certificates<R: Runtime>(
         (Some(until_ms), _) => fine(
             NAME,
             format!(
-                "WeChat's platform certificate holds until {}.",
+                "WeChat's platform certificate is valid until {}.",
                 rfc3339(until_ms)
             ),
         ),
@@ -274,7 +274,7 @@ async fn check_client_certificate<R: Runtime>(
     Some(match tried {
         Ok(()) => fine(
             NAME,
-            format!("WeChat takes the client certificate for {mch_id}."),
+            format!("WeChat accepts the client certificate for {mch_id}."),
         ),
         Err(Failure::Inconclusive(error)) if error.kind == Kind::ClientCertificateRefused => wrong(
             NAME,
@@ -286,8 +286,7 @@ async fn check_client_certificate<R: Runtime>(
         ),
         Err(Failure::NoAnswer) => wrong(
             NAME,
-            "With the client certificate WeChat Pay does not answer: look whether the \
-             certificate has expired and whether its binding can be reached.",
+            "With the client certificate WeChat Pay does not answer: check whether the certificate has expired and whether its binding can be reached.",
         ),
         Err(failure) => wrong(NAME, words(failure)),
     })
@@ -353,7 +352,7 @@ async fn check_appid<R: Runtime>(
         Err(error) => wrong(
             NAME,
             format!(
-                "WeChat makes no order: {} {}",
+                "WeChat refuses a test order: {} {}",
                 words(error),
                 compare(context)
             ),
@@ -373,7 +372,7 @@ fn clocks_differ<R: Runtime>(cx: &Services<R>, refusal: &str) -> Check {
         false => "set the clock of this machine.",
     };
     let says = format!(
-        "WeChat refuses an order that ends in ten minutes, and takes it without an end \
+        "WeChat refuses an order with an expiry in ten minutes, and accepts it without one \
          ({refusal}) Its clock and ours differ: {way_back}"
     );
     wrong("clock", says)
@@ -390,7 +389,7 @@ async fn check_mini_program_secret<R: Runtime>(
     if context.credentials.mini_program_secret.is_none() {
         return Some(wrong(
             NAME,
-            "There is none: its payers cannot be recognized. Enter it beside mini_program.",
+            "There is no mini_program_secret: the Mini Program's payers cannot be identified. Enter it beside mini_program.",
         ));
     }
     let said = session(cx, context, "doctor".to_owned()).await;
@@ -406,12 +405,11 @@ async fn check_app_secret<R: Runtime>(cx: &Services<R>, context: &MerchantContex
         return match context.merchant.quick_auth_service(development) {
             Some(_) => unknown(
                 NAME,
-                "There is none: payers in WeChat are recognised by the quick_auth service.",
+                "There is no app_secret: the quick_auth service identifies payers in WeChat.",
             ),
             None => wrong(
                 NAME,
-                "There is none, and no quick_auth service: payers in WeChat cannot be \
-                 recognised, so none can pay there. Enter the app_secret of the appid.",
+                "There is no app_secret and no quick_auth service: payers in WeChat cannot be identified, so they cannot pay there. Enter the app_secret of the appid.",
             ),
         };
     }
@@ -458,7 +456,9 @@ fn check_notify_url<R: Runtime>(cx: &Services<R>, context: &MerchantContext) -> 
     } else {
         fine(
             NAME,
-            format!("Notices come to {address}; no firewall or login may stand before it."),
+            format!(
+                "WeChat sends notices to {address}; no firewall or login may be in front of it."
+            ),
         )
     }
 }
@@ -490,7 +490,7 @@ async fn check_domain_files<R: Runtime>(
             Ok(answer) if answer.body() != contents.as_bytes() => {
                 return Some(wrong(
                     NAME,
-                    format!("{address} is there with other contents than were entered."),
+                    format!("{address} has other contents than domain_files."),
                 ));
             }
             Ok(_) => there.push(address),
@@ -538,11 +538,10 @@ fn check_api_key_alone(context: &MerchantContext) -> Check {
 fn check_http_notify_url(context: &MerchantContext) -> Check {
     const NAME: &str = "http_notify_url";
     match context.merchant.http_notify_url {
-        false => fine(NAME, "Notices are sent on over https only."),
+        false => fine(NAME, "Notices are forwarded over https only."),
         true => unknown(
             NAME,
-            "A notify_url may begin with http://: what is sent there can be read and changed on \
-             its way, and only the check of its signature (WeCeive-Signature, or WeChat's sign) \
+            "A notify_url may begin with http://: what is sent there can be read and changed in transit, and only the check of its signature (WeCeive-Signature, or WeChat's sign) \
              protects the merchant. Where every address is https, switch http_notify_url off.",
         ),
     }

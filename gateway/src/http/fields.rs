@@ -74,7 +74,7 @@ impl Fields {
             .as_ref()
             .is_some_and(|t| t.chars().any(char::is_control))
         {
-            true => Err(self.invalid(name, "must not hold control characters")),
+            true => Err(self.invalid(name, "must not contain control characters")),
             false => Ok(text),
         }
     }
@@ -87,7 +87,7 @@ impl Fields {
         match text.as_ref().is_some_and(|text| text.contains('&')) {
             true => Err(self.invalid(
                 name,
-                "must not hold the character &, which separates the values that WeChat signs",
+                "must not contain the character &, which separates the values that WeChat signs",
             )),
             false => Ok(text),
         }
@@ -166,7 +166,7 @@ impl Fields {
         let is_carried = |text: &String| Text::<MAX_REASON_BYTES>::new(NAME, text).is_ok();
         match reason.as_ref().is_none_or(is_carried) {
             true => Ok(reason),
-            false => Err(self.invalid(NAME, "holds a character that WeChat does not take")),
+            false => Err(self.invalid(NAME, "contains a character that WeChat does not accept")),
         }
     }
 

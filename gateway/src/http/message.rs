@@ -97,7 +97,7 @@ pub fn query_once(request: &Request) -> Result<BTreeMap<String, String>, ApiErro
     let mut fields = BTreeMap::new();
     for (name, value) in pairs {
         if fields.contains_key(&name) {
-            let why = format!("The field {name} stands in the query string twice.");
+            let why = format!("The field {name} is in the query string twice.");
             return Err(ApiError::field(Code::FieldInvalid, &name, why));
         }
         // The decoder replaces bytes that are not UTF-8 by this character,
@@ -140,7 +140,7 @@ pub fn json_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
             Err(wrong(&"an object in it has the same key twice"))
         }
         Value::Object(object) => Ok(object),
-        _ => Err(wrong(&"it is something else")),
+        _ => Err(wrong(&"it is another JSON value")),
     }
 }
 

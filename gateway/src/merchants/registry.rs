@@ -13,7 +13,7 @@
 //! keys( fingerprint, merchant_id, secret_fingerprint, expires_at_ms or NULL )
 //! tokens( fingerprint, merchant_id, expires_at_ms, issued_at_ms, key_fingerprint )
 //! named_keys( … )                                         see `named_keys.rs`
-//! kept_answers( … )                                       see `kept.rs`
+//! kept_answers( … )                                       see `kept_answers.rs`
 //! people( … ), invitations( … ), console_sessions( … )     see `people.rs`
 //! certificates( merchant_id, pems, asked_at_ms )          WeChat Pay's, for v3
 //! domain_files( name, merchant_id, contents )             an index of settings
@@ -24,7 +24,7 @@
 //! are random texts of 128 bits and more, so a fingerprint gives nothing away.
 
 pub mod command;
-mod kept;
+mod kept_answers;
 mod named_keys;
 pub mod people;
 mod pointers;
@@ -198,7 +198,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
                     storage.atomically(|| self.add_named_key(&id, &fingerprint, key, parent, once));
                 reply::<AddNamedKey>(added?)
             }
-            Call::FindKept(FindKept { id, key }) => reply::<FindKept>(self.kept(&id, &key)?),
+            Call::FindKept(FindKept { id, key }) => reply::<FindKept>(self.kept_answer(&id, &key)?),
             Call::NamedKeys(NamedKeys { id }) => reply::<NamedKeys>(self.named_keys(&id)?),
             Call::RevokeNamedKey(RevokeNamedKey { id, key }) => {
                 let revoked = storage.atomically(|| self.revoke_named_key(&id, &key));

@@ -25,7 +25,7 @@ pub enum Counter {
     UpstreamMs(Host),
     /// A call to an upstream failed.
     UpstreamFailed(Host, CallFailure),
-    /// A call was not sent, because too many were under way.
+    /// A call was not sent, because too many were in flight.
     UpstreamNotSent,
     /// WeChat refused a call as too frequent.
     UpstreamTooOften(Limited),

@@ -61,9 +61,9 @@ pub struct Encoded {
 /// Why an image is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
-    #[error("an SVG can hold programs and is not accepted: send it as a PNG")]
+    #[error("an SVG can contain programs and is not accepted: send a PNG")]
     Svg,
-    #[error("the body is no PNG, JPEG or WebP")]
+    #[error("the body is not a PNG, JPEG or WebP")]
     Unknown,
     #[error("the image has {0} × {1} pixels: send at most 4096 on a side and 8 million in all")]
     TooLarge(u32, u32),

@@ -28,7 +28,7 @@ pub enum Broken {
     #[error("{0}")]
     Table(#[from] BillError),
     /// The contents do not match the hash.
-    #[error("it was cut short or changed on its way: its hash differs")]
+    #[error("it was truncated or changed in transit: its hash differs")]
     OtherHash,
     /// More than [`MAX_STATEMENT_BYTES`].
     #[error("it has more than {MAX_STATEMENT_BYTES} bytes")]

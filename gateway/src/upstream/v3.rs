@@ -153,7 +153,7 @@ impl<'a, R: Runtime> V3<'a, R> {
         let read = |verified: Verified<'_>| reverse::read_answer(verified, &request, self.region());
         let done = self.read(&asked, read).await.map(|()| true);
         done.map_err(|failure| {
-            let failure = failure.with_reason(Reason::Permanent, is_for_good);
+            let failure = failure.with_reason(Reason::Permanent, is_permanent);
             failure.with_reason(Reason::NotReversible, is_not_reversible)
         })
     }
@@ -746,7 +746,7 @@ impl Asked {
 
 /// Whether an order that WeChat refuses to reverse with this code can never be
 /// reversed.
-fn is_for_good(err_code: &str) -> bool {
+fn is_permanent(err_code: &str) -> bool {
     matches!(
         ErrorCode::from_code(err_code),
         ErrorCode::TradeStateError | ErrorCode::TradeError | ErrorCode::InvalidTransactionId

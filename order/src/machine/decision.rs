@@ -55,8 +55,8 @@ impl Order {
         if terms.openid.is_some() && payer.is_some() {
             terms.openid.clone_from(payer);
         }
-        let is_told = payment.attach.as_deref();
-        if is_told.is_some_and(|attach| !attach.trim().is_empty()) {
+        let reported = payment.attach.as_deref();
+        if reported.is_some_and(|attach| !attach.trim().is_empty()) {
             terms.attach.clone_from(&payment.attach);
         }
     }

@@ -94,7 +94,7 @@ impl Order {
         self.checks = 0;
     }
 
-    pub(crate) fn refund_told(
+    pub(crate) fn refund_reported(
         &mut self,
         out_refund_no: &str,
         state: RefundState,
@@ -129,7 +129,7 @@ impl Order {
             RefundState::Closed => RefundStatus::Closed,
             RefundState::Abnormal => RefundStatus::Abnormal,
         };
-        let mut effects = refund.told_when_final();
+        let mut effects = refund.deliver_when_final();
         if was_made_after_all {
             self.checks = 0;
             effects.push(Effect::Raise(Trouble::RefundMadeAfterAll));
@@ -157,7 +157,7 @@ impl Order {
             return Ok(Vec::new());
         }
         refund.status = RefundStatus::Closed;
-        let mut effects = refund.told_when_final();
+        let mut effects = refund.deliver_when_final();
         // Another system may have refunded or reversed the order.
         effects.push(Effect::Query);
         Ok(effects)
@@ -191,7 +191,7 @@ impl Order {
         if is_asked && refund.cancel_asked && refund.in_flight.is_empty() {
             refund.status = RefundStatus::Closed;
         }
-        Ok(refund.told_when_final())
+        Ok(refund.deliver_when_final())
     }
 
     pub(crate) fn find_refund(&mut self, out_refund_no: &str) -> Option<&mut Refund> {

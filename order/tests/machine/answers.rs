@@ -6,7 +6,7 @@
 use super::*;
 
 fn refunded() -> Event {
-    told(TradeState::Refund(Box::new(payment())))
+    state_reported(TradeState::Refund(Box::new(payment())))
 }
 
 /// An answer to a query that was sent at this revision.
@@ -38,8 +38,8 @@ fn a_payment_that_becomes_known_with_its_refund_is_not_delivered() {
 fn what_others_did_to_a_paid_order_is_shown_with_an_alarm() {
     for (said, state) in [
         (refunded(), "REFUND"),
-        (told(TradeState::Closed), "CLOSED"),
-        (told(TradeState::Revoked), "REVOKED"),
+        (state_reported(TradeState::Closed), "CLOSED"),
+        (state_reported(TradeState::Revoked), "REVOKED"),
     ] {
         let mut order = order();
         order.apply(paid(|_| {}), 1).unwrap();
@@ -63,14 +63,14 @@ fn an_answer_to_an_older_query_changes_nothing_and_the_query_is_repeated() {
     let kept = order.clone();
     for old in [
         Event::NotFound,
-        told(TradeState::NotPay),
-        told(TradeState::Closed),
+        state_reported(TradeState::NotPay),
+        state_reported(TradeState::Closed),
     ] {
         let asked = order.apply(answered(before, old), 2);
         assert_eq!(asked, Ok(vec![Effect::Query]));
         assert_eq!(order, kept);
     }
-    let current = answered(order.revision(), told(TradeState::NotPay));
+    let current = answered(order.revision(), state_reported(TradeState::NotPay));
     assert_eq!(
         order.apply(current, 3),
         raised(Trouble::NotPaidAtWeChat),
@@ -166,7 +166,7 @@ fn a_cancelled_refund_ends_only_when_nothing_can_make_it_any_more() {
     order.apply(refund("B", 150), 175_003).unwrap();
 
     // WeChat made the refund nevertheless: it is shown, with an alarm.
-    let made = refund_told(
+    let made = refund_reported(
         "A",
         RefundState::Success {
             refund_id: "50000".to_owned(),
@@ -217,7 +217,7 @@ fn a_reverse_without_an_answer_is_queried_and_raises_an_alarm() {
     assert!(effects.contains(&Effect::Query) && effects.contains(&Effect::Reverse));
     assert_eq!(order.apply(refund("A", 150), now_ms), Err(Refusal::NotPaid));
     assert_eq!(
-        order.apply(told_paid(), now_ms),
+        order.apply(paid_reported(), now_ms),
         raised(Trouble::ReverseWaits)
     );
     assert_eq!(order.trade_state(), "USERPAYING");
@@ -249,10 +249,13 @@ fn a_payment_after_an_unpaid_reverse_raises_an_alarm_and_is_queried() {
         ])
     );
     let revision = order.revision();
-    let stays = order.apply(answered(revision, told(TradeState::Revoked)), 20_003);
+    let stays = order.apply(
+        answered(revision, state_reported(TradeState::Revoked)),
+        20_003,
+    );
     assert_eq!(stays, Ok(vec![]));
     // WeChat still has the money: the merchant can refund it.
-    let effects = order.apply(answered(revision, told_paid()), 20_004);
+    let effects = order.apply(answered(revision, paid_reported()), 20_004);
     assert_eq!(
         effects,
         Ok(vec![Effect::Raise(Trouble::PaidAfterReverse), Effect::Rest])
@@ -269,7 +272,9 @@ fn a_refused_reverse_is_followed_by_a_query_that_may_say_revoked() {
     let refused = Event::ReverseAnswered(ReverseAnswer::Refused);
     assert_eq!(order.apply(refused, 20_001), asked_after_refusal(20_001));
     assert!(order.waits(), "it is queried until WeChat answers");
-    order.apply(told(TradeState::Revoked), 20_002).unwrap();
+    order
+        .apply(state_reported(TradeState::Revoked), 20_002)
+        .unwrap();
     assert!(matches!(
         order.status(),
         Status::Revoked { paid: Some(_), .. }
@@ -284,7 +289,7 @@ fn a_failed_quick_pay_is_reversed_too() {
         vec![
             (
                 1_000,
-                told(TradeState::PayError),
+                state_reported(TradeState::PayError),
                 Ok(vec![Effect::WakeAt(15_000)]),
             ),
             (15_000, Event::Due, reverse(25_000)),
@@ -301,10 +306,10 @@ fn a_failed_quick_pay_is_reversed_too() {
         vec![
             (
                 1_000,
-                told(TradeState::PayError),
+                state_reported(TradeState::PayError),
                 Ok(vec![Effect::WakeAt(15_000)]),
             ),
-            (2_000, told_paid(), Ok(vec![Effect::WakeAt(15_000)])),
+            (2_000, paid_reported(), Ok(vec![Effect::WakeAt(15_000)])),
             (15_000, Event::Due, reverse(25_000)),
             (
                 15_001,
@@ -326,7 +331,9 @@ fn the_clock_alone_does_not_end_a_quick_pay() {
     let mut now_ms = 3 * 60 * MINUTE;
     let mut checks = 0;
     loop {
-        order.apply(told(TradeState::NotPay), now_ms).unwrap();
+        order
+            .apply(state_reported(TradeState::NotPay), now_ms)
+            .unwrap();
         if order.trade_state() == "PAYERROR" {
             break;
         }

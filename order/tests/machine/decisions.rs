@@ -172,8 +172,8 @@ fn a_closed_order_that_wechat_would_still_take_money_for_is_closed_there() {
     // A payer whose payment failed can try again.
     for state in [TradeState::NotPay, TradeState::PayError] {
         let mut order = order();
-        order.apply(told(TradeState::Closed), 5).unwrap();
-        let asked = order.apply(told(state), 6);
+        order.apply(state_reported(TradeState::Closed), 5).unwrap();
+        let asked = order.apply(state_reported(state), 6);
         assert_eq!(asked, Ok(vec![Effect::Close]));
         let closed = Event::CloseAnswered(CloseAnswer::Closed);
         assert_eq!(order.apply(closed, 7), Ok(vec![]));
@@ -191,17 +191,19 @@ fn a_refund_that_returned_nothing_follows_wechat() {
         let mut order = order();
         order.apply(paid(|_| {}), 5).unwrap();
         order.apply(refund("A", 100), MINUTE).unwrap();
-        order.apply(refund_told("A", first), MINUTE + 1).unwrap();
-        let old = answered(order.revision() - 1, refund_told("A", success()));
+        order
+            .apply(refund_reported("A", first), MINUTE + 1)
+            .unwrap();
+        let old = answered(order.revision() - 1, refund_reported("A", success()));
         let ask = vec![Effect::QueryRefund("A".to_owned())];
         assert_eq!(order.apply(old, MINUTE + 2), Ok(ask));
-        let now = answered(order.revision(), refund_told("A", success()));
+        let now = answered(order.revision(), refund_reported("A", success()));
         let effects = order.apply(now, MINUTE + 3).unwrap();
         assert!(effects.contains(&Effect::DeliverRefund("A".to_owned())));
         let raised = Effect::Raise(Trouble::RefundMadeAfterAll);
         assert_eq!(effects.contains(&raised), alarm);
         assert_eq!(order.refunds()[0].status, RefundStatus::Success);
-        let again = order.apply(refund_told("A", RefundState::Abnormal), MINUTE + 4);
+        let again = order.apply(refund_reported("A", RefundState::Abnormal), MINUTE + 4);
         assert_eq!(again, Err(Refusal::RefundFinal));
     }
 }
@@ -257,7 +259,9 @@ fn an_order_that_no_answer_ends_raises_an_alarm_every_day() {
 #[test]
 fn a_failed_quick_pay_whose_reverse_is_not_answered_raises_an_alarm() {
     let mut order = quick_pay();
-    order.apply(told(TradeState::PayError), 5_000).unwrap();
+    order
+        .apply(state_reported(TradeState::PayError), 5_000)
+        .unwrap();
     let mut checks = (1..20).map(|n| order.apply(Event::Due, n * MINUTE).unwrap());
     assert!(checks.any(|effects| effects.contains(&Effect::Raise(Trouble::ReverseWaits))));
 }
@@ -268,7 +272,7 @@ fn a_paid_order_that_was_closed_elsewhere_and_is_not_is_paid_again() {
     let mut order = order();
     order.apply(paid(|_| {}), 5).unwrap();
     assert_eq!(
-        order.apply(told(TradeState::Closed), 6),
+        order.apply(state_reported(TradeState::Closed), 6),
         raised(Trouble::ChangedElsewhere)
     );
     assert_eq!(order.trade_state(), "CLOSED");

@@ -85,7 +85,7 @@ fn paid(change: impl FnOnce(&mut Payment)) -> Event {
     Event::StateReported(TradeState::Success(Box::new(payment)), Via::Notice)
 }
 
-fn told(state: TradeState) -> Event {
+fn state_reported(state: TradeState) -> Event {
     Event::StateReported(state, Via::Query)
 }
 
@@ -105,7 +105,7 @@ fn refund_because(number: &str, amount: i64, reason: &str) -> Event {
     }
 }
 
-fn refund_told(number: &str, state: RefundState) -> Event {
+fn refund_reported(number: &str, state: RefundState) -> Event {
     Event::RefundReported {
         out_refund_no: number.to_owned(),
         state,
@@ -152,7 +152,7 @@ fn a_notice_pays_once() {
             // WeChat contradicts the book, which always raises an alarm.
             (
                 8,
-                told(TradeState::NotPay),
+                state_reported(TradeState::NotPay),
                 raised(Trouble::NotPaidAtWeChat),
             ),
             (9, Event::CloseAsked, Err(Refusal::OrderPaid)),
@@ -227,7 +227,7 @@ fn g7_without_a_notice_the_timer_queries_repeatedly() {
         vec![
             (30_000, Event::Due, ask(90_000)),
             (90_000, Event::Due, ask(210_000)),
-            (210_000, told(TradeState::NotPay), Ok(vec![])),
+            (210_000, state_reported(TradeState::NotPay), Ok(vec![])),
             (210_000, Event::Due, ask(510_000)),
             (510_000, Event::Due, ask(1_110_000)),
             // Not past the end of its time.
@@ -235,7 +235,7 @@ fn g7_without_a_notice_the_timer_queries_repeatedly() {
             (EXPIRES, Event::Due, ask(EXPIRES + 600_000)),
             (
                 EXPIRES + 1,
-                told(TradeState::Success(Box::new(payment()))),
+                state_reported(TradeState::Success(Box::new(payment()))),
                 Ok(PAID.to_vec()),
             ),
         ],
@@ -250,7 +250,7 @@ fn an_expired_order_is_queried_then_closed() {
         vec![
             (
                 EXPIRES,
-                told(TradeState::NotPay),
+                state_reported(TradeState::NotPay),
                 Ok(vec![Effect::Close, Effect::WakeAt(EXPIRES + 15_000)]),
             ),
             (
@@ -265,7 +265,7 @@ fn an_expired_order_is_queried_then_closed() {
             ),
             (
                 EXPIRES + 16_000,
-                told(TradeState::NotPay),
+                state_reported(TradeState::NotPay),
                 Ok(vec![Effect::Close]),
             ),
             (
@@ -298,7 +298,7 @@ fn a_prepaid_order_whose_payment_failed_is_closed_at_wechat() {
         vec![
             (
                 10,
-                told(TradeState::PayError),
+                state_reported(TradeState::PayError),
                 Ok(vec![Effect::Close, Effect::WakeAt(15_010)]),
             ),
             (11, Event::CloseAnswered(CloseAnswer::Unknown), Ok(vec![])),
@@ -307,7 +307,11 @@ fn a_prepaid_order_whose_payment_failed_is_closed_at_wechat() {
                 Event::Due,
                 Ok(vec![Effect::Query, Effect::WakeAt(45_010)]),
             ),
-            (15_011, told(TradeState::PayError), Ok(vec![Effect::Close])),
+            (
+                15_011,
+                state_reported(TradeState::PayError),
+                Ok(vec![Effect::Close]),
+            ),
             (
                 15_012,
                 Event::CloseAnswered(CloseAnswer::Closed),
@@ -321,7 +325,7 @@ fn a_prepaid_order_whose_payment_failed_is_closed_at_wechat() {
         vec![
             (
                 10,
-                told(TradeState::PayError),
+                state_reported(TradeState::PayError),
                 Ok(vec![Effect::Close, Effect::WakeAt(15_010)]),
             ),
             (
@@ -337,12 +341,12 @@ fn a_prepaid_order_whose_payment_failed_is_closed_at_wechat() {
         vec![
             (
                 10,
-                told(TradeState::PayError),
+                state_reported(TradeState::PayError),
                 Ok(vec![Effect::Close, Effect::WakeAt(15_010)]),
             ),
             (
                 120 * MINUTE,
-                told(TradeState::PayError),
+                state_reported(TradeState::PayError),
                 Ok(vec![Effect::Rest]),
             ),
         ],
@@ -360,7 +364,11 @@ fn p7_order_paid_on_close_means_paid() {
                 Event::CloseAsked,
                 Ok(vec![Effect::Query, Effect::WakeAt(15_010)]),
             ),
-            (11, told(TradeState::NotPay), Ok(vec![Effect::Close])),
+            (
+                11,
+                state_reported(TradeState::NotPay),
+                Ok(vec![Effect::Close]),
+            ),
             // Paid in between. Only evidence makes it paid, so a query follows.
             (
                 12,
@@ -382,7 +390,11 @@ fn a_verified_payment_counts_even_after_closing() {
     let order = check(
         "late",
         vec![
-            (1, told(TradeState::Closed), Ok(vec![Effect::Rest])),
+            (
+                1,
+                state_reported(TradeState::Closed),
+                Ok(vec![Effect::Rest]),
+            ),
             (2, paid(|_| {}), Ok(PAID.to_vec())),
         ],
     );
@@ -405,12 +417,12 @@ fn duplicate(change: impl FnOnce(&mut Payment)) -> Event {
 #[test]
 fn a_duplicate_payment_is_refunded_in_full_and_is_no_sale() {
     let number = || "9900000000-TWICE".to_owned();
-    let refunded = |state| refund_told("9900000000-TWICE", state);
+    let refunded = |state| refund_reported("9900000000-TWICE", state);
     let refund_id = || "50000".to_owned();
     // In every earlier state of the order.
     for before in [
         None,
-        Some(told(TradeState::Closed)),
+        Some(state_reported(TradeState::Closed)),
         Some(Event::CloseAsked),
     ] {
         let mut order = order();
@@ -537,9 +549,9 @@ fn r3_refunds_never_exceed_what_was_paid() {
             Effect::WakeAt(at_ms + 15_000),
         ])
     };
-    let closed = || refund_told("B", RefundState::Closed);
+    let closed = || refund_reported("B", RefundState::Closed);
     let success = |number| {
-        refund_told(
+        refund_reported(
             number,
             RefundState::Success {
                 refund_id: "50000".to_owned(),
@@ -672,10 +684,10 @@ fn by_quick_pay(payment: &mut Payment) {
 }
 
 /// A query finds the Quick Pay paid.
-fn told_paid() -> Event {
+fn paid_reported() -> Event {
     let mut payment = payment();
     by_quick_pay(&mut payment);
-    told(TradeState::Success(Box::new(payment)))
+    state_reported(TradeState::Success(Box::new(payment)))
 }
 
 /// An alarm is raised, and WeChat is queried.
@@ -721,7 +733,7 @@ fn q5_q6_q7_an_order_waits_for_the_password_and_is_then_reversed() {
         "password",
         vec![
             (3_000, Event::Due, ask(5_000)),
-            (3_001, told(TradeState::UserPaying), Ok(vec![])),
+            (3_001, state_reported(TradeState::UserPaying), Ok(vec![])),
             (5_000, Event::Due, ask(10_000)),
             (6_000, Event::ReverseAsked, Err(Refusal::ReverseTooSoon)),
             (6_000, Event::CloseAsked, Err(Refusal::QuickPayIsReversed)),
@@ -730,7 +742,7 @@ fn q5_q6_q7_an_order_waits_for_the_password_and_is_then_reversed() {
             (30_000, Event::Due, ask(45_000)),
             (
                 30_001,
-                told(TradeState::UserPaying),
+                state_reported(TradeState::UserPaying),
                 Ok(vec![Effect::Reverse, Effect::WakeAt(35_001)]),
             ),
             (
@@ -827,11 +839,11 @@ fn a_quick_pay_is_paid_declined_or_reversed_by_the_merchant() {
             ),
             (20_001, refused(), asked_after_refusal(20_001)),
             // An earlier reverse may still arrive.
-            (20_002, told_paid(), Err(Refusal::Reversed)),
+            (20_002, paid_reported(), Err(Refusal::Reversed)),
         ],
     );
     wait_for_reverses(&mut order);
-    let effects = order.apply(told_paid(), 5 * MINUTE);
+    let effects = order.apply(paid_reported(), 5 * MINUTE);
     assert_eq!(effects, Ok(vec![Effect::Rest]));
     assert_eq!(order.trade_state(), "SUCCESS");
     let mut order = check_quick_pay(
@@ -848,11 +860,11 @@ fn a_quick_pay_is_paid_declined_or_reversed_by_the_merchant() {
         ],
     );
     wait_for_reverses(&mut order);
-    let effects = order.apply(told_paid(), 5 * MINUTE);
+    let effects = order.apply(paid_reported(), 5 * MINUTE);
     assert_eq!(effects, Ok(PAID.to_vec()));
     assert_eq!(order.trade_state(), "SUCCESS");
     for (name, said) in [
-        ("it failed", told(TradeState::PayError)),
+        ("it failed", state_reported(TradeState::PayError)),
         ("the number is another order's", Event::NumberTaken),
     ] {
         let mut order = check_quick_pay(
@@ -864,7 +876,7 @@ fn a_quick_pay_is_paid_declined_or_reversed_by_the_merchant() {
                     Ok(vec![Effect::Reverse, Effect::WakeAt(25_000)]),
                 ),
                 (20_001, refused(), asked_after_refusal(20_001)),
-                (20_002, told(TradeState::NotPay), Ok(vec![])),
+                (20_002, state_reported(TradeState::NotPay), Ok(vec![])),
             ],
         );
         assert!(order.apply(said, 25_001).unwrap().contains(&Effect::Rest));
@@ -945,7 +957,7 @@ fn the_stored_form_is_pinned() {
     let mut order = order();
     assert_eq!(serde_json::to_string(&order).unwrap(), OPEN);
     let mut closed = order.clone();
-    closed.apply(told(TradeState::Closed), 9).unwrap();
+    closed.apply(state_reported(TradeState::Closed), 9).unwrap();
     assert!(serde_json::to_string(&closed).unwrap().contains(CLOSED));
     order.apply(paid(|_| {}), 5).unwrap();
     order.apply(refund("A", 100), MINUTE).unwrap();

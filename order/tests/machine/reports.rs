@@ -33,7 +33,7 @@ fn a_notice_pays_only_when_a_query_confirms_it() {
             (5_005, Event::Due, Ok(query_and_wake(15_005))),
             (15_005, Event::Due, Ok(query_and_wake(45_005))),
             // WeChat does not have it yet.
-            (15_006, told(TradeState::NotPay), Ok(vec![])),
+            (15_006, state_reported(TradeState::NotPay), Ok(vec![])),
             (45_005, Event::Due, Ok(query_and_wake(105_005))),
             (45_006, confirmed, Ok(PAID.to_vec())),
             (45_007, reported(|_| {}), Err(Refusal::AlreadyPaid)),
@@ -75,14 +75,17 @@ fn a_report_about_a_closed_order_is_confirmed_or_dropped() {
     assert_eq!(order.apply(confirmed, 3), Ok(PAID.to_vec()));
 
     let mut order = closed();
-    assert_eq!(order.apply(told(TradeState::Closed), 3), Ok(vec![]));
+    assert_eq!(
+        order.apply(state_reported(TradeState::Closed), 3),
+        Ok(vec![])
+    );
     assert_eq!(order.apply(Event::Due, 5_002), Ok(query_and_wake(15_002)));
     // Without an answer it is never dropped.
     for hour in 2..30 {
         let effects = order.apply(Event::Due, hour * 3_600_000).unwrap();
         assert_eq!(effects[0], Effect::Query);
     }
-    let denied = order.apply(told(TradeState::Closed), 31 * 3_600_000);
+    let denied = order.apply(state_reported(TradeState::Closed), 31 * 3_600_000);
     assert_eq!(denied, Ok(vec![Effect::Rest]));
     assert_eq!((order.reported(), order.trade_state()), (None, "CLOSED"));
 }
@@ -92,7 +95,9 @@ fn a_report_about_a_closed_order_is_confirmed_or_dropped() {
 fn a_close_does_not_end_a_report() {
     let mut order = order();
     order.apply(reported(|_| {}), EXPIRES).unwrap();
-    let expired = order.apply(told(TradeState::NotPay), EXPIRES + 1).unwrap();
+    let expired = order
+        .apply(state_reported(TradeState::NotPay), EXPIRES + 1)
+        .unwrap();
     assert!(expired.contains(&Effect::Close), "{expired:?}");
     let closed = order.apply(Event::CloseAnswered(CloseAnswer::Closed), EXPIRES + 2);
     assert_eq!(closed, Ok(vec![Effect::WakeAt(EXPIRES + 5_002)]));
@@ -163,12 +168,12 @@ fn a_report_about_a_reversed_order_raises_an_alarm_and_is_queried() {
     };
     let mut order = reversed();
     assert_eq!(order.apply(Event::Due, 25_002), Ok(query_and_wake(35_002)));
-    let denied = order.apply(told(TradeState::Revoked), 25_003);
+    let denied = order.apply(state_reported(TradeState::Revoked), 25_003);
     assert_eq!(denied, Ok(vec![Effect::Rest]));
     assert_eq!((order.reported(), order.trade_state()), (None, "REVOKED"));
 
     let mut order = reversed();
-    let confirmed = order.apply(told_paid(), 20_003).unwrap();
+    let confirmed = order.apply(paid_reported(), 20_003).unwrap();
     assert!(confirmed.contains(&Effect::Raise(Trouble::PaidAfterReverse)));
     assert_eq!(order.trade_state(), "SUCCESS");
 }
@@ -186,12 +191,14 @@ fn a_report_about_a_quick_pay_ends_with_it() {
 
     // It failed and is being reversed: the payment is returned.
     let mut order = quick_pay();
-    order.apply(told(TradeState::PayError), 1_000).unwrap();
+    order
+        .apply(state_reported(TradeState::PayError), 1_000)
+        .unwrap();
     let report = order.apply(reported(by_quick_pay), 2_000);
     assert_eq!(report, Ok(vec![Effect::Query]));
     let due = order.apply(Event::Due, 15_000).unwrap();
     assert!(due.contains(&Effect::Query) && due.contains(&Effect::Reverse));
-    order.apply(told_paid(), 15_001).unwrap();
+    order.apply(paid_reported(), 15_001).unwrap();
     assert!(matches!(
         order.status(),
         Status::Reversing { paid: Some(_), .. }
@@ -206,7 +213,7 @@ fn a_report_about_a_quick_pay_ends_with_it() {
     order.apply(Event::Declined, 1).unwrap();
     let report = order.apply(reported(by_quick_pay), 2);
     assert_eq!(report, Ok(query_and_wake(5_002)));
-    let denied = order.apply(told(TradeState::Revoked), 3);
+    let denied = order.apply(state_reported(TradeState::Revoked), 3);
     assert_eq!(denied, Ok(vec![Effect::Rest]));
     assert_eq!((order.reported(), order.trade_state()), (None, "PAYERROR"));
 }
@@ -217,7 +224,7 @@ fn an_answer_from_before_a_report_does_not_deny_it() {
     let mut order = order();
     let before = order.revision();
     order.apply(reported(|_| {}), 5).unwrap();
-    let old = answered(before, told(TradeState::NotPay));
+    let old = answered(before, state_reported(TradeState::NotPay));
     let effects = order.apply(old, 4_000_000).unwrap();
     assert_eq!(effects, [Effect::Query]);
     assert!(order.reported().is_some());

@@ -411,20 +411,20 @@ impl Scenario {
             }
             Step::Close(of) => {
                 w.left.merchant -= 1;
-                self.tell(w, of, Event::CloseAsked);
+                self.apply(w, of, Event::CloseAsked);
             }
             Step::Reverse(of) => {
                 w.left.merchant -= 1;
-                self.tell(w, of, Event::ReverseAsked);
+                self.apply(w, of, Event::ReverseAsked);
             }
             Step::Refund(of, n) => {
                 w.left.refunds -= 1;
-                self.tell(w, of, refund_asked(n));
+                self.apply(w, of, refund_asked(n));
             }
             Step::Cancel(of, n) => {
                 w.left.cancels -= 1;
                 let out_refund_no = number(n);
-                self.tell(w, of, Event::RefundCancelAsked { out_refund_no });
+                self.apply(w, of, Event::RefundCancelAsked { out_refund_no });
             }
             Step::Refresh(of) => {
                 w.left.refreshes -= 1;
@@ -450,7 +450,7 @@ impl Scenario {
     fn ring(&self, w: &mut System, of: usize) -> Option<()> {
         let due_ms = w.ours.get_mut(of)?.due_ms.take()?;
         w.true_ms = w.true_ms.max(due_ms - w.ahead_ms);
-        self.tell(w, of, Event::Due);
+        self.apply(w, of, Event::Due);
         Some(())
     }
 
@@ -479,7 +479,7 @@ impl Scenario {
                 (_, Answer::Event(event)) => {
                     let event = Box::new(event);
                     let revision = mail.revision;
-                    self.tell(w, of, Event::Answered { revision, event });
+                    self.apply(w, of, Event::Answered { revision, event });
                 }
                 (Ask::QuickPay, Answer::Refused) => {
                     w.ask_at(of, mail.revision, Ask::ConfirmQuickPay);
@@ -499,7 +499,7 @@ impl Scenario {
             true => Event::PaymentReported(payment),
             false => Event::StateReported(TradeState::Success(payment), Via::Notice),
         };
-        self.tell(w, of, event);
+        self.apply(w, of, event);
     }
 
     /// What the gateway does with WeChat's answer before a decision: see
@@ -513,7 +513,7 @@ impl Scenario {
             _ => TradeState::NotPay,
         }) else {
             let event = Box::new(event);
-            return self.tell(w, of, Event::Answered { revision, event });
+            return self.apply(w, of, Event::Answered { revision, event });
         };
         if ours.order.revision() != revision || self.mistake == Some(Mistake::NoDecision) {
             return;
@@ -527,11 +527,11 @@ impl Scenario {
             payment.money = ours.order.terms().money;
         }
         match (accepts, fits) {
-            (true, _) => self.tell(w, of, Event::Accepted(Box::new(event))),
-            (false, true) => self.tell(w, of, event),
+            (true, _) => self.apply(w, of, Event::Accepted(Box::new(event))),
+            (false, true) => self.apply(w, of, event),
             (false, false) => {
                 let transaction_id = payment.transaction_id;
-                self.tell(w, of, Event::Rejected { transaction_id });
+                self.apply(w, of, Event::Rejected { transaction_id });
             }
         }
     }
@@ -549,11 +549,11 @@ impl Scenario {
             },
             _ => return,
         };
-        self.tell(w, mail.of, event);
+        self.apply(w, mail.of, event);
     }
 
     /// What the gateway does with an event, before and after the machine.
-    fn tell(&self, w: &mut System, of: usize, event: Event) {
+    fn apply(&self, w: &mut System, of: usize, event: Event) {
         let event = self.of_purchase(w, of, event);
         let now_ms = w.true_ms + w.ahead_ms;
         let Some(ours) = w.ours.get_mut(of) else {
@@ -862,12 +862,12 @@ impl System {
                 return Err("the order is not final");
             }
             let was_changed = wechat.refunded_by_hand && order.paid().is_some();
-            let told = ours.alarms.contains(&Trouble::ChangedElsewhere)
+            let is_raised = ours.alarms.contains(&Trouble::ChangedElsewhere)
                 || order
                     .refunds()
                     .iter()
                     .any(|r| r.status != RefundStatus::Closed);
-            if was_changed && !told {
+            if was_changed && !is_raised {
                 return Err("it was refunded by hand, and no alarm was raised");
             }
             for (n, _) in MINE.iter().enumerate() {

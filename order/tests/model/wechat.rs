@@ -105,8 +105,8 @@ impl WeChat {
     /// Answers a request and executes it.
     pub fn answer(&mut self, of: usize, ask: Ask, age_ms: i64) -> Answer {
         match ask {
-            Ask::Query | Ask::Decide(_) => Answer::Event(self.told(of)),
-            Ask::ConfirmQuickPay => match self.told(of) {
+            Ask::Query | Ask::Decide(_) => Answer::Event(self.report_of(of)),
+            Ask::ConfirmQuickPay => match self.report_of(of) {
                 Event::StateReported(TradeState::UserPaying, _) => Answer::Open,
                 Event::StateReported(TradeState::NotPay, via) => {
                     Answer::Event(Event::StateReported(TradeState::PayError, via))
@@ -141,7 +141,7 @@ impl WeChat {
                     }
                     _ => {}
                 }
-                self.refund_told(n)
+                self.refund_reported(n)
             }
             Ask::ConfirmRefund(n) if self.back(n) == Back::Unknown => {
                 Answer::Event(Event::RefundDeclined {
@@ -155,7 +155,7 @@ impl WeChat {
                     out_refund_no: number(n),
                 })
             }
-            Ask::ConfirmRefund(n) | Ask::QueryRefund(n) => self.refund_told(n),
+            Ask::ConfirmRefund(n) | Ask::QueryRefund(n) => self.refund_reported(n),
         }
     }
 
@@ -181,7 +181,7 @@ impl WeChat {
         ReverseAnswer::Done
     }
 
-    fn told(&self, of: usize) -> Event {
+    fn report_of(&self, of: usize) -> Event {
         let payment = || Box::new(self.payment(of));
         let state = match self.at {
             At::Unknown => return Event::NotFound,
@@ -212,7 +212,7 @@ impl WeChat {
         self.refunds.get(n).copied().unwrap_or(Back::Unknown)
     }
 
-    fn refund_told(&self, n: usize) -> Answer {
+    fn refund_reported(&self, n: usize) -> Answer {
         let refund_id = format!("5000{n}");
         Answer::Event(Event::RefundReported {
             out_refund_no: number(n),

@@ -53,7 +53,7 @@ pub(crate) const HELP: [(&str, &str, &str); 25] = [
     (
         "POST",
         "/sandbox/refunds/{mch_id}/{out_refund_no}",
-        "end one that is under way: {status: SUCCESS|REFUNDCLOSE|CHANGE, sub_mch_id?}",
+        "end one that is in progress: {status: SUCCESS|REFUNDCLOSE|CHANGE, sub_mch_id?}",
     ),
     (
         "GET",
@@ -96,11 +96,7 @@ pub(crate) const HELP: [(&str, &str, &str); 25] = [
         "/sandbox/time",
         "move it forward: {advance_seconds}; back to the real time: {ahead_seconds: 0}",
     ),
-    (
-        "GET",
-        "/sandbox/faults",
-        "the misbehaviour that is switched on",
-    ),
+    ("GET", "/sandbox/faults", "the faults that are active"),
     (
         "POST",
         "/sandbox/faults",
@@ -121,7 +117,7 @@ pub(crate) const HELP: [(&str, &str, &str); 25] = [
     (
         "POST",
         "/sandbox/reset",
-        "forget every order, refund, notice and merchant made here",
+        "delete every order, refund, notice and merchant made here",
     ),
 ];
 

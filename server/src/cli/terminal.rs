@@ -24,13 +24,13 @@ pub const EXIT_CODES: &str = "Exit codes:
   2  wrong arguments
   3  the deployment refused the call; the message says why
   4  no answer, or a failure there: the same call can be repeated
-  5  the answer is no: the doctor found a problem, or a signature does not hold";
+  5  the result is negative: the doctor found a problem, or a signature is wrong";
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Local(why) | Self::Refused(why) | Self::Unavailable(why) => f.write_str(why),
-            Self::No => f.write_str("the answer is no"),
+            Self::No => f.write_str("the result is negative"),
         }
     }
 }

@@ -28,7 +28,7 @@ pub trait Faults: Clone + 'static {
     fn size_bytes(&self, object: &str) -> i64;
 
     /// Called when an object has sent a message to its listeners.
-    fn told(&self, tag: &str, text: &str);
+    fn listeners_notified(&self, tag: &str, text: &str);
 }
 
 /// The limits of SQLite in a Durable Object (Cloudflare's documents, "Durable
@@ -219,12 +219,12 @@ impl<F: Faults> Storage for Sqlite<F> {
 
     /// A message leaves after the poll, like everything else; so it must not
     /// depend on a write that the poll may still roll back.
-    fn tell(&self, tag: &str, text: &str) {
+    fn notify_listeners(&self, tag: &str, text: &str) {
         assert!(
             !self.disk.undoable.get(),
             "{tag} is told of what may still be undone"
         );
-        self.faults.told(tag, text);
+        self.faults.listeners_notified(tag, text);
     }
 }
 
@@ -286,7 +286,7 @@ mod tests {
             0
         }
 
-        fn told(&self, _: &str, _: &str) {}
+        fn listeners_notified(&self, _: &str, _: &str) {}
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl Served {
                 last = Instant::now();
                 self.answer(stream, is_gateway);
                 self.world.advance(1);
-                self.tell_the_demo_shop();
+                self.deliver_to_the_demo_shop();
             }
             if !was_asked {
                 thread::sleep(Duration::from_millis(2));
@@ -109,12 +109,12 @@ impl Served {
 
     /// Passes deliveries to the demo shop, which is a part of the sandbox; in
     /// memory every merchant's server is the test's.
-    fn tell_the_demo_shop(&mut self) {
+    fn deliver_to_the_demo_shop(&mut self) {
         let received = self.world.received();
-        for told in received.iter().skip(self.delivered) {
-            if told.url.ends_with("/shop/notify") {
+        for delivery in received.iter().skip(self.delivered) {
+            if delivery.url.ends_with("/shop/notify") {
                 let request = Request::post(format!("{SANDBOX}/shop/notify"));
-                let body = told.body.clone().into_bytes();
+                let body = delivery.body.clone().into_bytes();
                 self.world.at_wechat(&request.body(body).unwrap());
             }
         }

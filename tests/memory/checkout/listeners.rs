@@ -35,9 +35,9 @@ fn with_code(world: &Memory, shop: &Shop, number: &str) -> (String, Value) {
 }
 
 /// The tags that got a message in the last steps.
-fn told(world: &Memory) -> Vec<String> {
-    let told = world.told().into_iter();
-    told.map(|(tag, text)| {
+fn notified(world: &Memory) -> Vec<String> {
+    let tags = world.notified().into_iter();
+    tags.map(|(tag, text)| {
         assert_eq!(text, LOOK);
         tag
     })
@@ -51,13 +51,13 @@ fn a_payment_by_notice_is_announced_only_to_its_pages() {
     let (page, code_url) = with_code(&world, &shop, "1");
     with_code(&world, &shop, "2");
     with_code(&world, &other, "3");
-    assert_eq!(told(&world), [""; 0], "an order changes nothing to see");
+    assert_eq!(notified(&world), [""; 0], "an order changes nothing to see");
     world.scan(&code_url);
     world.send_notices();
     assert!(state(&world, &page)["paid"].is_object());
-    assert_eq!(told(&world), [id_of(&page)]);
+    assert_eq!(notified(&world), [id_of(&page)]);
     world.advance(3600);
-    let again = told(&world);
+    let again = notified(&world);
     assert!(!again.contains(&id_of(&page).to_owned()), "once: {again:?}");
 }
 
@@ -68,10 +68,10 @@ fn a_payment_found_by_a_query_is_announced() {
     world.lose_notices(true);
     world.scan(&code_url);
     world.send_notices();
-    assert_eq!(told(&world), [""; 0]);
+    assert_eq!(notified(&world), [""; 0]);
     // The order's own timer.
     world.advance(31);
-    assert_eq!(told(&world), [id_of(&page)]);
+    assert_eq!(notified(&world), [id_of(&page)]);
     assert!(state(&world, &page)["paid"].is_object());
 }
 
@@ -85,9 +85,9 @@ fn a_cancelled_purchase_is_announced() {
         let close = json!({ "out_trade_no": number }).to_string();
         assert_eq!(shop.call("POST", "/v1/close", close).0, 200);
         assert_eq!(state(&world, &page), "closed");
-        let told = told(&world);
-        assert!(told.iter().all(|tag| tag == id_of(&page)), "{told:?}");
-        assert!(!told.is_empty());
+        let tags = notified(&world);
+        assert!(tags.iter().all(|tag| tag == id_of(&page)), "{tags:?}");
+        assert!(!tags.is_empty());
     }
 }
 
@@ -98,9 +98,9 @@ fn an_expired_purchase_is_announced_when_it_can_no_longer_be_paid() {
     let mut seen = state(&world, &page);
     for _ in 0..150 {
         world.advance(60);
-        let (now, told) = (state(&world, &page), told(&world));
+        let (now, tags) = (state(&world, &page), notified(&world));
         if seen == "confirming" && now != seen {
-            assert_eq!(told, [id_of(&page)], "{now}");
+            assert_eq!(tags, [id_of(&page)], "{now}");
         }
         seen = now;
     }

@@ -22,7 +22,7 @@ fn shop(world: &Memory, id: &str) -> (Shop, Secret) {
 }
 
 /// A checkout's address, with a URL for the notice of its payment.
-fn told_checkout(shop: &Shop, number: &str) -> String {
+fn checkout_with_notify_url(shop: &Shop, number: &str) -> String {
     let body = json!({"out_trade_no": number, "body": "Oolong", "total_fee": 8800,
                       "notify_url": SHOP_NOTIFY});
     let (status, answer) = shop.call("POST", "/v1/checkout", body.to_string());
@@ -50,8 +50,8 @@ fn two_ways(world: &Memory, page: &str) -> (Value, Value) {
 /// prevents the refund.
 pub fn paid_twice(world: &Memory, hinder: impl Fn(&Memory)) -> Shop {
     let (shop, _) = shop(world, "demo");
-    let page = told_checkout(&shop, "1");
-    let (code_url, package) = two_ways_by_a_lie(world, &page);
+    let page = checkout_with_notify_url(&shop, "1");
+    let (code_url, package) = two_ways_by_a_wrong_answer(world, &page);
     bridge(world, &package);
     world.advance(2);
     world.scan_as("bob", &code_url);
@@ -63,7 +63,7 @@ pub fn paid_twice(world: &Memory, hinder: impl Fn(&Memory)) -> Shop {
 
 /// The same in v2, where WeChat says that it closed the first attempt, and did
 /// not.
-fn two_ways_by_a_lie(world: &Memory, page: &str) -> (Value, Value) {
+fn two_ways_by_a_wrong_answer(world: &Memory, page: &str) -> (Value, Value) {
     let lie = json!({"path": "/pay/closeorder", "code": "ORDERCLOSED", "times": 1});
     world.control("/sandbox/faults", &json!({ "fail_next": lie }));
     two_ways(world, page)
@@ -127,16 +127,24 @@ fn settled(world: &Memory, shop: &Shop, key: &Secret, kept: &str, back: &str) {
     };
     let sale = wechatpay::common::Fields::parse(sale.body.as_bytes()).unwrap();
     assert_eq!(sale.get("out_trade_no"), Some(kept));
-    let [told] = &at(world, REFUNDS)[..] else {
+    let [refund_notice] = &at(world, REFUNDS)[..] else {
         panic!("{:?}", world.received());
     };
-    let told = Notice::read(told.body.as_bytes(), key).unwrap().refund;
-    assert_eq!(told.out_trade_no, back);
-    assert_eq!(told.out_refund_no, format!("{back}-TWICE"));
-    assert_eq!((told.total_fee, told.refund_fee), (8800, 8800));
-    assert_eq!(told.refund_status, Status::Success);
-    assert_ne!(Some(&*told.transaction_id), sale.get("transaction_id"));
-    assert!(told.refund_id.is_some());
+    let refund_notice = Notice::read(refund_notice.body.as_bytes(), key)
+        .unwrap()
+        .refund;
+    assert_eq!(refund_notice.out_trade_no, back);
+    assert_eq!(refund_notice.out_refund_no, format!("{back}-TWICE"));
+    assert_eq!(
+        (refund_notice.total_fee, refund_notice.refund_fee),
+        (8800, 8800)
+    );
+    assert_eq!(refund_notice.refund_status, Status::Success);
+    assert_ne!(
+        Some(&*refund_notice.transaction_id),
+        sale.get("transaction_id")
+    );
+    assert!(refund_notice.refund_id.is_some());
 
     let report = shop.report();
     assert_eq!(report["counters"]["purchase_paid_twice"], 1);
@@ -149,7 +157,7 @@ fn ionline_a_second_payment_from_another_device_is_refunded() {
     for phone_first in [false, true] {
         let world = Memory::default();
         let (shop, key) = shop(&world, "night-ionline");
-        let page = told_checkout(&shop, "1");
+        let page = checkout_with_notify_url(&shop, "1");
         let (code_url, package) = two_ways(&world, &page);
         match phone_first {
             true => bridge(&world, &package),
@@ -178,7 +186,7 @@ fn ionline_a_second_payment_from_another_device_is_refunded() {
 fn ionline_each_device_keeps_its_attempt() {
     let world = Memory::default();
     let (shop, _) = shop(&world, "night-ionline");
-    let page = told_checkout(&shop, "1");
+    let page = checkout_with_notify_url(&shop, "1");
     let mut desktop = Browser::new(&world, DESKTOP);
     let (_, first) = desktop.post(&call(&page, "order"));
     let (code_url, package) = two_ways(&world, &page);
@@ -201,7 +209,7 @@ fn ionline_each_device_keeps_its_attempt() {
 fn ionline_cancelling_a_purchase_ends_every_attempt() {
     let world = Memory::default();
     let (shop, _) = shop(&world, "night-ionline");
-    let page = told_checkout(&shop, "1");
+    let page = checkout_with_notify_url(&shop, "1");
     let _ = two_ways(&world, &page);
     let close = json!({"out_trade_no": "1"}).to_string();
     assert_eq!(shop.call("POST", "/v1/close", close).0, 200);
@@ -217,8 +225,8 @@ fn a_late_payment_of_a_closed_attempt_is_refunded() {
     for id in ["demo", "harbour"] {
         let world = Memory::default();
         let (shop, key) = shop(&world, id);
-        let page = told_checkout(&shop, "1");
-        let (code_url, package) = two_ways_by_a_lie(&world, &page);
+        let page = checkout_with_notify_url(&shop, "1");
+        let (code_url, package) = two_ways_by_a_wrong_answer(&world, &page);
         bridge(&world, &package);
         world.advance(2);
         assert_eq!(found(&shop, "1")["state"], "paid");
@@ -234,8 +242,8 @@ fn a_late_payment_of_a_closed_attempt_is_refunded() {
 fn the_payment_that_is_known_first_is_kept() {
     let world = Memory::default();
     let (shop, key) = shop(&world, "demo");
-    let page = told_checkout(&shop, "1");
-    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    let page = checkout_with_notify_url(&shop, "1");
+    let (code_url, package) = two_ways_by_a_wrong_answer(&world, &page);
     world.lose_notices(true);
     world.scan_as("bob", &code_url);
     world.advance(3);
@@ -250,8 +258,8 @@ fn repeated_notices_change_nothing() {
     let world = Memory::default();
     let (shop, key) = shop(&world, "demo");
     world.control("/sandbox/faults", &json!({"duplicate_notices": 3}));
-    let page = told_checkout(&shop, "1");
-    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    let page = checkout_with_notify_url(&shop, "1");
+    let (code_url, package) = two_ways_by_a_wrong_answer(&world, &page);
     bridge(&world, &package);
     world.scan_as("bob", &code_url);
     world.advance(4 * 24 * 3600);
@@ -270,8 +278,8 @@ fn a_refund_is_requested_until_it_is_made_and_made_once() {
     ] {
         let world = Memory::default();
         let (shop, key) = shop(&world, "demo");
-        let page = told_checkout(&shop, "1");
-        let (code_url, package) = two_ways_by_a_lie(&world, &page);
+        let page = checkout_with_notify_url(&shop, "1");
+        let (code_url, package) = two_ways_by_a_wrong_answer(&world, &page);
         bridge(&world, &package);
         world.advance(2);
         world.scan_as("bob", &code_url);
@@ -285,8 +293,8 @@ fn a_refund_is_requested_until_it_is_made_and_made_once() {
 fn a_missing_certificate_raises_an_alarm_that_says_what_to_do() {
     let world = Memory::default();
     let (shop, key) = shop(&world, "demo");
-    let page = told_checkout(&shop, "1");
-    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    let page = checkout_with_notify_url(&shop, "1");
+    let (code_url, package) = two_ways_by_a_wrong_answer(&world, &page);
     bridge(&world, &package);
     world.advance(2);
     world.scan_as("bob", &code_url);
@@ -306,18 +314,18 @@ fn a_missing_certificate_raises_an_alarm_that_says_what_to_do() {
     world.advance(30 * 24 * 3600);
     let refund = &found(&shop, "1")["attempts"][0]["refunds"][0];
     assert_eq!(refund["refund_status"], "SUCCESS", "{refund}");
-    let [told] = &at(&world, REFUNDS)[..] else {
+    let [refund_notice] = &at(&world, REFUNDS)[..] else {
         panic!("{:?}", world.received());
     };
-    assert!(Notice::read(told.body.as_bytes(), &key).is_ok());
+    assert!(Notice::read(refund_notice.body.as_bytes(), &key).is_ok());
 }
 
 #[test]
 fn a_permanently_failed_refund_raises_an_alarm() {
     let world = Memory::default();
     let (shop, key) = shop(&world, "demo");
-    let page = told_checkout(&shop, "1");
-    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    let page = checkout_with_notify_url(&shop, "1");
+    let (code_url, package) = two_ways_by_a_wrong_answer(&world, &page);
     bridge(&world, &package);
     world.advance(2);
     let refuse = json!({"path": "/secapi/pay/refund", "code": "USER_ACCOUNT_ABNORMAL", "times": 1});
@@ -327,12 +335,14 @@ fn a_permanently_failed_refund_raises_an_alarm() {
     let report = shop.report();
     assert_eq!(report["alarms"][0]["name"], "SECOND_PAYMENT_KEPT");
     assert_eq!(report["alarms"][0]["subject"], "1");
-    let [told] = &at(&world, REFUNDS)[..] else {
+    let [refund_notice] = &at(&world, REFUNDS)[..] else {
         panic!("{:?}", world.received());
     };
-    let told = Notice::read(told.body.as_bytes(), &key).unwrap().refund;
-    assert_eq!(told.refund_status, Status::RefundClose);
-    assert_eq!(told.refund_id, None, "WeChat never had it");
+    let refund_notice = Notice::read(refund_notice.body.as_bytes(), &key)
+        .unwrap()
+        .refund;
+    assert_eq!(refund_notice.refund_status, Status::RefundClose);
+    assert_eq!(refund_notice.refund_id, None, "WeChat never had it");
 }
 
 #[test]
@@ -348,8 +358,8 @@ fn a_merchants_refund_with_the_same_number_is_not_changed() {
     let refund = json!({"out_trade_no": "other", "out_refund_no": "1-TWICE", "refund_fee": 1});
     assert_eq!(shop.call("POST", "/v1/refund", refund.to_string()).0, 200);
 
-    let page = told_checkout(&shop, "1");
-    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    let page = checkout_with_notify_url(&shop, "1");
+    let (code_url, package) = two_ways_by_a_wrong_answer(&world, &page);
     bridge(&world, &package);
     world.advance(2);
     world.scan_as("bob", &code_url);
@@ -373,7 +383,7 @@ fn a_merchant_without_a_refund_url_gets_no_refund_delivery() {
     let world = Memory::default();
     let shop = with_secret(&world);
     let page = checkout(&shop, "1");
-    let (code_url, package) = two_ways_by_a_lie(&world, &page);
+    let (code_url, package) = two_ways_by_a_wrong_answer(&world, &page);
     bridge(&world, &package);
     world.advance(2);
     world.scan_as("bob", &code_url);
@@ -416,22 +426,30 @@ fn each_end_of_a_refund_is_delivered_in_every_dialect() {
         refunded(&world, &shop);
         bank(&world, "SUCCESS");
         world.advance(600);
-        let [told] = &at(&world, REFUNDS)[..] else {
+        let [refund_notice] = &at(&world, REFUNDS)[..] else {
             panic!("{}: {:?}", kind.id, world.received());
         };
-        let notice = Notice::read(told.body.as_bytes(), &key).unwrap();
+        let notice = Notice::read(refund_notice.body.as_bytes(), &key).unwrap();
         let account = world.account(kind.mch_id);
         if kind.dialect != "ionline" {
             assert_eq!(notice.account.mch_id, account["mch_id"], "{}", kind.id);
         }
-        let told_of = notice.refund;
-        assert_eq!(told_of.out_trade_no, "R1", "{}", kind.id);
-        assert_eq!(told_of.out_refund_no, "r1", "{}", kind.id);
-        assert_eq!((told_of.total_fee, told_of.refund_fee), (150, 50));
-        assert_eq!(told_of.refund_status, Status::Success, "{}", kind.id);
+        let refund_of_notice = notice.refund;
+        assert_eq!(refund_of_notice.out_trade_no, "R1", "{}", kind.id);
+        assert_eq!(refund_of_notice.out_refund_no, "r1", "{}", kind.id);
+        assert_eq!(
+            (refund_of_notice.total_fee, refund_of_notice.refund_fee),
+            (150, 50)
+        );
+        assert_eq!(
+            refund_of_notice.refund_status,
+            Status::Success,
+            "{}",
+            kind.id
+        );
         let paid = shop.status("R1");
         assert_eq!(
-            paid["transaction_id"], told_of.transaction_id,
+            paid["transaction_id"], refund_of_notice.transaction_id,
             "{}",
             kind.id
         );
@@ -439,8 +457,8 @@ fn each_end_of_a_refund_is_delivered_in_every_dialect() {
         // Only the merchant's key decrypts it, and only unchanged.
         let read = |body: &str, key| Notice::read(body.as_bytes(), key);
         let other = Secret::new("another-key-of-32-characters-000");
-        assert_eq!(read(&told.body, &other), Err(NoticeError::Sealed));
-        let (before, rest) = told.body.split_once("<req_info>").unwrap();
+        assert_eq!(read(&refund_notice.body, &other), Err(NoticeError::Sealed));
+        let (before, rest) = refund_notice.body.split_once("<req_info>").unwrap();
         let start = rest.find(|c: char| c.is_ascii_lowercase()).unwrap();
         let mut forged = rest.to_owned();
         forged.replace_range(start..=start, "A");
@@ -456,11 +474,11 @@ fn a_banks_refusal_is_delivered_as_change() {
     refunded(&world, &shop);
     bank(&world, "CHANGE");
     world.advance(3600);
-    let [told] = &at(&world, REFUNDS)[..] else {
+    let [refund_notice] = &at(&world, REFUNDS)[..] else {
         panic!("{:?}", world.received());
     };
-    let told = Notice::read(told.body.as_bytes(), &key).unwrap();
-    assert_eq!(told.refund.refund_status, Status::Change);
+    let refund_notice = Notice::read(refund_notice.body.as_bytes(), &key).unwrap();
+    assert_eq!(refund_notice.refund.refund_status, Status::Change);
 }
 
 fn deliveries(shop: &Shop) -> Vec<Value> {

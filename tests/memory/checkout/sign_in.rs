@@ -687,7 +687,7 @@ const SERVICE: &str = "https://wemine.example.com/wx-bridge/oauth_bridge.php";
 
 /// Signs in through the Quick Auth service that the page redirects to, with
 /// this openid; returns the next address.
-fn told(payer: &mut Browser, page: &str, openid: &str) -> (u16, String) {
+fn sign_in_by_service(payer: &mut Browser, page: &str, openid: &str) -> (u16, String) {
     let (status, service, _) = payer.get(page);
     assert_eq!(status, 302);
     let (_, back) = service.split_once("&redirect=").unwrap();
@@ -711,7 +711,7 @@ fn an_openid_from_a_service_is_valid_only_for_its_merchant_and_that_service() {
     let with_secret = world.shop_with("other", &json!({"app_secret": APP_SECRET}));
     let with_service = world.shop_with("third", &settings);
     let mut payer = Browser::new(&world, WECHAT);
-    let (_, arrived) = told(&mut payer, &page, &openid(sandbox::Payer::Alice));
+    let (_, arrived) = sign_in_by_service(&mut payer, &page, &openid(sandbox::Payer::Alice));
     assert_eq!(payer.get(&arrived).0, 200);
     let (_, prepared) = payer.post(&call(&page, "order"));
     assert!(prepared["jsapi"].is_object(), "{prepared}");
@@ -818,7 +818,10 @@ fn an_openid_from_a_service_does_not_pass_a_stock_limit() {
     let mut bought = Vec::new();
     for n in 0..6 {
         let mut payer = Browser::new(&world, WECHAT);
-        assert_eq!(told(&mut payer, &page, &format!("oInvented{n}")).0, 302);
+        assert_eq!(
+            sign_in_by_service(&mut payer, &page, &format!("oInvented{n}")).0,
+            302
+        );
         let form = format!("l={}&once=0123456789abcdefx{n}", link.as_str().unwrap());
         let mut request = payer.request("POST", "/pay/link", &form);
         let kind = "application/x-www-form-urlencoded".parse().unwrap();

@@ -33,9 +33,18 @@ fn called(world: Memory, shop: &Shop, subject: &'static str) -> Called {
 fn scenarios(alarm: Alarm) -> Vec<Called> {
     let of_both = |wrong: &[Wrong]| -> Vec<Called> {
         let answers = wrong.iter().map(answered);
-        wrong.iter().map(|w| told(w, "N1")).chain(answers).collect()
+        wrong
+            .iter()
+            .map(|w| reported_by_notice(w, "N1"))
+            .chain(answers)
+            .collect()
     };
-    let of_a_notice = |wrong: &[Wrong], subject| wrong.iter().map(|w| told(w, subject)).collect();
+    let of_a_notice = |wrong: &[Wrong], subject| {
+        wrong
+            .iter()
+            .map(|w| reported_by_notice(w, subject))
+            .collect()
+    };
     match alarm {
         Alarm::PaidTwice => of_a_notice(
             &[
@@ -432,7 +441,7 @@ type Wrong = (&'static str, &'static str, Value);
 
 /// A notice with a false value, signed as WeChat signs. The order is paid where
 /// the value makes it a second payment; otherwise it is unpaid.
-fn told((id, what, value): &Wrong, subject: &'static str) -> Called {
+fn reported_by_notice((id, what, value): &Wrong, subject: &'static str) -> Called {
     let fixture = fixture(id);
     let is_second = ["/id", "/transaction_id", "transaction_id"].contains(what);
     if is_second {

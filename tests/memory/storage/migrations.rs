@@ -56,7 +56,7 @@ impl Storage for Counted {
 
     fn set_alarm(&self, _: i64) {}
 
-    fn tell(&self, _: &str, _: &str) {}
+    fn notify_listeners(&self, _: &str, _: &str) {}
 }
 
 fn config() -> Rc<Config> {

@@ -154,7 +154,7 @@ pub fn run(seed: u64) -> Result<Summary, Failure> {
 /// # Errors
 ///
 /// The first invariant that is broken.
-pub fn tell(seed: u64) -> Result<Summary, Failure> {
+pub fn run_with_history(seed: u64) -> Result<Summary, Failure> {
     live(seed, true).map_err(|broken| Failure { seed, broken })
 }
 

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn one(seed: u64) -> ExitCode {
-    match simulation::tell(seed) {
+    match simulation::run_with_history(seed) {
         Ok(summary) => {
             println!("{}", summary.history.join("\n"));
             println!(

@@ -94,7 +94,7 @@ impl Faults for World {
     }
 
     /// No page listens here.
-    fn told(&self, _: &str, _: &str) {}
+    fn listeners_notified(&self, _: &str, _: &str) {}
 }
 
 /// A request in flight. Dropping it frees its connection for the next.

@@ -124,7 +124,7 @@ pub(super) struct Shop {
 impl Shop {
     /// The number of WeChat's payment in the gateway's answers. iOnline has its
     /// own: the merchant's, and the end of WeChat's, in 32 digits.
-    pub(super) fn told_of(&self, transaction_id: &str) -> String {
+    pub(super) fn shown_transaction_id(&self, transaction_id: &str) -> String {
         if self.kind != Kind::Ionline {
             return transaction_id.to_owned();
         }

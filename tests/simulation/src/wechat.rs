@@ -150,7 +150,9 @@ impl World {
             amount_minor: json["total_fee"].as_i64().expect("an amount"),
             currency: text("fee_type"),
             payable_until_ms: json["payable_until_ms"].as_i64().expect("a time"),
-            transaction_id: json["transaction_id"].as_str().map(|id| shop.told_of(id)),
+            transaction_id: json["transaction_id"]
+                .as_str()
+                .map(|id| shop.shown_transaction_id(id)),
         };
         let key = (shop.id.clone(), number.to_owned());
         let before = self.0.ledger.borrow_mut().orders.insert(key, entry.clone());

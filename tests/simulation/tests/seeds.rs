@@ -12,7 +12,10 @@ const SEEDS: u64 = 1_000;
 #[test]
 fn the_same_seed_is_the_same_history() {
     for seed in [3, 5001, 5003] {
-        let [one, other] = [simulation::tell(seed), simulation::tell(seed)];
+        let [one, other] = [
+            simulation::run_with_history(seed),
+            simulation::run_with_history(seed),
+        ];
         let (Ok(one), Ok(other)) = (one, other) else {
             panic!("seed {seed} fails");
         };

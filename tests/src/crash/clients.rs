@@ -25,9 +25,9 @@ pub(super) struct Kept {
     /// The payer's phone has shown that it is paid.
     pub(super) paid: bool,
     /// The gateway has answered that it is paid, which must stay true.
-    pub(super) told_paid: bool,
+    pub(super) reported_paid: bool,
     /// The gateway has answered that it is closed.
-    pub(super) told_closed: bool,
+    pub(super) reported_closed: bool,
     pub(super) is_quick_pay: bool,
     pub(super) refund: Option<KeptRefund>,
 }
@@ -117,8 +117,8 @@ impl<'t> Client<'t> {
             amount: self.random.between(1, 50_000),
             accepted: false,
             paid: false,
-            told_paid: false,
-            told_closed: false,
+            reported_paid: false,
+            reported_closed: false,
             is_quick_pay: false,
             refund: None,
         }
@@ -226,7 +226,7 @@ impl<'t> Client<'t> {
             if let Ok(answer) = answer {
                 order.accepted |= answer.status == 200;
                 let state = answer.json()["data"]["trade_state"].clone();
-                order.told_paid |= state == "SUCCESS";
+                order.reported_paid |= state == "SUCCESS";
                 break;
             }
             self.unanswered += 1;
@@ -246,7 +246,7 @@ impl<'t> Client<'t> {
     }
 
     fn refund(&mut self) {
-        let fits = |order: &Kept| order.told_paid && order.refund.is_none();
+        let fits = |order: &Kept| order.reported_paid && order.refund.is_none();
         let Some(at) = self.one_of_mine(fits) else {
             return self.look();
         };
@@ -277,7 +277,7 @@ impl<'t> Client<'t> {
         let closed = answer.is_some_and(|answer| {
             answer.status == 200 && answer.json()["data"]["trade_state"] == "CLOSED"
         });
-        self.kept[at].told_closed |= closed;
+        self.kept[at].reported_closed |= closed;
         if closed {
             add(&self.progress.closed);
         }
@@ -295,11 +295,11 @@ impl<'t> Client<'t> {
         };
         let state = answer.json()["data"]["trade_state"].clone();
         let is_paid = state == "SUCCESS" || state == "REFUND";
-        if order.told_paid && !is_paid {
+        if order.reported_paid && !is_paid {
             let said = answer.text();
             self.broken
                 .push(format!("{} was paid, and then it was {said}", order.number));
         }
-        self.kept[at].told_paid |= is_paid;
+        self.kept[at].reported_paid |= is_paid;
     }
 }

@@ -194,7 +194,7 @@ fn broken(system: &TestSystem, kept: &[Kept], wechat: &Wechat, total: &mut Total
         let is_in = |o: &&&Kept| system.merchants[o.merchant].kind.dialect == dialect;
         paid.iter().filter(is_in).count()
     });
-    total.closed = kept.iter().filter(|o| o.told_closed).count();
+    total.closed = kept.iter().filter(|o| o.reported_closed).count();
     total.refunds = wechat.refunds.len();
     total.deliveries = received.values().map(Vec::len).sum();
     broken
@@ -228,9 +228,9 @@ fn compare(
     );
     must(is_paid == taken, &format!("WeChat says {their_state}"));
     must(!order.paid || is_paid, "the payer has paid it");
-    must(!order.told_paid || is_paid, "it was said to be paid");
+    must(!order.reported_paid || is_paid, "it was said to be paid");
     must(
-        !order.told_closed || state == "CLOSED",
+        !order.reported_closed || state == "CLOSED",
         "it was said to be closed",
     );
     if let Some(theirs) = theirs.filter(|_| is_paid) {

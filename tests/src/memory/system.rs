@@ -78,7 +78,7 @@ pub(super) struct Inner {
     /// Calls to each object.
     calls: BTreeMap<String, usize>,
     received: Vec<Received>,
-    told: Vec<(String, String)>,
+    notified: Vec<(String, String)>,
     log: Vec<String>,
     /// How many statements the objects have run since they were opened.
     statements: u64,
@@ -187,7 +187,7 @@ impl Memory {
             files_unreachable: false,
             calls: BTreeMap::new(),
             received: Vec::new(),
-            told: Vec::new(),
+            notified: Vec::new(),
             log: Vec::new(),
             statements: 0,
             refused_statement: None,
@@ -422,8 +422,8 @@ impl Memory {
     }
 
     /// The messages to listeners since the last call: tag and text.
-    pub fn told(&self) -> Vec<(String, String)> {
-        std::mem::take(&mut self.0.borrow_mut().told)
+    pub fn notified(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.0.borrow_mut().notified)
     }
 
     /// The paths of every request that was sent to WeChat.
@@ -656,9 +656,9 @@ impl Faults for Memory {
         self.0.borrow().size_bytes
     }
 
-    fn told(&self, tag: &str, text: &str) {
+    fn listeners_notified(&self, tag: &str, text: &str) {
         let mut inner = self.0.borrow_mut();
-        inner.told.push((tag.to_owned(), text.to_owned()));
+        inner.notified.push((tag.to_owned(), text.to_owned()));
     }
 }
 

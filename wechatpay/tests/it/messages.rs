@@ -475,7 +475,7 @@ fn question(account: Account, sign_type: SignType) -> query::Request {
     }
 }
 
-fn told(state: TradeState) -> query::Answer {
+fn answer_with(state: TradeState) -> query::Answer {
     query::Answer {
         state,
         out_trade_no: Some("1415659990".to_owned()),
@@ -504,7 +504,7 @@ fn a_query_round_trips() {
                 TradeState::UserPaying,
                 TradeState::PayError,
             ] {
-                let answer = told(state);
+                let answer = answer_with(state);
                 let bytes = sealed(answer.to_fields(&account, NONCE), sign_type);
                 assert_eq!(query::Answer::read(&bytes, &asked, &key()), Ok(answer));
             }
@@ -529,7 +529,7 @@ fn a_query_prefers_wechats_number() {
 
 #[test]
 fn a_query_answer_is_about_the_order_that_was_asked_for() {
-    let paid = told(TradeState::Success(Box::new(payment(direct()))));
+    let paid = answer_with(TradeState::Success(Box::new(payment(direct()))));
     let fields = paid.to_fields(&direct(), NONCE);
     let read = |fields: &Fields, asked: &query::Request| {
         query::Answer::read(&sealed(fields.clone(), SignType::Md5), asked, &key()).map(|_| ())

@@ -215,7 +215,7 @@ fn one(n: usize, refund_status: Status) -> refundquery::Refund {
     }
 }
 
-fn told() -> refundquery::Answer {
+fn expected() -> refundquery::Answer {
     refundquery::Answer {
         transaction_id: "1008450740201411110005820873".to_owned(),
         out_trade_no: "1415659990".to_owned(),
@@ -239,11 +239,11 @@ fn told() -> refundquery::Answer {
 fn r2_a_refund_query_round_trips() {
     for sign_type in SignType::ALL {
         let request = question(by_order(), sign_type);
-        let bytes = sealed(told().to_fields(&direct(), NONCE), sign_type);
+        let bytes = sealed(expected().to_fields(&direct(), NONCE), sign_type);
         let answer = refundquery::Answer::read(&bytes, &request, &key()).unwrap();
-        assert_eq!(answer, told());
+        assert_eq!(answer, expected());
 
-        let id = |n: usize| told().refunds[n].refund_id.clone();
+        let id = |n: usize| expected().refunds[n].refund_id.clone();
         let states: Vec<_> = answer.refunds.iter().map(|r| r.state()).collect();
         assert_eq!(
             states,
@@ -255,7 +255,7 @@ fn r2_a_refund_query_round_trips() {
                 RefundState::Success { refund_id: id(4) },
             ]
         );
-        assert_eq!(answer.find("1415659990-3"), Some(&told().refunds[3]));
+        assert_eq!(answer.find("1415659990-3"), Some(&expected().refunds[3]));
         assert_eq!(answer.find("1415659990-9"), None);
     }
 }
@@ -311,8 +311,8 @@ fn a_refund_is_looked_up_by_the_first_of_four_numbers() {
     }
 }
 
-fn read_told(by: Lookup, change: &[(&str, Option<&str>)]) -> Result<(), AnswerError> {
-    let fields = changed(&told().to_fields(&direct(), NONCE), change);
+fn read_changed(by: Lookup, change: &[(&str, Option<&str>)]) -> Result<(), AnswerError> {
+    let fields = changed(&expected().to_fields(&direct(), NONCE), change);
     let bytes = sealed(fields, SignType::Md5);
     refundquery::Answer::read(&bytes, &question(by, SignType::Md5), &key()).map(|_| ())
 }
@@ -322,7 +322,7 @@ fn read_told(by: Lookup, change: &[(&str, Option<&str>)]) -> Result<(), AnswerEr
 fn a_false_refund_count_is_an_error() {
     let out_of_range = |count: &str| {
         let error = AnswerError::Field(Problem::OutOfRange.of("refund_count"));
-        let result = read_told(by_order(), &[("refund_count", Some(count))]);
+        let result = read_changed(by_order(), &[("refund_count", Some(count))]);
         assert_eq!(result, Err(error), "{count}");
     };
     out_of_range("1000000");
@@ -332,7 +332,7 @@ fn a_false_refund_count_is_an_error() {
     // The answer has more refunds than it states.
     out_of_range("4");
     out_of_range("0");
-    let count = |value| read_told(by_order(), &[("refund_count", value)]);
+    let count = |value| read_changed(by_order(), &[("refund_count", value)]);
     let field = |problem: Problem, field| Err(AnswerError::Field(problem.of(field)));
     assert_eq!(count(None), field(Problem::Missing, "refund_count"));
     assert_eq!(
@@ -381,7 +381,7 @@ fn each_refunds_field_has_its_own_error() {
     ] {
         let expect = AnswerError::Field(problem.of(field));
         assert!(expect.is_unknown_outcome());
-        assert_eq!(read_told(by_order(), &[(name, value)]), Err(expect));
+        assert_eq!(read_changed(by_order(), &[(name, value)]), Err(expect));
     }
     let error = Problem::Missing.of("refund_id_$n").to_string();
     assert_eq!(error, "refund_id_$n is missing");
@@ -392,7 +392,7 @@ fn each_refunds_field_has_its_own_error() {
         ("cash_fee", "1.5"),
     ] {
         assert_eq!(
-            read_told(by_order(), &[(name, Some(odd))]),
+            read_changed(by_order(), &[(name, Some(odd))]),
             Ok(()),
             "{name}"
         );
@@ -403,7 +403,7 @@ fn each_refunds_field_has_its_own_error() {
         ("coupon_refund_fee_0_0", Some("x")),
         ("coupon_type_0_0", Some("CASH")),
     ];
-    assert_eq!(read_told(by_order(), &coupons), Ok(()));
+    assert_eq!(read_changed(by_order(), &coupons), Ok(()));
 }
 
 #[test]
@@ -412,22 +412,22 @@ fn a_refund_query_answer_is_about_what_was_asked() {
     let mismatched = |field| Err(AnswerError::Mismatched { field });
     let other_order = [("out_trade_no", Some("1415659991"))];
     assert_eq!(
-        read_told(by_order(), &other_order),
+        read_changed(by_order(), &other_order),
         mismatched("out_trade_no")
     );
     let other_id = Lookup::TransactionId(text("transaction_id", "1"));
-    assert_eq!(read_told(other_id, &[]), mismatched("transaction_id"));
+    assert_eq!(read_changed(other_id, &[]), mismatched("transaction_id"));
 
     // The answer about one refund contains only that one.
     let by_number = Lookup::OutRefundNo(OutRefundNo::new("1415659990-0").unwrap());
-    let by_id = Lookup::RefundId(text("refund_id", &told().refunds[0].refund_id));
+    let by_id = Lookup::RefundId(text("refund_id", &expected().refunds[0].refund_id));
     assert_eq!(
-        read_told(by_number.clone(), &[]),
+        read_changed(by_number.clone(), &[]),
         mismatched("out_refund_no")
     );
-    assert_eq!(read_told(by_id.clone(), &[]), mismatched("refund_id"));
+    assert_eq!(read_changed(by_id.clone(), &[]), mismatched("refund_id"));
     for (refunds, expect) in [(1, true), (0, false)] {
-        let mut answer = told();
+        let mut answer = expected();
         answer.refunds.truncate(refunds);
         let bytes = sealed(answer.to_fields(&direct(), NONCE), SignType::Md5);
         for by in [&by_number, &by_id] {
@@ -441,7 +441,7 @@ fn a_refund_query_answer_is_about_what_was_asked() {
 /// Ten refunds with coupons are more fields than any other answer has.
 #[test]
 fn a_full_page_with_coupons_fits() {
-    let mut answer = told();
+    let mut answer = expected();
     answer.refunds = (0..refundquery::PAGE)
         .map(|n| one(n, Status::Success))
         .collect();

@@ -3,7 +3,7 @@
 //! statements. A day is a number like `20260131`.
 
 use super::{all, exists, first, integer, owned_or_null, text};
-use crate::reconcile::{Kind, Line, Ours, Standing};
+use crate::reconcile::{Kind, Line, Ours, RecordedState};
 use crate::runtime::{Row, Storage, StorageError, Value};
 use wechatpay::common::bill::Decimal;
 
@@ -197,10 +197,10 @@ pub(in crate::book) fn ours(
         let state = row.text(0)?;
         let is_made = row.int_or_null(3)?.is_some() || state == "ABNORMAL";
         Ok(Ours {
-            standing: match (is_made, state) {
-                (true, _) => Standing::Made,
-                (false, "REVOKED") => Standing::Returned,
-                _ => Standing::NotMade,
+            state: match (is_made, state) {
+                (true, _) => RecordedState::Made,
+                (false, "REVOKED") => RecordedState::Returned,
+                _ => RecordedState::NotMade,
             },
             amount_minor: row.int(1)?,
             currency: row.text(2)?.to_owned(),

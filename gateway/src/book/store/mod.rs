@@ -8,7 +8,7 @@
 //! orders       orders, and the transaction that paid each
 //! checkouts    checkouts and their attempts
 //! refunds      numbers that refunds have taken
-//! kept         replies to requests with an `Idempotency-Key`
+//! kept_replies replies to requests with an `Idempotency-Key`
 //! links        payment links, the sales of the last minutes and their holders
 //! products     what the codes of Native mode 1 sell
 //! deliveries   documents for the merchant
@@ -45,7 +45,7 @@ pub(super) mod events;
 pub(super) mod facts;
 pub(super) mod images;
 pub(super) mod index;
-pub(super) mod kept;
+pub(super) mod kept_replies;
 pub(super) mod links;
 pub(super) mod orders;
 pub(super) mod products;

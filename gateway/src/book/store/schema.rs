@@ -224,7 +224,7 @@ fn index_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
 
 /// Replies to requests with an `Idempotency-Key`.
 fn kept_table<S: Storage>(storage: &S) -> Result<(), StorageError> {
-    for statement in super::kept::STATEMENTS {
+    for statement in super::kept_replies::STATEMENTS {
         storage.exec(statement, &[])?;
     }
     Ok(())

@@ -139,23 +139,23 @@ pub async fn metrics<R: Runtime>(
     let page = page_of_merchants(cx, after).await?;
     let totals = totals(cx).await?;
     text.totals(&totals, page.merchants.len());
-    for standing in page.merchants {
-        let merchant = standing.merchant;
+    for status in page.merchants {
+        let merchant = status.merchant;
         let of = |value: String| (format!("{{merchant=\"{merchant}\"}}"), value);
-        let is_up = standing.silent_ms == 0 && standing.numbers.is_some();
+        let is_up = status.silent_ms == 0 && status.numbers.is_some();
         text.gauge(
             "up",
             "Whether the merchant's book reports when it should.",
             of(i64::from(is_up).to_string()),
         );
-        let Some(numbers) = standing.numbers else {
+        let Some(numbers) = status.numbers else {
             continue;
         };
-        let overdue_ms = numbers.overdue_ms.max(standing.silent_ms);
+        let overdue_ms = numbers.overdue_ms.max(status.silent_ms);
         text.gauge(
             "reported_seconds",
             "When the merchant's book reported these numbers, Unix time.",
-            of((standing.at_ms / 1000).to_string()),
+            of((status.at_ms / 1000).to_string()),
         );
         for (name, n) in &numbers.counters {
             text.counter(Some(&merchant), name, *n);

@@ -43,7 +43,7 @@ pub async fn create_checkout<R: Runtime>(
     let context = caller(cx, request, Access::Basic).await?;
     let once = idempotency_key(request)?;
     let merchant = &context.merchant.id;
-    let kept = cx.kept::<command::OpenCheckout>(merchant, once.as_ref());
+    let kept = cx.kept_reply::<command::OpenCheckout>(merchant, once.as_ref());
     let checkout = match kept.await? {
         Some(kept) => kept,
         None => open_checkout(cx, request, &context, once).await?,

@@ -32,7 +32,7 @@ pub async fn create_endpoint<R: Runtime>(
     let context = caller_now(cx, request, Access::Secret).await?;
     let once = idempotency_key(request)?;
     let merchant = &context.merchant.id;
-    let kept = cx.kept::<command::CreateEndpoint>(merchant, once.as_ref());
+    let kept = cx.kept_reply::<command::CreateEndpoint>(merchant, once.as_ref());
     if let Some(made) = kept.await? {
         return Ok(success(with_secret(cx, made)?));
     }

@@ -58,7 +58,10 @@ pub async fn get_events<R: Runtime + 'static>(
         Some(_) => return Err(fields.invalid("format", "must be json or csv")),
     };
     if is_csv && fields.has("limit") {
-        return Err(fields.invalid("limit", "does not go with format=csv, which holds all rows"));
+        return Err(fields.invalid(
+            "limit",
+            "cannot be used with format=csv, which returns all rows",
+        ));
     }
     let newest = match fields.text("order", CHOICE_BYTES)?.as_deref() {
         None | Some("oldest") => false,

@@ -48,7 +48,10 @@ pub async fn set_link<R: Runtime>(
     }
     let once = idempotency_key(request)?;
     let merchant = &context.merchant.id;
-    let facts = match cx.kept::<command::SetLink>(merchant, once.as_ref()).await? {
+    let facts = match cx
+        .kept_reply::<command::SetLink>(merchant, once.as_ref())
+        .await?
+    {
         Some(kept) => kept,
         None => {
             let link = read_change(cx, request, &context, given, changes).await?;
@@ -370,7 +373,10 @@ fn details(fields: &Fields) -> Result<Option<String>, ApiError> {
         .as_ref()
         .is_some_and(|text| text.chars().any(|c| c.is_control() && c != '\n'))
     {
-        true => Err(fields.invalid(NAME, "must not hold control characters except line breaks")),
+        true => Err(fields.invalid(
+            NAME,
+            "must not contain control characters except line breaks",
+        )),
         false => Ok(text),
     }
 }

@@ -274,7 +274,10 @@ pub async fn list<R: Runtime + 'static>(
     };
     if csv {
         if let Some(name) = ["limit", "after"].into_iter().find(|name| fields.has(name)) {
-            return Err(fields.invalid(name, "does not go with format=csv, which holds all rows"));
+            return Err(fields.invalid(
+                name,
+                "cannot be used with format=csv, which returns all rows",
+            ));
         }
         search.limit = MOST;
         return write_csv(cx, &context, form, search).await;
@@ -282,7 +285,7 @@ pub async fn list<R: Runtime + 'static>(
     if let Some(token) = fields.text("after", LONGEST_CURSOR)? {
         let position: Option<Position> = cx.config.master_key.read_token(&purpose, &token);
         let wrong = || {
-            let problem = "is not where a page of this list with these filters ended";
+            let problem = "is not a cursor of this list with these filters";
             fields.error(Code::CursorInvalid, "after", problem)
         };
         search.after = Some(position.ok_or_else(wrong)?);

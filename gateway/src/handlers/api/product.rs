@@ -23,7 +23,7 @@ pub async fn set_product<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let context = caller(cx, request, Access::Secret).await?;
     let once = idempotency_key(request)?;
-    let kept = cx.kept::<command::SetProduct>(&context.merchant.id, once.as_ref());
+    let kept = cx.kept_reply::<command::SetProduct>(&context.merchant.id, once.as_ref());
     if let Some(product) = kept.await? {
         return Ok(success(product_data(cx, &context, &product)?));
     }

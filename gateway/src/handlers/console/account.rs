@@ -25,7 +25,7 @@ const BEGUN_MS: i64 = 15 * 60 * 1000;
 const LONGEST_CODE: usize = 32;
 
 /// A person's secrets as they are stored, opened.
-struct Own {
+struct OwnSecrets {
     before: String,
     secrets: Secrets,
 }
@@ -35,7 +35,7 @@ async fn own<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
     signed_in: &SignedIn,
-) -> Result<Own, ApiError> {
+) -> Result<OwnSecrets, ApiError> {
     let (id, person) = (&context.merchant.id, &signed_in.person);
     let find = FindPerson {
         id: id.clone(),
@@ -44,7 +44,7 @@ async fn own<R: Runtime>(
     let found = ask(&cx.runtime, find).await?;
     let found = found.filter(|found| found.person.id == person.id);
     let found = found.ok_or_else(|| ApiError::of(Code::SignInNeeded))?;
-    Ok(Own {
+    Ok(OwnSecrets {
         secrets: opened(cx, id, &person.id, &found.sealed)?,
         before: found.sealed,
     })
@@ -80,7 +80,7 @@ async fn confirmed<R: Runtime>(
     context: &MerchantContext,
     signed_in: &SignedIn,
     fields: &Fields,
-) -> Result<Own, ApiError> {
+) -> Result<OwnSecrets, ApiError> {
     const NAME: &str = "password";
     let given = fields.required(NAME, password::LONGEST)?;
     limited(cx, signed_in, async {
@@ -122,7 +122,7 @@ fn change<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
     signed_in: &SignedIn,
-    own: Own,
+    own: OwnSecrets,
 ) -> Result<ChangeSecrets, ApiError> {
     let (id, person) = (context.merchant.id.clone(), &signed_in.person);
     let after = sealed(cx, &id, &person.id, &own.secrets)?;

@@ -258,7 +258,7 @@ pub async fn reset_person<R: Runtime>(
     }
 }
 
-/// Makes an invitation, and shows its link this once. `None` where `by` may not invite
+/// Makes an invitation. Only this answer has its link. `None` where `by` may not invite
 /// any more.
 async fn invite<R: Runtime>(
     cx: &Services<R>,
@@ -286,8 +286,8 @@ async fn invite<R: Runtime>(
     Ok(data.map(success))
 }
 
-/// Stores an invitation, and returns what its maker is shown. `None` where `by` may not
-/// invite any more.
+/// Stores an invitation, and returns the answer for the person who made it. `None` where `by` may
+/// not invite any more.
 async fn made<R: Runtime>(
     cx: &Services<R>,
     merchant: &str,

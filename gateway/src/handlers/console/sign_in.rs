@@ -184,7 +184,7 @@ async fn wrong_code<R: Runtime>(cx: &Services<R>, checked: &Checked) -> Result<A
     Ok(ApiError::of(Code::CodeWrong))
 }
 
-/// The sign-in was not a wrong one.
+/// Tells the login's shard that the sign-in was not a wrong one.
 async fn recognised<R: Runtime>(
     cx: &Services<R>,
     login: &str,

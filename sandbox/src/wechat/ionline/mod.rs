@@ -98,7 +98,7 @@ fn perform(
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
             // The answer is dropped, whether the call succeeded or not.
-            let _unheard = call(wechat, verified, moment);
+            let _dropped = call(wechat, verified, moment);
             Err(Refusal::NoAnswer)
         }
     }

@@ -174,7 +174,7 @@ fn perform(
         Some(Fault::NoAnswer) => Err(Refusal::NoAnswer),
         Some(Fault::NoAnswerAfter) => {
             // The answer is dropped, whether the call succeeded or not.
-            let _unheard = (call.answer)(wechat, verified, moment);
+            let _dropped = (call.answer)(wechat, verified, moment);
             Err(Refusal::NoAnswer)
         }
     }

@@ -7,7 +7,7 @@
 //! keys         pairs of keys, and api-tokens
 //! named_keys   further keys, each with a name and some scopes
 //! people       people, their invitations and sessions
-//! kept         answers that are repeated under an `Idempotency-Key`
+//! kept_answers answers that are repeated under an `Idempotency-Key`
 //! pointers     names of merchants, and which merchants share an account
 //! earlier      the one registry of earlier versions: its rows, and what a shard copied
 //! ```
@@ -19,7 +19,7 @@
 //! about the key, and a key with given first bytes is found only by trying keys.
 
 pub(super) mod earlier;
-pub(super) mod kept;
+pub(super) mod kept_answers;
 pub(super) mod keys;
 pub(super) mod merchants;
 pub(super) mod named_keys;

@@ -1,7 +1,7 @@
 //! The tables of the registry's objects, and the migrations that change a
 //! database of an earlier version; see [`migrate`](crate::store::migrate).
 
-use super::{kept, named_keys, people};
+use super::{kept_answers, named_keys, people};
 use crate::observe::audit;
 use crate::runtime::{Storage, StorageError};
 use crate::store::{self, Migration, add_columns};
@@ -36,7 +36,7 @@ fn named_key_tables<S: Storage>(storage: &S) -> Result<(), StorageError> {
 
 /// The third migration: answers to requests with an `Idempotency-Key`.
 fn kept_table<S: Storage>(storage: &S) -> Result<(), StorageError> {
-    for statement in kept::TABLES {
+    for statement in kept_answers::TABLES {
         storage.exec(statement, &[])?;
     }
     Ok(())

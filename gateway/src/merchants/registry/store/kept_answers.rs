@@ -1,4 +1,4 @@
-//! Answers to requests with an `Idempotency-Key`; see `kept.rs` of the registry.
+//! Answers to requests with an `Idempotency-Key`; see `kept_answers.rs` of the registry.
 
 use crate::merchants::idempotency::IdempotencyKey;
 use crate::merchants::registry::command::Kept;

@@ -16,9 +16,9 @@ use std::rc::Rc;
 
 impl<R: Runtime, S: Storage> Book<R, S> {
     /// The reply that is kept under this key, where there is one.
-    pub(super) fn kept(&self, key: &IdempotencyKey) -> Result<Option<Value>, ApiError> {
+    pub(super) fn kept_reply(&self, key: &IdempotencyKey) -> Result<Option<Value>, ApiError> {
         let now_ms = self.runtime.now_ms();
-        match store::kept::find(&self.storage, &key.key, now_ms)? {
+        match store::kept_replies::find(&self.storage, &key.key, now_ms)? {
             None => Ok(None),
             Some((request, _)) if request != key.request => Err(key_reused()),
             Some((_, reply)) => Ok(Some(self.read_row("kept reply", &key.key, &reply)?)),
@@ -34,14 +34,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         key: &IdempotencyKey,
     ) -> Result<Value, ApiError> {
         self.storage.atomically(|| {
-            if let Some(reply) = self.kept(key)? {
+            if let Some(reply) = self.kept_reply(key)? {
                 return Ok(reply);
             }
             let reply = Box::pin(self.answer_for(context, call)).now_or_never();
             let reply = reply.ok_or_else(|| ApiError::internal("a command with a key waits"))??;
             let until_ms = self.runtime.now_ms() + KEPT_MS;
             let text = reply.to_string();
-            store::kept::insert(&self.storage, &key.key, &key.request, &text, until_ms)?;
+            store::kept_replies::insert(&self.storage, &key.key, &key.request, &text, until_ms)?;
             self.store_merchant_id(context)?;
             self.arm_for(until_ms)?;
             Ok(reply)
@@ -50,6 +50,6 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// Removes replies that are older than a day.
     pub(super) fn remove_kept(&self) -> Result<(), StorageError> {
-        store::kept::remove(&self.storage, self.runtime.now_ms(), REMOVED_AT_ONCE)
+        store::kept_replies::remove(&self.storage, self.runtime.now_ms(), REMOVED_AT_ONCE)
     }
 }

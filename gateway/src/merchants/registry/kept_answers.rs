@@ -17,10 +17,14 @@ use crate::runtime::{Runtime, Storage, StorageError};
 
 impl<R: Runtime, S: Storage> Registry<R, S> {
     /// The answer that is kept under this key.
-    pub(super) fn kept(&self, id: &str, key: &IdempotencyKey) -> Result<KeptAnswer, StorageError> {
+    pub(super) fn kept_answer(
+        &self,
+        id: &str,
+        key: &IdempotencyKey,
+    ) -> Result<KeptAnswer, StorageError> {
         self.remove_kept()?;
         let now_ms = self.runtime.now_ms();
-        let found = store::kept::find(&self.storage, id, &key.key, now_ms)?;
+        let found = store::kept_answers::find(&self.storage, id, &key.key, now_ms)?;
         Ok(match found {
             None => KeptAnswer::None,
             Some((request, _)) if request != key.request => KeptAnswer::OfAnother,
@@ -37,7 +41,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         let Some(once) = once else {
             return Ok(None);
         };
-        Ok(match self.kept(id, &once.key)? {
+        Ok(match self.kept_answer(id, &once.key)? {
             KeptAnswer::None => None,
             kept => Some(kept),
         })
@@ -58,11 +62,11 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             expires_at_ms,
         };
         let until_ms = self.runtime.now_ms() + KEPT_MS;
-        store::kept::insert(&self.storage, id, key, &kept, until_ms)
+        store::kept_answers::insert(&self.storage, id, key, &kept, until_ms)
     }
 
     /// Removes answers that are older than a day.
     pub(super) fn remove_kept(&self) -> Result<(), StorageError> {
-        store::kept::remove(&self.storage, self.runtime.now_ms(), REMOVED_AT_ONCE)
+        store::kept_answers::remove(&self.storage, self.runtime.now_ms(), REMOVED_AT_ONCE)
     }
 }
