@@ -21,7 +21,7 @@ macro_rules! event_types {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What has happened.
+            /// The event in a sentence.
             pub const fn says(self) -> &'static str {
                 match self { $(Self::$variant => $says,)* }
             }
@@ -42,7 +42,7 @@ event_types! {
     LinkSoldOut "link.sold_out" "The last piece of the payment link's stock is paid.";
     AlarmRaised "alarm.raised" "An alarm was raised that was not open before.";
     StatementReady "statement.ready" "A day's statement has been compared with the orders and refunds.";
-    ReconciliationDiffers "reconciliation.differs" "A day's statement and the orders and refunds differ, and a person is to find out why.";
+    ReconciliationDiffers "reconciliation.differs" "A day's statement and the orders and refunds differ, and a person must find out why.";
     DeliveryFailing "delivery.failing" "For a day no delivery to this endpoint has succeeded.";
     Test "test" "Sent by POST /v1/endpoints/{id}/test.";
 }

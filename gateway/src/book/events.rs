@@ -93,7 +93,7 @@ pub struct EventSearch {
     /// A prefix of the subject or of the id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// At most so many.
+    /// The most events of the page.
     pub limit: i64,
 }
 
@@ -118,7 +118,7 @@ pub struct EventPage {
 pub(super) const KEPT_MS: i64 = 90 * 86_400_000;
 /// How often a book looks for old events at most.
 const REMOVED_EVERY_MS: i64 = 3_600_000;
-/// So many events are removed in one transaction.
+/// How many events are removed in one transaction.
 const REMOVED_AT_ONCE: i64 = 500;
 /// How many checkouts one alarm looks at.
 const ENDED_AT_ONCE: i64 = 100;
@@ -127,7 +127,7 @@ const LOOK_AGAIN_MS: i64 = 60_000;
 /// The length of an id's random part: 59 bits.
 const RANDOM: usize = 10;
 
-/// What an order's change is reported as.
+/// The event for a change of an order.
 enum Change<'a> {
     Order(EventType),
     Refund(EventType, &'a Refund),
@@ -245,7 +245,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                     let terms = order.terms();
                     let origin = self.origin_of(terms)?;
                     let mut item = refund_item(order, refund, origin.purchase.as_ref());
-                    // What finds the order in the merchant's own system.
+                    // The values by which the merchant's own system finds the order.
                     if let Some(item) = item.as_object_mut() {
                         item.insert("attach".to_owned(), json!(terms.attach));
                         item.insert("metadata".to_owned(), json!(origin.metadata));
@@ -274,7 +274,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Reports a link whose last piece this order pays, in the transaction that
-    /// makes it paid. A link that cannot be read does not hinder the payment.
+    /// makes it paid. An unreadable link does not prevent the payment.
     fn note_last_piece(&self, order: &Order, link_id: &str) -> Result<(), StorageError> {
         let number = order.terms().out_trade_no.as_str();
         let Some(stored) = store::links::find(&self.storage, link_id)? else {

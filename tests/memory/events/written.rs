@@ -160,7 +160,7 @@ fn events_are_selected_by_type_and_order() {
     let csv = String::from_utf8(csv.body().clone()).unwrap();
     let places = ["A3", "A2", "A1"].map(|number| csv.find(&format!(",{number},")).unwrap());
     assert!(places.is_sorted(), "{csv}");
-    // An id from one list goes on in every other.
+    // An id from one list is a valid `after` in every other.
     let first = get(&shop, "/v1/events?limit=1")["after"].clone();
     let rest = get(
         &shop,
@@ -296,8 +296,8 @@ fn a_link_is_sold_out_once_and_an_unpaid_click_is_no_event() {
     assert_eq!(events.len(), 3);
 }
 
-/// What others do at WeChat is an event, and so is the alarm about it: once, while
-/// the alarm is open.
+/// A change that others make at WeChat is an event, and so is the alarm about
+/// it: once, while the alarm is open.
 #[test]
 fn a_refund_made_elsewhere_and_its_alarm_are_events() {
     let world = Memory::default();
@@ -320,7 +320,7 @@ fn a_refund_made_elsewhere_and_its_alarm_are_events() {
     );
 }
 
-/// Events leave after ninety days; the numbers of a subject go on.
+/// Events are removed after ninety days; the numbers of a subject continue.
 #[test]
 fn events_are_kept_for_ninety_days_and_their_numbers_for_ever() {
     let world = Memory::default();

@@ -16,7 +16,8 @@ use std::rc::Rc;
 const USUAL: i64 = 20;
 /// The most events of a page.
 const MOST: i64 = 100;
-/// The longest cursor of any list: one of another list is refused as such.
+/// The longest cursor of any list: a cursor of another list is refused for that reason and not for
+/// its length.
 const LONGEST_CURSOR: usize = 512;
 /// The parameters that `GET /v1/events` takes.
 const PARAMETERS: [&str; 9] = [
@@ -96,7 +97,8 @@ pub async fn get_events<R: Runtime + 'static>(
     let next = move |after: String| {
         let (cx, merchant) = (cx.clone(), merchant.clone());
         let search = EventSearch {
-            // An id of the book has a number: without one nothing more is read.
+            // Every event's id contains a number. An id without one belongs to no event, so nothing
+            // is looked up.
             after_n: number_in(&after).or(Some(if newest { 0 } else { i64::MAX })),
             ..search.clone()
         };
