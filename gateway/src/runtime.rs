@@ -257,8 +257,8 @@ pub trait Storage {
 }
 
 /// In the extensions of a 101 answer: the tag to which the caller's WebSocket
-/// is to be connected. It then receives what the object [sends](Storage::notify_listeners)
-/// to the tag.
+/// is to be connected. It then receives what the object
+/// [sends](Storage::notify_listeners) to the tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// The merchant that the book belongs to.

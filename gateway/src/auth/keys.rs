@@ -166,8 +166,8 @@ async fn key_holder<R: Runtime>(
 }
 
 /// Refuses a key or token of the other kind of deployment before it is looked up:
-/// a `test_` key must not work with WeChat, nor a `live_` key with the sandbox. Keys of earlier versions have no prefix
-/// and pass.
+/// a `test_` key must not work with WeChat, nor a `live_` key with the sandbox. Keys of earlier
+/// versions have no prefix and pass.
 fn refuse_other_kind<R: Runtime>(
     cx: &Services<R>,
     header: &str,
@@ -187,8 +187,8 @@ fn refuse_other_kind<R: Runtime>(
     }
 }
 
-/// The merchant whose named key the request carries. The key replaces a pair of keys: its scopes, not a secret, decide
-/// what it may do.
+/// The merchant whose named key the request carries. The key replaces a pair of keys: its scopes,
+/// not a secret, decide what it may do.
 async fn named_key_holder<R: Runtime>(
     cx: &Services<R>,
     request: &Request,

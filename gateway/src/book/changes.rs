@@ -92,8 +92,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         audit::add(&self.runtime, &self.storage, subject, what, why)
     }
 
-    /// As [`Book::audit`], but only if a person made the call. Programs make these calls often, and
-    /// have logs of their own.
+    /// As [`Book::audit`], but only if a person made the call. Programs make
+    /// these calls often, and have logs of their own.
     pub(super) fn audit_person(&self, subject: &str, what: &str) -> Result<(), StorageError> {
         match RequestContext::current().who {
             Actor::Person(_) => self.audit(subject, what, ""),

@@ -592,8 +592,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(Some(checkout))
     }
 
-    /// If the number belongs to a checkout, sends its open pages the message to poll. The state
-    /// that they then read is written already.
+    /// If the number belongs to a checkout, sends its open pages the message to
+    /// poll. The state that they then read is written already.
     pub(super) fn notify_pages(&self, number: &str) -> Result<(), StorageError> {
         if let Some(id) = store::checkouts::id_of_attempt(&self.storage, number)? {
             self.storage.notify_listeners(&id, LOOK);

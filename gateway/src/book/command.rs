@@ -411,8 +411,8 @@ pub struct ResendFailed {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FindDelivery(pub i64);
 
-/// Seal the secrets of endpoints under the deployment's current key. The reply is how many do not
-/// open.
+/// Seal the secrets of endpoints under the deployment's current key. The reply
+/// is how many do not open.
 #[derive(Debug)]
 pub struct ResealEndpoints;
 

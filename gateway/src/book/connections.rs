@@ -159,7 +159,8 @@ impl Line {
         let all = self.running.len();
         let running = |kind: Kind| self.running.values().filter(|r| r.kind == kind).count();
         let calls = running(Kind::Call);
-        // A kind of delivery may use both slots only while no delivery of the other kind waits.
+        // A kind of delivery may use both slots only while no delivery of the
+        // other kind waits.
         let other_waits = self.waiting.iter().any(|(key, waiting)| {
             let other = key.0.kind();
             other != Kind::Call && other != kind && !waiting.is_called_off(now_ms)

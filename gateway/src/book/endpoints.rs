@@ -5,9 +5,10 @@
 //! endpoints( id, url, events, active, secret, … )    event_deliveries( … )   see `event_deliveries.rs`
 //! ```
 //!
-//! The isolate that calls the book makes and seals a secret, and the book's replies contain it sealed only, so a reply
-//! that is kept for a repeated request has no readable secret. While a secret changes, the previous ones stay valid for
-//! a day, and each delivery has a signature of each.
+//! The isolate that calls the book makes and seals a secret, and the book's replies contain it
+//! sealed only, so a reply that is kept for a repeated request has no readable secret. While a
+//! secret changes, the previous ones stay valid for a day, and each delivery has a signature of
+//! each.
 
 use super::event_deliveries::{UNTIL_MS, until_of};
 use super::event_type::EventType;
@@ -28,7 +29,8 @@ pub const MOST_ENDPOINTS: i64 = 16;
 /// How many previous secrets of an endpoint are valid at once. A rotation whose answer
 /// was lost is repeated, and the receiver's secret stays valid.
 const MOST_PREVIOUS: usize = 4;
-/// How many deliveries of an endpoint are given up in one transaction when it is removed, or sent again by one call.
+/// How many deliveries of an endpoint are given up in one transaction when it is removed, or sent
+/// again by one call.
 const AT_ONCE: i64 = 1_000;
 
 /// An endpoint to make.
@@ -208,8 +210,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         })
     }
 
-    /// Removes an endpoint. Its waiting deliveries are given up: a thousand at once, and the others when their three
-    /// days are over.
+    /// Removes an endpoint. Its waiting deliveries are given up: a thousand at once, and the others
+    /// when their three days are over.
     pub(super) fn delete_endpoint(&self, id: &str) -> Result<(), ApiError> {
         self.storage.atomically(|| {
             if !store::endpoints::remove(&self.storage, id)? {
@@ -329,8 +331,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     /// Seals the secrets again, under the deployment's current key, and erases the
-    /// previous ones that are no longer valid. Returns how many endpoints have a secret that does not open; those
-    /// secrets stay as they are.
+    /// previous ones that are no longer valid. Returns how many endpoints have a secret that does
+    /// not open; those secrets stay as they are.
     pub(super) fn reseal_endpoints(&self) -> Result<i64, ApiError> {
         let now_ms = self.runtime.now_ms();
         self.storage.atomically(|| {

@@ -178,8 +178,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(order_item(order, link, &self.origin_of(terms)?))
     }
 
-    /// The purchase and the metadata of an order: the checkout's if the order is an attempt of one,
-    /// otherwise the order's own.
+    /// The purchase and the metadata of an order: the checkout's if the order
+    /// is an attempt of one, otherwise the order's own.
     pub(super) fn origin_of(&self, terms: &Terms) -> Result<Origin, StorageError> {
         // Attempts have no metadata of their own.
         if !terms.metadata.is_empty() {

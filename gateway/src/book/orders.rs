@@ -406,8 +406,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(Verdict::Taken)
     }
 
-    /// Handles an unverified message that the order is paid: queries WeChat, unless a query was
-    /// sent in the last ten seconds.
+    /// Handles an unverified message that the order is paid: queries WeChat,
+    /// unless a query was sent in the last ten seconds.
     pub(super) async fn query_after_hint(
         &self,
         context: &MerchantContext,

@@ -1,5 +1,5 @@
-//! WeChat's exchange rates to the yuan: pages show with them what a price is in yuan,
-//! approximately.
+//! WeChat's exchange rates to the yuan: pages show with them what a price is in
+//! yuan, approximately.
 //!
 //! ```text
 //! rates( currency, rate_e8, at_ms, asked_at_ms, due )

@@ -31,7 +31,8 @@ pub struct NewRefund {
     /// The merchant's reason. It is one of the refund's terms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The most that all refunds of the order may add up to, where the caller's limit sets one.
+    /// The most that all refunds of the order may add up to, where the caller's
+    /// limit sets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<i64>,
 }
@@ -68,8 +69,8 @@ impl Refunded {
     }
 }
 
-/// Refuses a refund with which the order's refunds would exceed a person's limit. A refund that
-/// returned nothing does not count.
+/// Refuses a refund with which the order's refunds would exceed a person's
+/// limit. A refund that returned nothing does not count.
 fn refuse_above(
     at_most: i64,
     order: &Order,

@@ -242,7 +242,8 @@ pub(in crate::book) fn has_order(
     )
 }
 
-/// Stores a row of a statement. Returns whether it is the first one of its kind and number.
+/// Stores a row of a statement. Returns whether it is the first one of its kind
+/// and number.
 pub(in crate::book) fn book(
     storage: &impl Storage,
     day: i64,
