@@ -31,8 +31,37 @@ pub fn problem(password: &str, login: &str) -> Option<&'static str> {
         () if password.chars().count() < SHORTEST => Some("must have at least 10 characters"),
         () if different.len() < DIFFERENT => Some("must have at least 5 different characters"),
         () if password.to_lowercase().contains(login) => Some("must not contain the login"),
+        () if password.chars().all(|c| c.is_ascii_digit()) => {
+            Some("must not be a number: add letters, or use some words")
+        }
+        () if is_common(password) => Some("is one of the most used passwords"),
         () => None,
     }
+}
+
+/// Beginnings of passwords that are tried first, among those of ten characters or more.
+const COMMON: [&str; 12] = [
+    "password",
+    "passw0rd",
+    "qwertyuiop",
+    "qwerty",
+    "1q2w3e4r",
+    "1qaz2wsx",
+    "abcdefghij",
+    "asdfghjkl",
+    "iloveyou",
+    "letmein",
+    "welcome",
+    "wechatpay",
+];
+
+/// Whether a password is one of [`COMMON`] with nothing but digits and signs after it.
+fn is_common(password: &str) -> bool {
+    let lower = password.to_lowercase();
+    COMMON.iter().any(|common| {
+        let rest = lower.strip_prefix(common);
+        rest.is_some_and(|rest| !rest.chars().any(char::is_alphabetic))
+    })
 }
 
 /// The hash of a new password; `salt` is random and used once.
@@ -107,6 +136,11 @@ mod tests {
             ("aaaaaaaaaaaa", false),
             ("my anna password", false),
             ("my ANNA password", false),
+            ("1234567890", false),
+            ("20260131120000", false),
+            ("Password123!", false),
+            ("password of the tea house", true),
+            ("qwertyuiop", false),
         ] {
             assert_eq!(problem(password, "anna").is_none(), ok, "{password}");
         }

@@ -111,6 +111,10 @@ pub struct Buy {
     /// The answers to the link's fields, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub answers: BTreeMap<String, String>,
+    /// The purchase that this browser has begun last. One that is paid is shown to this
+    /// browser only: `once` can be in an address that others have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<String>,
 }
 
 /// A link and its current sales.
@@ -333,9 +337,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let purchase = &made.checkout.purchase;
             let same =
                 purchase.money == money && purchase.body == body && purchase.metadata == metadata;
-            if same
-                && (made.state.is_paid() || matches!(made.state, State::Open | State::Confirming))
-            {
+            let is_own = buy.own.as_ref() == Some(&id);
+            let is_open = matches!(made.state, State::Open | State::Confirming);
+            if same && (is_open || is_own && made.state.is_paid()) {
                 return Ok(id);
             }
         }

@@ -75,20 +75,27 @@ fn is_decimal(text: &str) -> bool {
 
 /// A text in a cell (RFC 4180). Spreadsheets evaluate a cell that begins with
 /// `=`, `+`, `-`, `@` or a control character as a formula; an apostrophe before
-/// it makes it a text.
+/// it makes it a text. A spreadsheet whose separator is `;` or a tab begins a cell
+/// there, also within quotation marks, so what follows is treated in the same way.
 fn cell(text: &str) -> String {
-    let is_formula = text
-        .trim_start()
-        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
-        || text.starts_with(char::is_control);
-    let text = match is_formula {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    };
+    let parts = text.split_inclusive([';', '\t']);
+    let text: String = parts
+        .map(|part| match begins_formula(part) {
+            true => format!("'{part}"),
+            false => part.to_owned(),
+        })
+        .collect();
     match text.contains(['"', ',', '\r', '\n', ';', '\t', '\'']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text,
     }
+}
+
+fn begins_formula(part: &str) -> bool {
+    // A program that splits at `;` may take a quotation mark for the cell's own.
+    part.trim_start_matches(|c: char| c.is_whitespace() || c == '"')
+        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+        || part.starts_with(char::is_control)
 }
 
 #[cfg(test)]
@@ -115,10 +122,18 @@ mod tests {
             ("+1", "\"'+1\""),
             ("-1", "\"'-1\""),
             (" =1", "\"' =1\""),
-            ("\t=1", "\"'\t=1\""),
+            ("\t=1", "\"'\t'=1\""),
             ("＝1", "\"'＝1\""),
             ("a\r\nb", "\"a\r\nb\""),
             ("a;b", "\"a;b\""),
+            (";=1+1", "\";'=1+1\""),
+            ("a; @x", "\"a;' @x\""),
+            ("a\t-1", "\"a\t'-1\""),
+            ("a;\"=1", "\"a;'\"\"=1\""),
+            (
+                "{\"table\":\";=cmd|'/C calc'!A0;\"}",
+                "\"{\"\"table\"\":\"\";'=cmd|'/C calc'!A0;\"\"}\"",
+            ),
             ("", ""),
         ] {
             assert_eq!(cell(text), expected, "{text:?}");

@@ -20,6 +20,9 @@ const MAX_SIDE: u32 = 4096;
 const MAX_PIXELS: u64 = 8_000_000;
 /// The most bytes that a decoder may allocate beside the pixels.
 const MAX_DECODER_BYTES: u64 = 96 << 20;
+/// The same of what a PNG has before its pixels. An embedded colour profile is
+/// compressed, and a megabyte of it can be a gigabyte.
+const MAX_PNG_HEADER_BYTES: u64 = 4 << 20;
 /// The most bytes of an encoded image; as base64 it is a row of its object's
 /// database, which has at most two million.
 const MAX_ENCODED_BYTES: usize = 1 << 20;
@@ -188,7 +191,7 @@ fn decode(bytes: &[u8]) -> Result<Pixels, Refused> {
             if let Some((width, height)) = png_size(bytes) {
                 within_limits(width, height)?;
             }
-            read(PngDecoder::with_limits(file, memory())?)
+            read(PngDecoder::with_limits(file, memory(MAX_PNG_HEADER_BYTES))?)
         }
         [0xff, 0xd8, 0xff, ..] => read(JpegDecoder::new(file)?),
         [
@@ -229,9 +232,9 @@ fn within_limits(width: u32, height: u32) -> Result<(), Refused> {
 
 /// The limit of a decoder's memory. The size is compared in [`within_limits`],
 /// whose refusal names it.
-fn memory() -> Limits {
+fn memory(max_bytes: u64) -> Limits {
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    limits.max_alloc = Some(max_bytes);
     limits
 }
 
@@ -249,7 +252,7 @@ fn read(decoder: impl ImageDecoder) -> Result<Pixels, Refused> {
 fn read_boxed(mut decoder: Box<dyn ImageDecoder + '_>) -> Result<Pixels, Refused> {
     let (width, height) = decoder.dimensions();
     within_limits(width, height)?;
-    decoder.set_limits(memory())?;
+    decoder.set_limits(memory(MAX_DECODER_BYTES))?;
     // An orientation that cannot be read is none.
     let orientation = decoder.orientation().map_or(1, |turned| turned.to_exif());
     let (channels, channel) = match decoder.color_type() {

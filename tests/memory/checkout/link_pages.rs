@@ -1,6 +1,6 @@
 //! What a link's page shows: amounts, and the other languages.
 
-use super::links::{link, open, post, text};
+use super::links::{link, open, pay, post, text};
 use super::sign_in::DESKTOP;
 use serde_json::{Value, json};
 use tests::memory::{GATEWAY, Memory};
@@ -63,4 +63,40 @@ fn each_page_links_to_itself_in_the_other_languages() {
     assert!(html.contains("name=\"lang\" value=\"zh-Hans\""), "{html}");
     let traditional = address(&html, "zh-Hant");
     assert_eq!(address(&html, "en").replace("=en", "=zh-Hant"), traditional);
+}
+
+/// The address of a link's page in another language has the form's `once`, and may be
+/// passed on: only the browser that has begun a purchase is shown that it is paid.
+#[test]
+fn a_paid_purchase_is_shown_only_to_the_browser_that_has_begun_it() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let made = link(&shop, json!({"total_fee": 100}));
+    let form = format!("l={}&once=shared0123456789abcdef", text(&made, "id"));
+    let send = |cookie: &str| {
+        let request = http::Request::post(format!("{GATEWAY}/pay/link"))
+            .header("user-agent", DESKTOP)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", GATEWAY)
+            .header("sec-fetch-site", "same-origin")
+            .header("cookie", cookie);
+        let answer = world.send(request.body(form.clone().into_bytes()).unwrap());
+        assert_eq!(answer.status(), 303);
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let cookie = header("set-cookie");
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        (header("location"), cookie)
+    };
+    let (first, cookie) = send("");
+    assert_eq!(
+        send("").0,
+        first,
+        "a double tap, of which the first answer was lost"
+    );
+    pay(&world, first.strip_prefix(GATEWAY).unwrap());
+    assert_eq!(send(&cookie).0, first, "the same browser");
+    let (second, others) = send("");
+    assert_ne!(second, first, "another browser");
+    assert_eq!(send(&others).0, second);
+    assert_eq!(send("").0, second, "an open one may be shared");
 }

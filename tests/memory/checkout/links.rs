@@ -198,8 +198,6 @@ fn a_double_tap_and_the_back_button_are_one_purchase() {
     let other = send(&world, &page, "&amount=13").location;
     assert_ne!(other, first, "another amount is another purchase");
     pay(&world, first.strip_prefix(GATEWAY).unwrap());
-    let back = send(&world, &page, "&amount=12.50").location;
-    assert_eq!(back, first, "which says that it is paid");
     assert_eq!(now(&shop, &link)["sold"], 1);
 }
 

@@ -253,6 +253,8 @@ fn a_link_sets_a_new_password_and_ends_the_second_factor() {
     browser.refused("POST", "/console/api/accept", &body, "INVITATION_NOT_FOUND");
     let (_, answer) = fred.sign_in("fred", PASSWORD, None);
     assert_eq!(answer["code"], "SIGN_IN_REFUSED");
+    let own = format!("/console/api/people/{}/reset", anna.id());
+    anna.refused("POST", &own, "{}", "RIGHT_MISSING");
     anna.refused(
         "POST",
         "/console/api/people/x/reset",

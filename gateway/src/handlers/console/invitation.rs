@@ -234,6 +234,11 @@ pub async fn reset_person<R: Runtime>(
     id: &str,
 ) -> Result<Response, ApiError> {
     let (context, signed_in) = person(cx, request).await?;
+    // A stolen session would become a password. The own one is changed with it.
+    if id == signed_in.person.id {
+        let why = "The own password is changed with the present one: POST /console/api/password.";
+        return Err(ApiError::new(Code::RightMissing, why));
+    }
     let merchant = &context.merchant.id;
     let now_ms = cx.runtime.now_ms();
     let call = Staff {

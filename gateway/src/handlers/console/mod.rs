@@ -56,8 +56,22 @@ fn login(fields: &Fields) -> Result<String, ApiError> {
 /// The field `name`: the person's name, for other people.
 fn name(fields: &Fields) -> Result<Option<String>, ApiError> {
     let name = fields.text("name", LONGEST_NAME)?;
+    // Such a character makes one name look like another.
+    if name
+        .as_ref()
+        .is_some_and(|name| name.chars().any(is_invisible))
+    {
+        return Err(fields.invalid("name", "must not hold characters that are not shown"));
+    }
     let trimmed = name.map(|name| name.trim().to_owned());
     Ok(trimmed.filter(|name| !name.is_empty()))
+}
+
+/// Characters of no width, and those that change the direction of a text (Unicode 16,
+/// section 23.2, general category Cf).
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 /// The field `name`: a new password for the person with this login.

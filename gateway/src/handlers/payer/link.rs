@@ -105,24 +105,26 @@ async fn resume_purchase<R: Runtime>(
     request: &Request,
     opened: &Opened,
 ) -> Option<Response> {
-    let link = &opened.facts.link.id;
-    let token = cookie(request, &bought_cookie(link))?;
-    let bought: Bought = cx.config.master_key.read_token(BOUGHT_PURPOSE, token)?;
-    if bought.v != VERSION || bought.link != *link {
-        return None;
-    }
-    let call = command::ViewCheckout(bought.checkout.clone());
+    let checkout = begun_here(cx, request, &opened.facts.link.id)?;
+    let call = command::ViewCheckout(checkout.clone());
     let facts: Result<CheckoutFacts, ApiError> = cx.book(&opened.context.merchant.id, call).await;
     let facts = facts
         .inspect_err(|error| error.log_cause(&cx.runtime))
         .ok()?;
     let is_open = matches!(facts.state, State::Open | State::Confirming);
     is_open.then(|| {
-        let url = cx.config.checkout_url(&bought.checkout);
+        let url = cx.config.checkout_url(&checkout);
         let mut response = redirect(&format!("{url}{}", lang_chosen(request)));
         *response.status_mut() = http::StatusCode::SEE_OTHER;
         response
     })
+}
+
+/// The purchase of this link that this browser has begun last.
+fn begun_here<R: Runtime>(cx: &Services<R>, request: &Request, link: &str) -> Option<String> {
+    let token = cookie(request, &bought_cookie(link))?;
+    let bought: Bought = cx.config.master_key.read_token(BOUGHT_PURPOSE, token)?;
+    (bought.v == VERSION && bought.link == link).then_some(bought.checkout)
 }
 
 /// `POST /pay/link`. A page on another host gets JSON: the checkout's id, or
@@ -210,6 +212,7 @@ async fn begin<'a, R: Runtime>(
         choice,
         holder: holder(cx, request, &opened.context),
         answers,
+        own: begun_here(cx, request, &opened.facts.link.id),
     };
     match cx.book(&opened.context.merchant.id, buy).await {
         Ok(id) => Begun::Checkout {
