@@ -27,6 +27,7 @@
 
 mod control;
 mod input;
+mod language;
 mod moment;
 mod page;
 mod phone;
@@ -37,8 +38,9 @@ mod wechat;
 #[cfg(target_arch = "wasm32")]
 mod worker;
 
+pub use language::Language;
 pub use phone::OWN_PATH;
-pub use phone::proxy::{Language, MAX_PROXIED_BYTES, NotAPage, PhoneHost};
+pub use phone::proxy::{MAX_PROXIED_BYTES, NotAPage, PhoneHost};
 pub use table::Change;
 pub use web::{CallOutcome, MAX_BODY_BYTES};
 pub use wechat::accounts::{Ionline, Merchant, MerchantKey, SubMerchant};

@@ -17,6 +17,7 @@
 //! Only ports of this machine from 1024 up are reached: this is a tester's
 //! phone, not an open proxy. This module does no I/O.
 
+use crate::language::Language;
 use crate::web::escape;
 use crate::wechat::payers::{PAYER_HEADER, Payer};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -30,46 +31,6 @@ const PHONE_HOST: &str = "phone.localhost";
 
 /// The host of WeChat's OAuth, which the sandbox replaces in the phone.
 const WEIXIN_OPEN_HOST: &str = "open.weixin.qq.com";
-
-/// The phone's language.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    #[default]
-    En,
-    /// Simplified Chinese.
-    ZhCn,
-    /// Traditional Chinese.
-    ZhTw,
-}
-
-impl Language {
-    /// The language in WeChat's User-Agent.
-    const fn wechat(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::ZhCn => "zh_CN",
-            Self::ZhTw => "zh_TW",
-        }
-    }
-
-    const fn accept_language(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::ZhCn => "zh-CN,zh;q=0.9",
-            Self::ZhTw => "zh-TW,zh;q=0.9",
-        }
-    }
-
-    /// The language in the host's label, which allows no underscore.
-    const fn label(self) -> &'static str {
-        match self {
-            Self::En => "",
-            Self::ZhCn => "-zhcn",
-            Self::ZhTw => "-zhtw",
-        }
-    }
-}
 
 /// One page's host in the phone.
 #[derive(Clone, Debug, PartialEq, Eq)]

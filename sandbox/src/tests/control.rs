@@ -80,7 +80,7 @@ fn oauth_gives_an_openid_once() {
     let mut bench = Bench::new();
     let authorize = "/connect/oauth2/authorize?appid=wx5a11d0b0c0ffee01&redirect_uri=http%3A%2F%2F127.0.0.1%3A8787%2Fback%3Fx%3D1&response_type=code&scope=snsapi_base&state=s%201";
     let outside = bench.ask(Method::GET, authorize, b"");
-    assert!(String::from_utf8_lossy(outside.body()).contains("请在微信客户端打开链接"));
+    assert!(String::from_utf8_lossy(outside.body()).contains("Open this link in WeChat"));
     let code = |bench: &mut Bench| {
         let request = Request::get(format!("http://127.0.0.1:8788{authorize}"))
             .header("x-sandbox-payer", "bob")

@@ -250,18 +250,21 @@ fn a_pay_url_starts_the_payment_in_wechat_only() {
         String::from_utf8(page.into_body()).unwrap()
     };
     let wechat = "Mozilla/5.0 MicroMessenger/8.0.60";
-    assert!(open(&mut bench, path, "Mozilla/5.0").contains("请在微信客户端打开链接"));
+    assert!(open(&mut bench, path, "Mozilla/5.0").contains("Open this link in WeChat"));
     let page = open(&mut bench, path, wechat);
     assert!(page.contains("HK$8.88") && page.contains("<script src=\"/gateway/pay.js\">"));
     assert!(open(&mut bench, "/gateway/pay.js", wechat).contains("getBrandWCPayRequest"));
-    assert!(open(&mut bench, &format!("{path}0"), wechat).contains("支付请求已失效"));
+    assert!(
+        open(&mut bench, &format!("{path}0"), wechat)
+            .contains("This payment request is no longer valid")
+    );
 
     let (_, package) = page.split_once("data-package=\"").unwrap();
     let (package, _) = package.split_once('"').unwrap();
     let package: Value = serde_json::from_str(&package.replace("&quot;", "\"")).unwrap();
     assert_eq!(bench.bridge("alice", &package)["ok"], true);
     paid(bench.ionline_state());
-    assert!(open(&mut bench, path, wechat).contains("支付请求已失效"));
+    assert!(open(&mut bench, path, wechat).contains("This payment request is no longer valid"));
 }
 
 #[test]

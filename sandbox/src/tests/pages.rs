@@ -181,3 +181,70 @@ fn the_shop_shows_a_payment_link_in_every_way_a_page_can_hold_one() {
     );
     assert!(front(&mut bench).0.contains("Make a payment link"));
 }
+
+/// Each page of the payer is in the language of the phone that opens it, and in no
+/// other.
+#[test]
+fn every_page_of_a_payer_is_in_one_language() {
+    let mut bench = Bench::new();
+    let shop = json!({"api_base": "http://127.0.0.1:8787", "api_key": "k", "api_secret": "s", "name": "Tea"});
+    bench.control("/sandbox/shop", &shop);
+    let delivery = "<xml><result_code>SUCCESS</result_code><out_trade_no>1</out_trade_no><total_fee>5</total_fee></xml>";
+    bench.post("/shop/notify", delivery.as_bytes());
+    let made = bench.order(|fields| {
+        fields.set("trade_type", "MWEB");
+        fields.set("scene_info", r#"{"h5_info":{"type":"Wap"}}"#);
+        fields.set("body", "Oolong");
+    });
+    let mweb = made.get("mweb_url").unwrap().to_owned();
+    let mweb = mweb.strip_prefix("http://127.0.0.1:8788").unwrap();
+    for path in [
+        "/shop/",
+        "/shop/inbox",
+        "/shop/thanks?no=1",
+        "/shop/thanks?no=2",
+        mweb,
+        "/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=none",
+        "/gateway/pay?token_id=none",
+        "/connect/oauth2/authorize?appid=wx1",
+    ] {
+        for (tag, agent) in [("en", "en"), ("zh-Hans", "zh_CN"), ("zh-Hant", "zh_TW")] {
+            let request = Request::get(format!("http://127.0.0.1:8788{path}"))
+                .header("host", "127.0.0.1:8788")
+                .header("x-sandbox-payer", "alice")
+                .header(
+                    "user-agent",
+                    format!("MicroMessenger/8.0.60 Language/{agent}"),
+                )
+                .body(Vec::new())
+                .unwrap();
+            let page = bench.send(&request);
+            let html = String::from_utf8_lossy(page.body()).into_owned();
+            if !html.contains("<html") {
+                // Another address answers programs: it has no words for a payer.
+                assert!(path.starts_with("/gateway/"), "{path}: {html}");
+                continue;
+            }
+            assert!(html.contains(&format!("<html lang=\"{tag}\">")), "{path}");
+            let is_chinese = |c: char| ('\u{3400}'..'\u{a000}').contains(&c);
+            assert_eq!(
+                html.contains(is_chinese),
+                tag != "en",
+                "{path} in {tag}: {html}"
+            );
+            for english in [
+                "Checkout", "Delivery", "Attempt", "Pay as", "Cancel", "order", "Thank",
+            ] {
+                let words: String = visible(&html);
+                assert!(tag == "en" || !words.contains(english), "{path}: {words}");
+            }
+        }
+    }
+}
+
+/// The text of a page, without its tags and without what was sent.
+fn visible(html: &str) -> String {
+    let (html, _) = html.split_once("<details>").unwrap_or((html, ""));
+    let parts = html.split('<').filter_map(|part| part.split_once('>'));
+    parts.map(|(_, text)| text).collect()
+}

@@ -10,10 +10,11 @@
 //! script can. Without it the caller is not a WeChat client, and gets the page
 //! that WeChat shows to other browsers.
 
+use crate::language::Language;
 use crate::moment::Moment;
-use crate::page::page;
+use crate::page::{page_in, refusal};
 use crate::table::Table;
-use crate::web::{self, Answer, Request, escape};
+use crate::web::{self, Answer, Request};
 use crate::wechat::accounts::{self, Merchant};
 use crate::wechat::payers::{PAYER_HEADER, Payer};
 use http::StatusCode;
@@ -49,39 +50,59 @@ pub(crate) fn authorize(
     moment: &mut Moment<'_>,
 ) -> Answer {
     let payer = web::request_header(request, PAYER_HEADER).and_then(Payer::from_name);
+    let language = Language::of(request);
     let Some(payer) = payer else {
-        return open_in_wechat();
+        return open_in_wechat(language);
     };
     let asked = match Authorize::read(request.uri().query().unwrap_or_default()) {
         Ok(asked) => asked,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(language, &error),
     };
     if accounts::app_secret(merchants, &asked.appid).is_none() {
-        return oauth_error("10013", "AppID 参数错误", "The appid is not known.");
+        return refusal(language, APPID, "The appid is not known.", "10013");
     }
     let absolute = Url::parse(&asked.redirect_uri)
         .is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
     if !absolute {
-        return oauth_error(
-            "10003",
-            "redirect_uri 参数错误",
-            "The redirect_uri must be an absolute http or https address, percent-encoded.",
-        );
+        let message =
+            "The redirect_uri must be an absolute http or https address, percent-encoded.";
+        return refusal(language, REDIRECT_URI, message, "10003");
     }
     let code = hand_out(codes, &asked.appid, payer, asked.scope.as_str(), moment);
     web::redirect(StatusCode::FOUND, &asked.return_url(&code))
 }
 
+const APPID: [&str; 3] = ["The appid is wrong", "AppID 参数错误", "AppID 參數錯誤"];
+const REDIRECT_URI: [&str; 3] = [
+    "The redirect_uri is wrong",
+    "redirect_uri 参数错误",
+    "redirect_uri 參數錯誤",
+];
+
 /// The error page, with WeChat's number for the error.
-fn refuse(error: &FieldError) -> Answer {
+fn refuse(language: Language, error: &FieldError) -> Answer {
     let (number, words) = match error.field {
-        "appid" => ("10013", "AppID 参数错误"),
-        "scope" => ("10005", "Scope 参数错误或没有 Scope 权限"),
-        "redirect_uri" => ("10003", "redirect_uri 参数错误"),
-        "response_type" => ("10004", "response_type 参数错误"),
-        _ => ("10000", "参数错误"),
+        "appid" => ("10013", APPID),
+        "scope" => (
+            "10005",
+            [
+                "The scope is wrong",
+                "Scope 参数错误或没有 Scope 权限",
+                "Scope 參數錯誤或沒有 Scope 權限",
+            ],
+        ),
+        "redirect_uri" => ("10003", REDIRECT_URI),
+        "response_type" => (
+            "10004",
+            [
+                "The response_type is wrong",
+                "response_type 参数错误",
+                "response_type 參數錯誤",
+            ],
+        ),
+        _ => ("10000", ["A parameter is wrong", "参数错误", "參數錯誤"]),
     };
-    oauth_error(number, words, &format!("The parameter {error}."))
+    refusal(language, words, &format!("The parameter {error}."), number)
 }
 
 /// `GET /sns/oauth2/access_token?appid&secret&code&grant_type=authorization_code`.
@@ -209,29 +230,26 @@ fn spend(
 }
 
 /// The page that WeChat shows to a browser that is not WeChat.
-pub(crate) fn open_in_wechat() -> Answer {
-    page(
-        StatusCode::OK,
+pub(crate) fn open_in_wechat(language: Language) -> Answer {
+    let heading = language.of_three([
+        "Open this link in WeChat",
         "请在微信客户端打开链接",
-        "narrow",
-        "<main class=\"notice\"><p class=\"sign\" aria-hidden=\"true\">i</p>\
-         <h1 lang=\"zh-Hans\">请在微信客户端打开链接</h1>\
-         <p>Open this link in WeChat: here, in the <a href=\"/phone/\">sandbox's phone</a>. \
-         A script adds the header <code>x-sandbox-payer: alice</code>.</p></main>",
-    )
-}
-
-/// WeChat's OAuth error page: its number, its text, and our explanation.
-fn oauth_error(number: &str, words: &str, message: &str) -> Answer {
-    page(
+        "請在微信用戶端開啟連結",
+    ]);
+    let hint = language.of_three([
+        "Here that is the <a href=\"/phone/\">sandbox's phone</a>. \
+         A script adds the header <code>x-sandbox-payer: alice</code>.",
+        "此处的微信是<a href=\"/phone/\">沙盒手机</a>。",
+        "此處的微信是<a href=\"/phone/\">沙盒手機</a>。",
+    ]);
+    page_in(
+        language,
         StatusCode::OK,
-        words,
+        heading,
         "narrow",
         &format!(
-            "<main class=\"notice warn\"><p class=\"sign\" aria-hidden=\"true\">!</p>\
-             <h1 lang=\"zh-Hans\">{}</h1><p>{}</p><p class=\"code\">错误码: {number}</p></main>",
-            escape(words),
-            escape(message)
+            "<main class=\"notice\"><p class=\"sign\" aria-hidden=\"true\">i</p>\
+             <h1>{heading}</h1><p>{hint}</p></main>"
         ),
     )
 }

@@ -3,6 +3,7 @@
 //! every [`Dialect`]: `rules/` decides what may happen to an order; `v2/`,
 //! `v3/` and `ionline/` parse requests and write answers.
 
+use crate::language::Language;
 use crate::moment::Moment;
 use crate::table::{Change, Table};
 use crate::wechat::accounts::Merchant;
@@ -373,6 +374,17 @@ impl Orders {
             &mut self.by_transaction_id,
             order.payment().map(|p| p.transaction_id.as_str()),
         );
+    }
+}
+
+/// An amount as the checkout's page writes it in this language: the yuan's sign
+/// is the yen's outside simplified Chinese.
+pub(crate) fn amount_in(money: Money, language: Language) -> String {
+    let written = amount_text(money);
+    match (language, money.currency()) {
+        (Language::ZhCn, Currency::Cny) => written.replacen("CN", "", 1),
+        (Language::ZhCn, Currency::Jpy) => format!("JP{written}"),
+        _ => written,
     }
 }
 

@@ -14,7 +14,8 @@ function pay() {
       const paid = answer.err_msg === "get_brand_wcpay_request:ok";
       button.hidden = paid;
       button.disabled = false;
-      state.textContent = paid ? "Paid" : answer.err_desc || "Not paid";
+      const chinese = document.documentElement.lang !== "en" && answer.err_desc;
+      state.textContent = (paid ? button.dataset.paid : chinese || button.dataset.unpaid) || "";
     },
   );
 }
