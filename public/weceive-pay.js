@@ -30,6 +30,9 @@
     en: ["Pay with WeChat", "Waiting for your payment…", "Paid", "This page can’t show the result of your payment.", "Scan with WeChat to pay", "Close", "Preparing your code…", "Open the payment page", "The code can’t be shown here."],
     hans: ["微信支付", "等待付款…", "已付款", "此页面无法显示支付结果。", "请使用微信扫一扫", "关闭", "正在生成二维码…", "打开支付页面", "无法在此显示二维码。"],
     hant: ["微信支付", "等待付款…", "已付款", "此頁面無法顯示付款結果。", "請使用微信掃一掃", "關閉", "正在產生二維碼…", "開啟付款頁面", "無法在此顯示二維碼。"],
+    ja: ["WeChat Payで支払う", "お支払いを待っています…", "支払い済み", "このページでは支払い結果を表示できません。", "WeChatでスキャンしてお支払い", "閉じる", "コードを準備しています…", "支払いページを開く", "ここにはコードを表示できません。"],
+    ko: ["위챗페이로 결제", "결제를 기다리는 중…", "결제됨", "이 페이지에서는 결제 결과를 표시할 수 없습니다.", "위챗으로 스캔하여 결제", "닫기", "코드를 준비하는 중…", "결제 페이지 열기", "여기에는 코드를 표시할 수 없습니다."],
+    th: ["ชำระด้วย WeChat", "กำลังรอการชำระเงิน…", "ชำระแล้ว", "หน้านี้แสดงผลการชำระเงินไม่ได้", "สแกนด้วย WeChat เพื่อชำระเงิน", "ปิด", "กำลังเตรียมรหัส…", "เปิดหน้าชำระเงิน", "แสดงรหัสที่นี่ไม่ได้"],
   };
   /** A payer may submit the form late, and can then pay for half an hour. */
   const WATCH_MS = 60 * 60_000;
@@ -144,8 +147,9 @@
 
     get words() {
       const tag = this.language.toLowerCase();
-      if (!tag.startsWith("zh")) return WORDS.en;
-      return /hant|tw|hk|mo/.test(tag) ? WORDS.hant : WORDS.hans;
+      if (/^zh\b/.test(tag)) return /hant|tw|hk|mo/.test(tag) ? WORDS.hant : WORDS.hans;
+      const [other] = /^(ja|ko|th)\b/.exec(tag) ?? [];
+      return WORDS[/** @type {"en" | "ja" | "ko" | "th"} */ (other ?? "en")];
     }
 
     draw() {

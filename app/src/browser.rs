@@ -315,7 +315,9 @@ pub(crate) fn add_style(rule: &str) {
 
 /// Shows a message that the page's HTML contains in each language, instead of
 /// the sign that the page is loading.
-pub(crate) fn reveal(name: &str, lang: &str) {
+///
+/// `reference` is what the payer can quote.
+pub(crate) fn reveal(name: &str, lang: &str, reference: &str) {
     let reveal = || {
         let document = document()?;
         document
@@ -325,6 +327,9 @@ pub(crate) fn reveal(name: &str, lang: &str) {
         let message = ["[data-when=", name, "][lang=", lang, "]"].concat();
         let message = document.query_selector(&message).ok()??;
         message.remove_attribute("hidden").ok()?;
+        if let Ok(Some(quote)) = message.query_selector(".quote") {
+            quote.set_text_content(Some(reference));
+        }
         document.get_element_by_id("now")?.remove();
         Some(())
     };

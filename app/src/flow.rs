@@ -370,6 +370,7 @@ impl Flow {
             && !self.view.attempted
             && !self.away
             && self.calls == 0
+            && self.package.is_none()
             && self.code.is_none()
     }
 
@@ -943,7 +944,9 @@ impl Flow {
     /// only while the server announces changes.
     fn schedule_poll(&mut self) {
         let wait_ms = match self.stage {
-            Stage::SheetOpen { .. }
+            // It may be paid on another device meanwhile.
+            Stage::Ready(_)
+            | Stage::SheetOpen { .. }
             | Stage::Confirming { .. }
             | Stage::Code
             | Stage::Away { .. }
@@ -954,6 +957,7 @@ impl Flow {
                     CHECK_EVERY_MS
                 }
                 _ if self.live.is_connected() => PING_EVERY_MS,
+                2.. if matches!(self.stage, Stage::Ready(_)) => 5_000,
                 0..20 => 1_500,
                 20..80 => 2_000,
                 _ => 5_000,

@@ -194,5 +194,9 @@ fn tell(trouble: Trouble) {
     };
     let lang = browser::field("lang").and_then(|tag| Lang::from_tag(&tag));
     let lang = lang.or_else(|| Lang::from_tag(&browser::language()));
-    browser::reveal(name, lang.unwrap_or_default().tag());
+    // `pay.html` is not in a payer's language alone, so it has only these.
+    let lang = lang.filter(|lang| matches!(lang, Lang::ZhHans | Lang::ZhHant));
+    let purchase = browser::field("s").or_else(|| browser::field("l"));
+    let reference = purchase.unwrap_or_default();
+    browser::reveal(name, lang.unwrap_or_default().tag(), &reference);
 }

@@ -243,6 +243,7 @@ fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
                 h2().tabindex("-1").attr("aria-level", level).child(screen.heading)
             })}
             {(!screen.body.is_empty()).then(|| view! { <p>{screen.body}</p> })}
+            {screen.money.map(|money| view! { <p>{money}</p> })}
             {screen.further.map(|further| view! { <p>{further}</p> })}
         </div>
         {code.map(draw_code)}

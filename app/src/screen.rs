@@ -1,7 +1,7 @@
 //! What the payer sees and can do, as a plain value: [`Screen`] is derived from
 //! a [`Flow`] and rendered by `page`. Tests compare its texts.
 
-use checkout::{CheckoutStatus, Link, Method, Problem, Reason, Texts};
+use checkout::{CheckoutStatus, Link, Method, Problem, State, Texts};
 
 use crate::flow::{Action, End, Flow, Note, Stage};
 
@@ -16,8 +16,10 @@ pub struct Screen {
     pub heading: &'static str,
     /// A sentence or two; may be empty.
     pub body: &'static str,
-    /// A further sentence: whether money was taken, or that the page may be
-    /// closed.
+    /// Whether money was taken, where something has failed and the body does not
+    /// say it.
+    pub money: Option<&'static str>,
+    /// A further sentence: what to do next, or that the page may be closed.
     pub further: Option<&'static str>,
     /// A code, or a placeholder for it.
     pub code: Option<Code>,
@@ -107,6 +109,8 @@ impl Screen {
     pub fn of_error(code: &str, texts: &'static Texts) -> Screen {
         let problem = Problem::from_code(code);
         let mut screen = Screen::problem(texts, problem);
+        screen.money = Some(texts.opening_is_free);
+        screen.further = Some(texts.may_close);
         if !matches!(
             problem,
             Problem::UnknownLink
@@ -207,6 +211,10 @@ impl Screen {
                 | Stage::Elsewhere
         );
         screen.way_back = way_back(texts, view).filter(|_| may_leave);
+        // After a failure a payer can leave also where the merchant has no page.
+        if screen.way_back.is_none() && matches!(flow.stage(), Stage::Ready(Some(_))) {
+            screen.further = Some(texts.may_close);
+        }
         // Shown once: the note about it is longer.
         let noted = *flow.stage() == Stage::Ready(Some(Note::NoNetwork));
         screen.banner = (flow.offline() && !noted).then_some(texts.offline);
@@ -254,6 +262,10 @@ impl Screen {
         // The bridge's answer about a sheet proves nothing.
         let from_sheet = matches!(note, Some(Note::Cancelled | Note::Failed));
         let certain = flow.not_charged() && !from_sheet;
+        let money = match certain {
+            true => texts.not_charged,
+            false => texts.perhaps_charged,
+        };
         // Closing the sheet is the payer's choice, not an error.
         let icon = if note == Some(Note::Cancelled) {
             StatusIcon::None
@@ -262,7 +274,8 @@ impl Screen {
         };
         Screen {
             button,
-            further: certain.then_some(texts.not_charged),
+            // Nothing has failed where the payer has closed the sheet.
+            money: (note != Some(Note::Cancelled)).then_some(money),
             ..Screen::default().saying(message, icon)
         }
     }
@@ -279,14 +292,9 @@ impl Screen {
         } else {
             texts.copy_link
         };
-        // Other apps prevent their pages from opening WeChat.
-        let may_open = view.method
-            == Method::OpenInWeChat {
-                reason: Reason::PhoneBrowser,
-            };
         Screen {
             further: (copied == Some(true)).then_some(texts.after_copying),
-            open_wechat: may_open.then_some(texts.open_wechat),
+            open_wechat: view.method.may_open_wechat().then_some(texts.open_wechat),
             button: button(copy, Action::CopyLink),
             copy_by_hand: (copied == Some(false))
                 .then(|| (texts.copy_by_hand, link.map(|link| link.url.clone()))),
@@ -336,6 +344,15 @@ impl Screen {
         if !paid {
             screen.way_on = way_back(texts, view);
         }
+        screen.money = match end {
+            End::Gone(_) => Some(texts.opening_is_free),
+            // By the page's own clock: an order may still be paid, as the body
+            // says.
+            End::Expired if view.state == State::Open => None,
+            End::Expired | End::Closed | End::Refused if !view.attempted => Some(texts.not_charged),
+            End::Expired | End::Closed | End::Refused => Some(texts.no_payment),
+            End::Paid { .. } | End::PartlyRefunded { .. } | End::Refunded { .. } => None,
+        };
         // Without an address to go to, the page must still offer a next step.
         if screen.way_on.is_none() {
             let label = if paid { texts.done } else { texts.close };

@@ -699,7 +699,7 @@ fn a_purchase_expires_on_the_page() {
             String::from("https://shop.example/cart")
         ))
     );
-    assert_eq!(payer.does(), [Effect::PostCheck(None)]);
+    assert_eq!(payer.does().last(), Some(&Effect::PostCheck(None)));
 
     // The server's answer decides in either case.
     payer.view.expires_at_ms += 10 * MINUTE_MS;
@@ -904,7 +904,17 @@ fn every_language_has_its_own_screens() {
     let payer = Payer::opens(view(Method::Jsapi));
     let screens = Lang::ALL.map(|lang| Screen::of(&payer.flow, words(lang)));
     let labels = screens.map(|screen| screen.button.unwrap().label);
-    assert_eq!(labels, ["Pay now", "立即支付", "立即付款"]);
+    assert_eq!(
+        labels,
+        [
+            "Pay now",
+            "立即支付",
+            "立即付款",
+            "支払う",
+            "결제하기",
+            "ชำระเงิน"
+        ]
+    );
 }
 
 /// Events in a random order: "paid" always comes from the server, orders are

@@ -58,6 +58,9 @@ const fn about_text(lang: Lang) -> &'static str {
         Lang::En => "About {amount} · WeChat Pay sets the rate",
         Lang::ZhHans => "约 {amount}，以支付时微信支付的汇率为准",
         Lang::ZhHant => "約 {amount}，以付款時微信支付的匯率為準",
+        Lang::Ja => "約 {amount}（支払時のWeChat Payのレートによる）",
+        Lang::Ko => "약 {amount} · 결제 시 위챗페이 환율 적용",
+        Lang::Th => "ประมาณ {amount} · ตามอัตราของ WeChat Pay ขณะชำระ",
     }
 }
 
@@ -102,8 +105,9 @@ pub(crate) fn draw_foot(out: &mut String, brand: &Brand, lang: Lang) {
     let (before, after) = texts.carried_by.split_once("{mark}").unwrap_or_default();
     escape(out, before);
     let mark = match lang {
-        Lang::En => "WeChat Pay",
+        Lang::En | Lang::Ja | Lang::Th => "WeChat Pay",
         Lang::ZhHans | Lang::ZhHant => "微信支付",
+        Lang::Ko => "위챗페이",
     };
     match &brand.mark {
         Some(address) => {
@@ -198,6 +202,24 @@ const fn words(lang: Lang) -> Words {
             wechat: "微信號",
             terms: "服務條款",
             privacy: "私隱政策",
+        },
+        Lang::Ja => Words {
+            questions: "お問い合わせ",
+            wechat: "WeChat ID",
+            terms: "利用規約",
+            privacy: "プライバシー",
+        },
+        Lang::Ko => Words {
+            questions: "문의",
+            wechat: "위챗 ID",
+            terms: "이용약관",
+            privacy: "개인정보 처리방침",
+        },
+        Lang::Th => Words {
+            questions: "สอบถาม",
+            wechat: "WeChat ID",
+            terms: "ข้อกำหนด",
+            privacy: "ความเป็นส่วนตัว",
         },
     }
 }

@@ -59,11 +59,12 @@ impl LinkField {
     /// reader of one Chinese script gets the other script before English.
     pub fn label_in(&self, lang: Lang) -> &str {
         let tags = match lang {
-            Lang::En => ["", "en", "zh-Hans", "zh-Hant"],
             Lang::ZhHans => ["", "zh-Hans", "zh-Hant", "en"],
             Lang::ZhHant => ["", "zh-Hant", "zh-Hans", "en"],
+            other => ["", other.tag(), "en", "zh-Hant"],
         };
         let label = tags.into_iter().find_map(|tag| self.label.get(tag));
+        let label = label.or_else(|| self.label.values().next());
         label.map_or(self.name.as_str(), String::as_str)
     }
 
@@ -166,6 +167,8 @@ mod tests {
         );
         assert_eq!(choice.read("M"), some("M"));
         assert_eq!(choice.read("m"), Err(FieldProblem::NotAChoice));
-        assert_eq!(choice.label_in(Lang::En), "桌号");
+        for lang in Lang::ALL {
+            assert_eq!(choice.label_in(lang), "桌号", "the only one that there is");
+        }
     }
 }

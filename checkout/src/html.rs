@@ -69,7 +69,7 @@ pub struct Frame<'a> {
 /// | `{{SUMMARY_CLASS}}` | `summary`, or `none` without a purchase |
 /// | `{{WORDS}}` | the page's texts in its language: [`Texts::to_words`](crate::Texts::to_words) |
 /// | `{{LOADING}}` | "Loading…" |
-/// | `{{SLOW}}` `{{RELOAD}}` | shown when the script has not loaded after a while |
+/// | `{{SLOW}}` `{{RELOAD}}` `{{BACK}}` | shown when the script has not loaded after a while |
 pub fn fill(
     template: &str,
     page: &Page,
@@ -227,7 +227,21 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
         }
         ("WORDS", Page::Error(_)) => escape(out, &texts.to_words("", "")),
         ("LOADING", _) => escape(out, texts.loading),
-        ("SLOW", _) => escape(out, texts.slow_page),
+        ("SLOW", _) => {
+            escape(out, texts.slow_page);
+            out.push(' ');
+            escape(out, texts.opening_is_free);
+        }
+        ("BACK", Page::View(view)) => {
+            if let Some(url) = &view.cancel_url {
+                out.push_str(" · <a href=\"");
+                escape(out, url);
+                out.push_str("\">");
+                escape(out, texts.back_to_merchant);
+                out.push_str("</a>");
+            }
+        }
+        ("BACK", Page::Error(_)) => {}
         ("RELOAD", _) => escape(out, texts.reload),
         _ => return Err(TemplateError::UnknownPlace(String::from(name))),
     }
@@ -250,6 +264,9 @@ pub fn test_badge(lang: Lang) -> String {
         Lang::En => "TEST · no money is paid",
         Lang::ZhHans => "测试 TEST · 不会扣款",
         Lang::ZhHant => "測試 TEST · 不會扣款",
+        Lang::Ja => "テスト TEST · 請求されません",
+        Lang::Ko => "테스트 TEST · 실제로 청구되지 않습니다",
+        Lang::Th => "ทดสอบ TEST · ไม่มีการเรียกเก็บเงิน",
     };
     format!("<p class=\"test\">{text}</p>\n")
 }
@@ -268,6 +285,18 @@ pub fn nothing_here(lang: Lang) -> Message {
         Lang::ZhHant => (
             "頁面不存在",
             "如需付款，請重新開啟商戶提供的連結或掃描商戶的二維碼。",
+        ),
+        Lang::Ja => (
+            "ページが見つかりません",
+            "お支払いは、お店のリンクを開き直すか、お店のコードをもう一度スキャンしてください。",
+        ),
+        Lang::Ko => (
+            "페이지를 찾을 수 없습니다",
+            "결제하려면 판매자의 링크를 다시 열거나 코드를 다시 스캔하세요.",
+        ),
+        Lang::Th => (
+            "ไม่พบหน้านี้",
+            "หากต้องการชำระเงิน โปรดเปิดลิงก์ของร้านค้าหรือสแกนรหัสของร้านค้าอีกครั้ง",
         ),
     };
     Message { heading, body }
@@ -310,6 +339,11 @@ pub fn notice(
     escape(&mut out, message.heading);
     out.push_str("</h2><p>");
     escape(&mut out, message.body);
+    let texts = texts(lang);
+    for sentence in [texts.opening_is_free, texts.may_close] {
+        out.push_str("</p><p>");
+        escape(&mut out, sentence);
+    }
     out.push_str("</p></div></section>\n<footer>");
     quote(&mut out, lang, reference);
     out.push_str("</footer>\n</main>\n</body>\n</html>\n");

@@ -1,4 +1,7 @@
 //! The languages of the page, and how one is chosen.
+//!
+//! English and Chinese are the languages of the whole product; Japanese, Korean and
+//! Thai those of the payer's pages alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,11 +18,27 @@ pub enum Lang {
     /// 繁體中文
     #[serde(rename = "zh-Hant")]
     ZhHant,
+    /// 日本語, on the payer's pages only.
+    #[serde(rename = "ja")]
+    Ja,
+    /// 한국어, on the payer's pages only.
+    #[serde(rename = "ko")]
+    Ko,
+    /// ไทย, on the payer's pages only.
+    #[serde(rename = "th")]
+    Th,
 }
 
 impl Lang {
     /// Every language, in the order of a menu.
-    pub const ALL: [Lang; 3] = [Lang::En, Lang::ZhHans, Lang::ZhHant];
+    pub const ALL: [Lang; 6] = [
+        Lang::En,
+        Lang::ZhHans,
+        Lang::ZhHant,
+        Lang::Ja,
+        Lang::Ko,
+        Lang::Th,
+    ];
 
     /// The BCP 47 tag, for `<html lang>` and the browser's formatting.
     pub fn tag(self) -> &'static str {
@@ -27,6 +46,9 @@ impl Lang {
             Lang::En => "en",
             Lang::ZhHans => "zh-Hans",
             Lang::ZhHant => "zh-Hant",
+            Lang::Ja => "ja",
+            Lang::Ko => "ko",
+            Lang::Th => "th",
         }
     }
 
@@ -36,6 +58,9 @@ impl Lang {
             Lang::En => "English",
             Lang::ZhHans => "简体中文",
             Lang::ZhHant => "繁體中文",
+            Lang::Ja => "日本語",
+            Lang::Ko => "한국어",
+            Lang::Th => "ไทย",
         }
     }
 
@@ -44,8 +69,10 @@ impl Lang {
     pub fn from_tag(tag: &str) -> Option<Lang> {
         let mut parts = tag.trim().split(['-', '_']);
         let language = parts.next().unwrap_or_default();
-        if language.eq_ignore_ascii_case("en") {
-            return Some(Lang::En);
+        for lang in [Lang::En, Lang::Ja, Lang::Ko, Lang::Th] {
+            if language.eq_ignore_ascii_case(lang.tag()) {
+                return Some(lang);
+            }
         }
         if !language.eq_ignore_ascii_case("zh") {
             return None;
@@ -143,6 +170,9 @@ mod tests {
             ("zh-HK", Some(Lang::ZhHant)),
             ("zh-MO", Some(Lang::ZhHant)),
             ("zh-Hant-CN", Some(Lang::ZhHant)),
+            ("ja-JP", Some(Lang::Ja)),
+            ("KO_kr", Some(Lang::Ko)),
+            ("th", Some(Lang::Th)),
             ("fr", None),
             ("english", None),
             ("", None),
@@ -181,6 +211,7 @@ mod tests {
             ("zh-CN;q=0, en;q=0.001", Some(Lang::En)),
             ("en;q=0", None),
             ("en;q=9, zh-CN;q=0.1", Some(Lang::ZhHans)),
+            ("fr, ja;q=0.9, en;q=0.8", Some(Lang::Ja)),
             ("de, fr;q=0.9", None),
             (";;q=,,", None),
         ] {

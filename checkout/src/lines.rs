@@ -36,6 +36,9 @@ pub(crate) fn draw(out: &mut String, lines: &[Line], lang: Lang) {
         Lang::En => "Items",
         Lang::ZhHans => "商品明细",
         Lang::ZhHant => "商品明細",
+        Lang::Ja => "明細",
+        Lang::Ko => "상품 내역",
+        Lang::Th => "รายการสินค้า",
     };
     let count = lines.len().to_string();
     for text in [

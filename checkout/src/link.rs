@@ -56,6 +56,10 @@ pub struct LinkPage<'a> {
     /// About how much one piece costs in yuan, as in
     /// [`View::about_cny`](crate::View::about_cny).
     pub about_cny: Option<Money>,
+    /// The link's id, for the payer to quote where nothing can be bought.
+    pub reference: &'a str,
+    /// The merchant's address for a payer who does not want to pay.
+    pub way_back: Option<&'a str>,
 }
 
 /// How to continue where no payment is possible.
@@ -65,6 +69,8 @@ pub struct Elsewhere {
     pub message: Message,
     /// The link's address, to copy and as a code.
     pub link: Link,
+    /// Whether a link may open WeChat here.
+    pub may_open: bool,
 }
 
 /// The form of a link's page.
@@ -249,17 +255,20 @@ pub fn page(page: &LinkPage<'_>) -> String {
             out.elsewhere(page);
         }
         Asks::Ended(ended) => {
-            let (heading, body) = match ended {
-                Ended::Off => words.off,
-                Ended::Expired => words.expired,
-                Ended::SoldOut => words.sold_out,
-                Ended::AllSold => words.all_sold,
-            };
+            let Message { heading, body } = self::ended(ended, page.lang);
             out.raw("<section class=\"now\"><div class=\"says notice\"><h2>")
                 .text(heading)
                 .raw("</h2><p>")
                 .text(body)
-                .raw("</p></div></section>\n");
+                .raw("</p><p>")
+                .text(texts(page.lang).opening_is_free)
+                .raw("</p><p>")
+                .text(texts(page.lang).reference)
+                .raw(" ")
+                .text(page.reference)
+                .raw("</p></div>");
+            out.way_back(page);
+            out.raw("</section>\n");
         }
         Asks::Quantity { price, at_most } => {
             out.form(page);
@@ -270,7 +279,7 @@ pub fn page(page: &LinkPage<'_>) -> String {
                 out.field(page, "quantity", words.quantity, &hint, written);
             }
             out.questions(page, words);
-            out.end_form(words);
+            out.end_form(page, words);
         }
         Asks::Amount { min, max } => {
             out.form(page);
@@ -285,7 +294,7 @@ pub fn page(page: &LinkPage<'_>) -> String {
             let written = page.written.get("amount").map_or("", String::as_str);
             out.field(page, "amount", &label, &hint, written);
             out.questions(page, words);
-            out.end_form(words);
+            out.end_form(page, words);
         }
     }
     out.raw("<footer>");
@@ -293,6 +302,18 @@ pub fn page(page: &LinkPage<'_>) -> String {
     brand::draw_languages(&mut out.0, page.here, page.lang);
     out.raw("</footer>\n</main>\n<script src=\"/link.js\" defer></script>\n</body>\n</html>\n");
     out.0
+}
+
+/// The texts about a link that sells nothing.
+pub fn ended(ended: Ended, lang: Lang) -> Message {
+    let words = words(lang);
+    let (heading, body) = match ended {
+        Ended::Off => words.off,
+        Ended::Expired => words.expired,
+        Ended::SoldOut => words.sold_out,
+        Ended::AllSold => words.all_sold,
+    };
+    Message { heading, body }
 }
 
 /// The page's contents, for the page on another host.
@@ -517,7 +538,12 @@ impl Html {
 
     /// How to continue in WeChat: the link to copy, and its code.
     fn elsewhere(&mut self, page: &LinkPage<'_>) {
-        let Some(Elsewhere { message, link }) = &page.elsewhere else {
+        let Some(Elsewhere {
+            message,
+            link,
+            may_open,
+        }) = &page.elsewhere
+        else {
             return;
         };
         let texts = texts(page.lang);
@@ -536,7 +562,13 @@ impl Html {
             .text(texts.after_copying)
             .raw("</p>\n<p class=\"by-hand\"><code>")
             .text(&link.url)
-            .raw("</code></p>\n<figure class=\"code help\"><svg viewBox=\"0 0 ")
+            .raw("</code></p>\n");
+        if *may_open {
+            self.raw("<a class=\"button second\" href=\"weixin://\">")
+                .text(texts.open_wechat)
+                .raw("</a>\n");
+        }
+        self.raw("<figure class=\"code help\"><svg viewBox=\"0 0 ")
             .raw(&size)
             .raw(" ")
             .raw(&size)
@@ -546,13 +578,34 @@ impl Html {
             .text(&link.path)
             .raw("\"/></svg><figcaption>")
             .text(texts.link_code)
-            .raw("</figcaption></figure></section>\n");
+            .raw("</figcaption></figure>");
+        self.way_back(page);
+        self.raw("</section>\n");
     }
 
-    fn end_form(&mut self, words: &Words) {
+    fn end_form(&mut self, page: &LinkPage<'_>, words: &Words) {
         self.raw("<button class=\"button\">")
             .text(words.go_on)
-            .raw("</button></form>\n");
+            .raw("</button>");
+        self.way_back(page);
+        self.raw("</form>\n");
+    }
+
+    /// The way back to the merchant; without one nothing keeps the payer here.
+    fn way_back(&mut self, page: &LinkPage<'_>) {
+        let texts = texts(page.lang);
+        match page.way_back {
+            Some(url) => self
+                .raw("<a class=\"way-back\" href=\"")
+                .text(url)
+                .raw("\">")
+                .text(texts.back_to_merchant)
+                .raw("</a>"),
+            None if matches!(page.asks, Asks::Ended(_)) => {
+                self.raw("<p>").text(texts.may_close).raw("</p>")
+            }
+            None => self,
+        };
     }
 }
 
@@ -588,6 +641,9 @@ fn words(lang: Lang) -> &'static Words {
         Lang::En => &EN,
         Lang::ZhHans => &ZH_HANS,
         Lang::ZhHant => &ZH_HANT,
+        Lang::Ja => &JA,
+        Lang::Ko => &KO,
+        Lang::Th => &TH,
     }
 }
 
@@ -679,6 +735,105 @@ static ZH_HANT: Words = Words {
     expired: ("連結已過期", "請聯絡商戶索取新連結。"),
     sold_out: ("已售罄", "如有訂單未付款，庫存會重新釋出，可稍後再看。"),
     all_sold: ("已售罄", "商品已全部售出，如有疑問請聯絡商戶。"),
+};
+
+static JA: Words = Words {
+    go_on: "支払いに進む",
+    amount: "金額（{a}）",
+    amount_hint: "{a} から {b} まで",
+    amount_empty: "金額を入力してください。",
+    amount_out_of_range: "{a} から {b} までの金額を入力してください。",
+    not_an_amount: "数字だけを入力してください（例：{a}）。",
+    two_decimals: "小数点以下は2桁までです（例：{a}）。",
+    no_decimals: "この通貨には小数がありません。整数を入力してください（例：{a}）。",
+    quantity: "数量",
+    quantity_hint: "1点 {a} · {b} 点まで",
+    quantity_wrong: "{a} から {b} までの整数を入力してください。",
+    optional: "（任意）",
+    field_missing: "この項目を入力してください。",
+    field_too_long: "{a} 文字以内で入力してください。",
+    field_not_a_number: "数字だけを入力してください。",
+    field_wrong: "有効な値を選択または入力してください。",
+    total: "合計 {a}",
+    less: "1つ減らす",
+    more: "1つ増やす",
+    off: (
+        "現在ご利用いただけません",
+        "お店は現在ここでお支払いを受け付けていません。",
+    ),
+    expired: (
+        "リンクの有効期限が切れました",
+        "お店に新しいリンクを依頼してください。",
+    ),
+    sold_out: (
+        "売り切れ",
+        "ほかのお客様のお支払いが完了しない場合、再び購入できることがあります。",
+    ),
+    all_sold: (
+        "売り切れ",
+        "在庫はありません。ご不明な点はお店にお問い合わせください。",
+    ),
+};
+
+static KO: Words = Words {
+    go_on: "결제로 이동",
+    amount: "금액({a})",
+    amount_hint: "{a} ~ {b}",
+    amount_empty: "금액을 입력하세요.",
+    amount_out_of_range: "{a}에서 {b} 사이의 금액을 입력하세요.",
+    not_an_amount: "숫자만 입력하세요. 예: {a}",
+    two_decimals: "소수점 아래는 두 자리까지 입력하세요. 예: {a}",
+    no_decimals: "이 통화에는 소수가 없습니다. 정수를 입력하세요. 예: {a}",
+    quantity: "수량",
+    quantity_hint: "개당 {a} · 최대 {b}개",
+    quantity_wrong: "{a}에서 {b} 사이의 정수를 입력하세요.",
+    optional: " (선택)",
+    field_missing: "이 항목을 입력하세요.",
+    field_too_long: "{a}자 이내로 입력하세요.",
+    field_not_a_number: "숫자만 입력하세요.",
+    field_wrong: "올바른 값을 선택하거나 입력하세요.",
+    total: "합계 {a}",
+    less: "하나 줄이기",
+    more: "하나 늘리기",
+    off: (
+        "지금은 이용할 수 없습니다",
+        "판매자가 지금 여기에서 결제를 받지 않습니다.",
+    ),
+    expired: ("만료된 링크입니다", "판매자에게 새 링크를 요청하세요."),
+    sold_out: (
+        "품절",
+        "다른 구매자가 결제를 완료하지 않으면 다시 구매할 수 있습니다.",
+    ),
+    all_sold: (
+        "품절",
+        "남은 수량이 없습니다. 궁금한 점은 판매자에게 문의하세요.",
+    ),
+};
+
+static TH: Words = Words {
+    go_on: "ไปชำระเงิน",
+    amount: "จำนวนเงิน ({a})",
+    amount_hint: "{a} ถึง {b}",
+    amount_empty: "โปรดใส่จำนวนเงิน",
+    amount_out_of_range: "โปรดใส่จำนวนเงินตั้งแต่ {a} ถึง {b}",
+    not_an_amount: "ใส่ตัวเลขเท่านั้น เช่น {a}",
+    two_decimals: "ใส่ทศนิยมไม่เกินสองตำแหน่ง เช่น {a}",
+    no_decimals: "สกุลเงินนี้ไม่มีทศนิยม โปรดใส่จำนวนเต็ม เช่น {a}",
+    quantity: "จำนวน",
+    quantity_hint: "ชิ้นละ {a} · ไม่เกิน {b} ชิ้น",
+    quantity_wrong: "ใส่จำนวนเต็มตั้งแต่ {a} ถึง {b}",
+    optional: " (ไม่บังคับ)",
+    field_missing: "โปรดกรอกช่องนี้",
+    field_too_long: "ใส่ได้ไม่เกิน {a} ตัวอักษร",
+    field_not_a_number: "ใส่ตัวเลขเท่านั้น",
+    field_wrong: "โปรดเลือกหรือใส่ค่าที่ถูกต้อง",
+    total: "รวม {a}",
+    less: "ลดหนึ่งชิ้น",
+    more: "เพิ่มหนึ่งชิ้น",
+    off: ("ยังไม่เปิดรับ", "ร้านค้าไม่ได้รับชำระเงินที่นี่ในขณะนี้"),
+    expired: ("ลิงก์นี้หมดอายุแล้ว", "โปรดติดต่อร้านค้าเพื่อขอลิงก์ใหม่"),
+    sold_out: ("สินค้าหมด", "อาจมีสินค้าอีกหากผู้ซื้อรายอื่นชำระเงินไม่เสร็จ"),
+    all_sold: ("สินค้าหมด", "ไม่มีสินค้าเหลือ หากมีข้อสงสัย โปรดติดต่อร้านค้า"),
 };
 
 #[cfg(test)]
@@ -777,6 +932,8 @@ mod tests {
                     details: None,
                     elsewhere: None,
                     about_cny: None,
+                    reference: hostile,
+                    way_back: Some(hostile),
                 });
                 // The page's own, and no other.
                 assert_eq!(html.matches("<script").count(), 1, "{html}");

@@ -29,6 +29,15 @@ pub enum Method {
     WeChatTooOld,
 }
 
+impl Method {
+    /// Whether a link may open WeChat: other apps prevent their pages from it.
+    pub fn may_open_wechat(self) -> bool {
+        self == Method::OpenInWeChat {
+            reason: Reason::PhoneBrowser,
+        }
+    }
+}
+
 /// Why no payment is possible where the link was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

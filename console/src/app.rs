@@ -40,7 +40,9 @@ impl App {
         let lang = browser::kept(LANGUAGE)
             .into_iter()
             .chain(browser::languages())
-            .find_map(|tag| Lang::from_tag(&tag))
+            .filter_map(|tag| Lang::from_tag(&tag))
+            // The other languages are those of the payer's pages alone.
+            .find(|lang| matches!(lang, Lang::En | Lang::ZhHans | Lang::ZhHant))
             .unwrap_or_default();
         let app = Self {
             who: RwSignal::new(Who::Unknown),

@@ -9,7 +9,7 @@ thread_local! {
     static LANG: Cell<Lang> = const { Cell::new(Lang::En) };
 }
 
-/// A text in every language, in the order of [`Lang::ALL`].
+/// A text in every language, English first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Text([&'static str; 3]);
 
@@ -28,9 +28,10 @@ impl Text {
     pub(crate) fn now(self) -> &'static str {
         let [en, hans, hant] = self.0;
         match LANG.get() {
-            Lang::En => en,
             Lang::ZhHans => hans,
             Lang::ZhHant => hant,
+            // The other languages are those of the payer's pages alone.
+            _ => en,
         }
     }
 }

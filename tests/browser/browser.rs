@@ -10,6 +10,7 @@
 //! with the current contents of the page.
 
 use base64::Engine as _;
+use checkout::Lang;
 use futures_executor::block_on;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -402,6 +403,29 @@ impl Browser {
         if let Ok(picture) = block_on(self.driver().screenshot_as_png()) {
             fs::write(path, picture).expect("a picture");
         }
+    }
+
+    /// Stores the page in each size and colour scheme as
+    /// `target/screenshots/NAME-LANG-SCHEME-WIDTH.png`, and asserts that it fits each
+    /// window and that axe finds nothing. In a language of the checkout alone, on
+    /// the smallest phone.
+    pub fn pictured(&self, name: &str, lang: Lang) {
+        const SIZES: [(u32, u32); 4] = [(320, 568), (390, 780), (780, 390), (1280, 800)];
+        let (schemes, sizes): (&[&str], &[_]) = match lang {
+            Lang::En | Lang::ZhHans => (&["dark", "light"], &SIZES),
+            _ => (&["light"], &SIZES[..1]),
+        };
+        for scheme in schemes {
+            self.prefers("color-scheme", scheme);
+            for (width, height) in sizes {
+                self.has_a_window_of(*width, *height);
+                let place = format!("{name}-{}-{scheme}-{width}", lang.tag());
+                self.finds_that_it_fits(&place);
+                self.pictures(&place);
+            }
+            self.finds_it_accessible(&format!("{name}, {}, {scheme}", lang.tag()));
+        }
+        self.has_a_window_of(390, 780);
     }
 
     // The browser's properties.

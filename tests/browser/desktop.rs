@@ -121,3 +121,19 @@ fn a_paid_page_returns_to_the_merchant_by_itself_unless_the_payer_stays() {
         payer.finds_it_accessible("a paid page that stays");
     });
 }
+
+/// Also a page that waits for its payer's tap shows what happens on another
+/// device, without being loaded again.
+#[test]
+fn a_page_before_its_tap_shows_a_payment_made_on_another_device() {
+    visit(|system, payer| {
+        let checkout = system.checkout();
+        payer.opens(&system.in_wechat(&checkout));
+        payer.sees_control("Pay now");
+        payer.has_asked("/pay/status", 1);
+        system.pays_elsewhere(&checkout);
+        payer.sees("Payment successful");
+        payer.does_not_see("Pay now");
+        assert_eq!(system.orders().len(), 1);
+    });
+}

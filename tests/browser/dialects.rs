@@ -32,7 +32,7 @@ impl Stall {
         let currency = Currency::from_code(&self.currency).unwrap();
         let amount = format_amount(Money::new(4_800, currency).unwrap(), lang);
         let word = match lang {
-            Lang::En => "Pay",
+            Lang::En | Lang::Ja | Lang::Ko | Lang::Th => "Pay",
             Lang::ZhHans | Lang::ZhHant => "支付",
         };
         format!("{word} {amount}")

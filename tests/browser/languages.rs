@@ -1,6 +1,7 @@
-//! English, simplified and traditional Chinese.
+//! Each language of the page.
 
 use crate::visit;
+use checkout::{Lang, texts};
 use serde_json::json;
 
 #[test]
@@ -32,6 +33,9 @@ fn the_address_chooses_the_language_on_a_desktop() {
         for (lang, heading) in [
             ("zh-Hans", "请使用微信扫一扫"),
             ("zh-Hant", "請使用微信掃一掃"),
+            ("ja", "WeChatでスキャンしてお支払い"),
+            ("ko", "위챗으로 스캔하여 결제"),
+            ("th", "สแกนด้วย WeChat เพื่อชำระเงิน"),
             ("en", "Scan with WeChat to pay"),
         ] {
             payer.opens(&format!("{checkout}&lang={lang}"));
@@ -113,5 +117,35 @@ fn the_language_is_switched_on_the_page_and_stays() {
         payer.sees("請使用微信掃一掃");
         payer.taps("English");
         payer.sees("Scan with WeChat to pay");
+    });
+}
+
+/// In the language of WeChat on the payer's phone, from the link to the receipt.
+#[test]
+fn japanese_korean_and_thai_payers_pay_in_their_language() {
+    const WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.49(0x18003137) NetType/WIFI Language/";
+    visit(|system, payer| {
+        payer.has_the_phone_of("alice");
+        payer.runs_first(crate::BRIDGE);
+        for lang in [Lang::Ja, Lang::Ko, Lang::Th] {
+            let texts = texts(lang);
+            payer.calls_itself(&format!("{WECHAT}{}", lang.tag()));
+            let link = system.link(&json!({ "total_fee": 8800, "quantity": 3 }));
+            payer.opens(link["url"].as_str().unwrap());
+            assert_eq!(payer.reads("html", "lang"), lang.tag());
+            for other in Lang::ALL.into_iter().filter(|other| *other != lang) {
+                payer.sees_control(other.name());
+            }
+            payer.pictured("link", lang);
+            payer.evaluates("document.querySelector('form .button').click()");
+            system.pays_by_the_bridge(payer, 0);
+            payer.evaluates("answers(0, 'get_brand_wcpay_request:ok')");
+            payer.sees(texts.paid.heading);
+            payer.pictured("paid", lang);
+            payer.taps(texts.receipt);
+            payer.sees("HK$88.00");
+            assert_eq!(payer.reads("html", "lang"), lang.tag());
+            payer.pictured("receipt", lang);
+        }
     });
 }

@@ -256,3 +256,24 @@ fn every_link_page_fits_every_window_in_every_language() {
         }
     });
 }
+
+/// From the poster to the receipt in WeChat: the form, the sheet, the receipt.
+#[test]
+fn a_payer_taps_at_most_four_times_from_the_poster_to_the_receipt() {
+    visit(|system, payer| {
+        let link = system.link(&json!({ "total_fee": 8800 }));
+        payer.opens(link["sheet_url"].as_str().unwrap());
+        payer.has_a_window_of(1000, 1300);
+        let poster = payer.scans_picture(".card > svg");
+        payer.has_a_window_of(390, 780);
+        payer.opens(&system.in_wechat(&poster));
+        let taps = ["Continue to payment", "Pay HK$88.00", "Receipt"];
+        for tap in taps {
+            payer.taps(tap);
+        }
+        payer.sees("Paid HK$88.00");
+        payer.is_at(&format!("{}/pay/receipt?", system.gateway()));
+        assert!(taps.len() <= 4);
+        assert_eq!(system.orders().len(), 1);
+    });
+}

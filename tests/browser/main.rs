@@ -20,6 +20,7 @@ mod dialects;
 mod embed;
 mod environment_matrix;
 mod environments;
+mod failures;
 mod hosted;
 mod languages;
 mod layout;

@@ -48,18 +48,20 @@ fn every_printed_code_is_read_from_its_sheet() {
             ("paper=a6", 1, [105, 148]),
             ("paper=a6&logo=1&marks=1", 1, [121, 164]),
             ("paper=a5&logo=1&lang=zh-Hans", 1, [148, 210]),
+            ("paper=a6&lang=th", 1, [105, 148]),
             ("paper=a4&logo=1&lang=en", 1, [210, 297]),
             ("paper=tent&logo=1&marks=1", 2, [226, 313]),
         ] {
-            payer.opens(&format!("{sheet}&{query}&series=Table&to=3"));
-            payer.sees_control(if query.contains("zh") {
-                "打印"
-            } else {
-                "Print"
+            let sheets = if query.contains("a6&logo") { 20 } else { 3 };
+            payer.opens(&format!("{sheet}&{query}&series=Table&to={sheets}"));
+            payer.sees_control(match query.rsplit_once("lang=") {
+                Some((_, "zh-Hans")) => "打印",
+                Some((_, "th")) => "พิมพ์",
+                _ => "Print",
             });
             payer.pictures(&format!("sheet-{}", query.replace(['&', '='], "-")));
             payer.sees_paper();
-            for page in 1..=3 {
+            for page in 1..=sheets {
                 for face in 1..=faces {
                     let code = format!("main:nth-of-type({page}) .card:nth-of-type({face}) > svg");
                     // The driver's picture ends where the window ends.
@@ -70,7 +72,7 @@ fn every_printed_code_is_read_from_its_sheet() {
                 }
             }
             let pages = payer.prints();
-            assert_eq!(pages.len(), 3, "{query}: {pages:?}");
+            assert_eq!(pages.len(), sheets, "{query}: {pages:?}");
             for [wide, high] in pages {
                 // In points, of which an inch has 72; Chromium rounds.
                 let points = |mm: i64| mm * 720 / 254;
@@ -100,7 +102,14 @@ fn a_receipt_fits_every_window_and_is_accessible() {
         });
         let refund = json!({ "out_trade_no": "P1", "refund_fee": 1000 });
         called(&shop, "POST", "/v1/refund", refund.to_string());
-        for (lang, heading) in [("en", "Receipt"), ("zh-Hans", "收据"), ("zh-Hant", "收據")] {
+        for (lang, heading) in [
+            ("en", "Receipt"),
+            ("zh-Hans", "收据"),
+            ("zh-Hant", "收據"),
+            ("ja", "レシート"),
+            ("ko", "영수증"),
+            ("th", "ใบเสร็จ"),
+        ] {
             for scheme in ["light", "dark"] {
                 payer.prefers("color-scheme", scheme);
                 payer.opens(&format!("{receipt}&lang={lang}"));

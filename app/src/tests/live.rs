@@ -184,10 +184,28 @@ fn a_hidden_or_offline_page_closes_its_connection() {
 }
 
 #[test]
-fn a_page_that_waits_for_the_payers_tap_does_not_connect() {
+fn a_page_that_waits_for_the_payers_tap_hears_of_a_payment_on_another_device() {
     let mut payer = Payer::in_wechat();
-    payer.waits(10 * MINUTE_MS);
-    assert_eq!(payer.connects, 0);
+    payer.waits(1_500);
+    assert_eq!(payer.connects, 1);
+    payer.receives(LiveMessage::Look);
+    payer.server_says(State::Open);
+    payer.server_says(State::Open);
+    let done = waits_connected(&mut payer, 10 * MINUTE_MS);
+    let asked = done.iter().filter(|e| **e == Effect::GetStatus).count();
+    assert!(asked <= 8, "while connected it hardly polls: {asked}");
+    assert_eq!(payer.buttons(), ["Pay now"]);
+    payer.receives(LiveMessage::Look);
+    payer.server_says(PAID);
+    assert_eq!(payer.heading(), "Payment successful");
+}
+
+#[test]
+fn a_page_that_waits_for_the_payers_tap_polls_slowly_where_it_cannot_connect() {
+    let mut payer = Payer::in_wechat();
+    let done = payer.waits_answered(10 * MINUTE_MS);
+    let asked = done.iter().filter(|(_, e)| *e == Effect::GetStatus).count();
+    assert!((100..=125).contains(&asked), "every five seconds: {asked}");
 }
 
 #[test]

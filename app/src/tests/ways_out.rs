@@ -9,31 +9,32 @@ fn the_page_says_not_charged_only_when_it_is_certain() {
         payer.on(Event::Ordered(Err(Failure::Refused(problem))));
     };
     let certain = Some("You haven’t been charged.");
+    let unknown = Some("If you’ve been charged, this page shows it once WeChat Pay confirms it.");
     for code in ["UPSTREAM_UNAVAILABLE", "UPSTREAM_REFUSED", "INTERNAL"] {
         let mut payer = Payer::in_wechat();
         payer.taps("Pay now");
         refuse(&mut payer, code);
-        assert_eq!(payer.sees().further, certain, "{code}");
+        assert_eq!(payer.sees().money, certain, "{code}");
         // An order was made on another device and may be paid there.
         payer.view.attempted = true;
         payer.server_says(State::Open);
-        assert_eq!(payer.sees().further, None, "{code}");
+        assert_eq!(payer.sees().money, unknown, "{code}");
     }
 
     // The sheet was open before and may have taken the money.
     let mut payer = Payer::at_the_sheet();
     payer.bridge_says(1, Hint::Cancel);
-    assert_eq!(payer.sees().further, None, "the bridge proves nothing");
+    assert_eq!(payer.sees().money, None, "the bridge proves nothing");
     payer.taps("Pay now");
     refuse(&mut payer, "UPSTREAM_UNAVAILABLE");
-    assert_eq!(payer.sees().further, None);
+    assert_eq!(payer.sees().money, unknown);
 
     // A code was shown before, and a payer may have scanned it.
     let mut payer = Payer::at_a_desk(5 * MINUTE_MS);
     payer.waits_answered(5 * MINUTE_MS);
     payer.taps("Get a new code");
     refuse(&mut payer, "INTERNAL");
-    assert_eq!(payer.sees().further, None);
+    assert_eq!(payer.sees().money, unknown);
 
     // A refusal that may mean "paid" makes no statement about a charge.
     let mut payer = Payer::in_wechat();
@@ -42,7 +43,7 @@ fn the_page_says_not_charged_only_when_it_is_certain() {
     payer.taps("Pay now");
     refuse(&mut payer, "ORDER_PAID");
     assert_eq!(payer.heading(), "Just a moment");
-    assert_eq!(payer.sees().further, None);
+    assert_eq!(payer.sees().money, unknown);
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn a_page_opened_after_a_failed_sign_in_keeps_the_purchase_and_the_way_back() {
         assert_eq!(payer.heading(), heading);
         assert_eq!(payer.buttons(), ["Reload"]);
         assert!(payer.sees().way_back.is_some());
-        assert_eq!(payer.sees().further, Some("You haven’t been charged."));
+        assert_eq!(payer.sees().money, Some("You haven’t been charged."));
         payer.taps("Reload");
         assert_eq!(payer.does(), [Effect::Reload]);
 

@@ -75,6 +75,8 @@ const STYLE: &str = "\
 *{box-sizing:border-box;margin:0}\
 body{background:#e9eeeb;color:#15201a;font-family:system-ui,-apple-system,'PingFang SC','Noto Sans CJK SC','Microsoft YaHei',sans-serif}\
 :lang(zh-Hant){font-family:system-ui,-apple-system,'PingFang HK','Noto Sans CJK TC','Microsoft JhengHei',sans-serif}\
+:lang(ja){font-family:system-ui,-apple-system,'Hiragino Sans','Noto Sans CJK JP','Yu Gothic UI',sans-serif}\
+:lang(ko){font-family:system-ui,-apple-system,'Apple SD Gothic Neo','Noto Sans CJK KR','Malgun Gothic',sans-serif}\
 .page{position:relative;width:var(--page-width);height:var(--page-height);margin:0 auto;padding:var(--margin);background:#fff;\
 overflow:hidden;break-after:page;break-inside:avoid}\
 .page:last-of-type{break-after:auto}\
@@ -154,6 +156,9 @@ impl Sheet<'_> {
             Lang::En => "Print",
             Lang::ZhHans => "打印",
             Lang::ZhHant => "列印",
+            Lang::Ja => "印刷",
+            Lang::Ko => "인쇄",
+            Lang::Th => "พิมพ์",
         };
         let _ = write!(
             out,
@@ -224,6 +229,9 @@ impl Sheet<'_> {
                 Some(Lang::En) => "TEST",
                 Some(Lang::ZhHans) => "测试",
                 Some(Lang::ZhHant) => "測試",
+                Some(Lang::Ja) => "テスト",
+                Some(Lang::Ko) => "테스트",
+                Some(Lang::Th) => "ทดสอบ",
             };
             let _ = writeln!(out, "<p class=\"test\">{test}</p>");
         }
@@ -233,11 +241,14 @@ impl Sheet<'_> {
             (Lang::ZhHans, "微信扫一扫付款"),
             (Lang::ZhHant, "微信掃一掃付款"),
             (Lang::En, "Scan with WeChat to pay"),
+            (Lang::Ja, "WeChatでスキャンしてお支払い"),
+            (Lang::Ko, "위챗으로 스캔하여 결제"),
+            (Lang::Th, "สแกนด้วย WeChat เพื่อชำระเงิน"),
         ];
         for (lang, text) in all {
             let is_shown = match self.lang {
                 Some(chosen) => chosen == lang,
-                None => lang != Lang::ZhHant,
+                None => matches!(lang, Lang::ZhHans | Lang::En),
             };
             if is_shown {
                 let _ = write!(out, "<span lang=\"{}\">{text}</span>", lang.tag());

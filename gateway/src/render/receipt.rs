@@ -127,6 +127,63 @@ const ZH_HANT: Words = Words {
     privacy: "私隱政策",
     wechat: "微信號",
 };
+const JA: Words = Words {
+    title: "レシート",
+    test: "テスト – 実際の支払いはありません",
+    item: "商品",
+    paid: "お支払い済み",
+    paid_at: "支払日時",
+    order_number: "注文番号",
+    transaction: "取引番号",
+    charged: "WeChatの請求額",
+    refunded: "返金済み",
+    refunding: "返金処理中",
+    kept: "返金後の金額",
+    questions: "お問い合わせ",
+    print: "印刷",
+    by: "WeChat Payでお支払い",
+    terms: "利用規約",
+    privacy: "プライバシー",
+    wechat: "WeChat ID",
+};
+const KO: Words = Words {
+    title: "영수증",
+    test: "테스트 – 실제 결제가 없습니다",
+    item: "상품",
+    paid: "결제됨",
+    paid_at: "결제 시간",
+    order_number: "주문번호",
+    transaction: "거래번호",
+    charged: "위챗 청구 금액",
+    refunded: "환불됨",
+    refunding: "환불 진행 중",
+    kept: "환불 후 금액",
+    questions: "문의",
+    print: "인쇄",
+    by: "위챗페이로 결제",
+    terms: "이용약관",
+    privacy: "개인정보 처리방침",
+    wechat: "위챗 ID",
+};
+const TH: Words = Words {
+    title: "ใบเสร็จ",
+    test: "ทดสอบ – ไม่มีการชำระเงินจริง",
+    item: "สินค้า",
+    paid: "ชำระแล้ว",
+    paid_at: "เวลาที่ชำระ",
+    order_number: "หมายเลขคำสั่งซื้อ",
+    transaction: "หมายเลขธุรกรรม",
+    charged: "ยอดที่ WeChat เรียกเก็บ",
+    refunded: "คืนเงินแล้ว",
+    refunding: "กำลังคืนเงิน",
+    kept: "ยอดหลังหักเงินคืน",
+    questions: "สอบถาม",
+    print: "พิมพ์",
+    by: "ชำระด้วย WeChat Pay",
+    terms: "ข้อกำหนด",
+    privacy: "ความเป็นส่วนตัว",
+    wechat: "WeChat ID",
+};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ground:#f2f5f3;--card:#fff;--ink:#15201a;--quiet:#56645c;--line:#e1e7e3;\
@@ -137,6 +194,8 @@ const STYLE: &str = "\
 body{background:var(--ground);color:var(--ink);padding:1rem;font:1rem/1.5 system-ui,-apple-system,'PingFang SC',\
 'Noto Sans CJK SC','Microsoft YaHei',sans-serif;overflow-wrap:anywhere}\
 :lang(zh-Hant) body{font-family:system-ui,-apple-system,'PingFang HK','Noto Sans CJK TC',sans-serif}\
+:lang(ja) body{font-family:system-ui,-apple-system,'Hiragino Sans','Noto Sans CJK JP','Yu Gothic UI',sans-serif}\
+:lang(ko) body{font-family:system-ui,-apple-system,'Apple SD Gothic Neo','Noto Sans CJK KR','Malgun Gothic',sans-serif}\
 main{max-width:32rem;margin:0 auto;padding:1.5rem min(1.5rem,5vw);background:var(--card);border-radius:1.25rem}\
 header{display:flex;align-items:center;gap:1rem}\
 header img,.monogram{flex:none;width:3rem;height:3rem;object-fit:contain;border-radius:.75rem}\
@@ -171,6 +230,9 @@ impl Sheet<'_> {
             Lang::En => &EN,
             Lang::ZhHans => &ZH_HANS,
             Lang::ZhHant => &ZH_HANT,
+            Lang::Ja => &JA,
+            Lang::Ko => &KO,
+            Lang::Th => &TH,
         };
         let amount = |money| format_amount(money, self.lang);
         let mut out = Html(String::with_capacity(8192));

@@ -120,6 +120,75 @@ fn an_image_is_served_unchanged_for_ever() {
     assert_eq!(get(&world, &url, DESKTOP).status(), 404);
 }
 
+/// A lossy WebP of a browser, with a colour profile: what is served is a PNG of its
+/// pixels, or a JPEG, without anything else of the file.
+#[test]
+fn a_webp_is_decoded_and_served_as_another_image() {
+    let webp = include_bytes!("two_colours.webp").to_vec();
+    assert!(webp.starts_with(b"RIFF") && webp.windows(4).any(|part| part == b"ICCP"));
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let logo = send_image(&shop, "logo", webp.clone());
+    assert_eq!((&logo["width"], &logo["height"]), (&json!(32), &json!(16)));
+    let served = get(&world, text(&logo, "url"), DESKTOP);
+    assert_eq!(served.headers()["content-type"], "image/png");
+    let file = served.body().clone();
+    for gone in [&b"RIFF"[..], b"ICCP", b"iCCP", b"Google"] {
+        assert!(
+            !file.windows(gone.len()).any(|part| part == gone),
+            "{gone:?}"
+        );
+    }
+    let mut reader = png::Decoder::new(std::io::Cursor::new(file))
+        .read_info()
+        .unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!(frame.color_type, png::ColorType::Rgba);
+    // Lossy: each channel is near to what was drawn.
+    for (x, drawn) in [
+        (4, [0xc0, 0x20, 0x20, 0xff]),
+        (28, [0x20, 0x40, 0xc0, 0xff]),
+    ] {
+        let at = 8 * frame.line_size + x * 4;
+        for (found, wanted) in pixels[at..at + 4].iter().zip(drawn) {
+            assert!(
+                found.abs_diff(wanted) <= 12,
+                "{x}: {:?}",
+                &pixels[at..at + 4]
+            );
+        }
+    }
+    let picture = send_image(&shop, "picture", webp);
+    let served = get(&world, text(&picture, "url"), DESKTOP);
+    assert_eq!(served.headers()["content-type"], "image/jpeg");
+    assert!(served.body().starts_with(&[0xff, 0xd8, 0xff]));
+}
+
+/// The form in which a merchant's brand is stored, beside what earlier versions
+/// have stored (`tests/memory/storage/wire/registry.txt`).
+#[test]
+fn a_brand_is_stored_in_the_form_that_other_versions_read() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    let logo = send_image(&shop, "logo", disc(9));
+    let id = text(&logo, "id");
+    let brand = json!({
+        "logo": id, "mark": id, "colour": "#1a7f37", "phone": "+852 2345 6789",
+        "mail": "tea@shop.example.com", "wechat": "demo_tea",
+        "terms_url": "https://shop.example.com/terms",
+        "privacy_url": "https://shop.example.com/privacy", "return_seconds": 8,
+    });
+    set_brand(&shop, brand);
+    let stored = format!(
+        "\"brand\":{{\"logo\":\"{id}\",\"mark\":\"{id}\",\"colour\":\"#1a7f37\",\
+         \"phone\":\"+852 2345 6789\",\"mail\":\"tea@shop.example.com\",\
+         \"wechat\":\"demo_tea\",\"terms_url\":\"https://shop.example.com/terms\",\
+         \"privacy_url\":\"https://shop.example.com/privacy\",\"return_seconds\":8}}"
+    );
+    assert!(world.stored_text().contains(&stored), "{stored}");
+}
+
 #[test]
 fn what_is_no_image_is_refused_and_nothing_is_stored() {
     let world = Memory::default();

@@ -302,7 +302,7 @@ fn read_link_field(given: &Fields) -> Result<LinkField, ApiError> {
         Ok(Some(languages)) => {
             for tag in languages.names() {
                 if checkout::Lang::from_tag(tag).is_none_or(|lang| lang.tag() != tag) {
-                    let problem = "may have only the members en, zh-Hans and zh-Hant";
+                    let problem = "may have only the members en, zh-Hans, zh-Hant, ja, ko and th";
                     return Err(given.invalid("label", problem));
                 }
                 let text = languages.required(tag, MAX_LABEL_BYTES);

@@ -118,7 +118,7 @@ pub(crate) fn page_lang(fields: &Fields) -> Result<Option<Lang>, ApiError> {
         None => Ok(None),
         Some(tag) => Lang::from_tag(&tag)
             .map(Some)
-            .ok_or_else(|| fields.invalid("lang", "must be en, zh-Hans or zh-Hant")),
+            .ok_or_else(|| fields.invalid("lang", "must be en, zh-Hans, zh-Hant, ja, ko or th")),
     }
 }
 

@@ -586,6 +586,7 @@ fn with_link<R: Runtime, T>(
         Some(method) => Some(Elsewhere {
             message: texts(lang).of_method(method),
             link: link_to(address(cx, request, &link.id, host))?,
+            may_open: method.may_open_wechat(),
         }),
         None => None,
     };
@@ -616,6 +617,8 @@ fn with_link<R: Runtime, T>(
         picture: picture.as_deref(),
         details: link.details.as_deref(),
         about_cny: about(&opened.facts),
+        reference: &link.id,
+        way_back: link.cancel_url.as_deref(),
     })
 }
 
