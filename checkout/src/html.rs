@@ -234,7 +234,7 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
         }
         ("BACK", Page::View(view)) => {
             if let Some(url) = &view.cancel_url {
-                out.push_str(" · <a href=\"");
+                out.push_str(" <a href=\"");
                 escape(out, url);
                 out.push_str("\">");
                 escape(out, texts.back_to_merchant);

@@ -242,8 +242,8 @@ pub fn page(page: &LinkPage<'_>) -> String {
             .raw("\">")
             .text(price)
             .raw("</p>");
+        brand::draw_about(&mut out.0, page.about_cny, page.lang);
     }
-    brand::draw_about(&mut out.0, page.about_cny, page.lang);
     brand::draw_details(&mut out.0, page.picture, page.details);
     out.raw("<dl><div><dt>")
         .text(texts(page.lang).item)

@@ -254,6 +254,7 @@ impl Browser {
 
     /// Waits until this text can be read.
     pub fn sees(&self, text: &str) {
+        let text = &tidy(text);
         let mut words = String::new();
         let seen = until(|| {
             words = self.words()?;
@@ -421,11 +422,22 @@ impl Browser {
                 self.has_a_window_of(*width, *height);
                 let place = format!("{name}-{}-{scheme}-{width}", lang.tag());
                 self.finds_that_it_fits(&place);
-                self.pictures(&place);
+                self.pictures_it_whole(&place);
             }
             self.finds_it_accessible(&format!("{name}, {}, {scheme}", lang.tag()));
         }
         self.has_a_window_of(390, 780);
+    }
+
+    /// As [`Browser::pictures`], with what is below the window too.
+    fn pictures_it_whole(&self, name: &str) {
+        let how = json!({ "captureBeyondViewport": true });
+        let taken = self.cdp("Page.captureScreenshot", how);
+        let file = taken["data"].as_str().unwrap_or_default();
+        let file = base64::prelude::BASE64_STANDARD.decode(file);
+        let path = paths::root().join(format!("target/screenshots/{name}.png"));
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory for pictures");
+        fs::write(path, file.expect("a picture")).expect("a picture");
     }
 
     // The browser's properties.
@@ -447,6 +459,12 @@ impl Browser {
     /// Is no payer that the sandbox knows: its header would make a browser ask for permission before each call to another origin.
     pub fn has_no_phone(&self) {
         self.cdp("Network.setExtraHTTPHeaders", json!({ "headers": {} }));
+    }
+
+    /// Asks for pages in this language.
+    pub fn accepts(&self, language: &str) {
+        let headers = json!({ "headers": { "accept-language": language } });
+        self.cdp("Network.setExtraHTTPHeaders", headers);
     }
 
     /// Runs no script of any page.
@@ -608,7 +626,10 @@ impl Browser {
     }
 
     fn control(&self, name: &str) -> Option<WebElement> {
-        self.ask("control", vec![json!(name)]).ok()?.element().ok()
+        self.ask("control", vec![json!(tidy(name))])
+            .ok()?
+            .element()
+            .ok()
     }
 
     fn focused(&self) -> String {
@@ -648,6 +669,11 @@ impl Drop for Browser {
 /// The browser's last processes may still be writing.
 fn remove(directory: &Path) {
     until(|| (fs::remove_dir_all(directory).is_ok() || !directory.exists()).then_some(()));
+}
+
+/// A text with its no-break spaces as the checks in the page read them.
+fn tidy(text: &str) -> String {
+    text.replace('\u{a0}', " ")
 }
 
 fn until<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {

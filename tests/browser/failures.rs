@@ -83,7 +83,7 @@ fn is_complete(
     }
     let words = payer.words().unwrap();
     for statement in statements(texts) {
-        let is_said = words.contains(statement);
+        let is_said = words.contains(&tidy(statement));
         assert_eq!(
             is_said,
             money == Some(statement),

@@ -34,6 +34,7 @@ mod reference;
 mod repeat_visits;
 mod shop;
 mod sign_tool;
+mod states;
 mod test_system;
 mod unsupported;
 mod wechat;

@@ -28,10 +28,10 @@ pub(super) static TEXTS: Texts = Texts {
     ),
     sheet_open: message(
         "お支払いを完了してください",
-        "WeChat Payの画面で支払いを確認してください。",
+        "WeChat\u{a0}Payの画面で支払いを確認してください。",
     ),
-    sheet_slow: "WeChat Payの画面が見えないときは、もう一度開いてください。二重に請求されることはありません。",
-    open_again: "WeChat Payをもう一度開く",
+    sheet_slow: "WeChat\u{a0}Payの画面が見えないときは、もう一度開いてください。二重に請求されることはありません。",
+    open_again: "WeChat\u{a0}Payをもう一度開く",
     cancelled: message(
         "お支払いがキャンセルされました",
         "この注文は引き続きお支払いいただけます。",
@@ -50,11 +50,11 @@ pub(super) static TEXTS: Texts = Texts {
         "数秒かかります。もう一度支払わないでください。",
     ),
     confirming_slow: message(
-        "WeChat Payからの確認を待っています",
+        "WeChat\u{a0}Payからの確認を待っています",
         "お支払い済みの場合、操作は不要です。確認が届くとこのページは自動的に変わります。ページを閉じても、お店に通知されます。",
     ),
     check_again: "支払い結果を確認",
-    not_paid_yet: "まだ支払っていません：WeChat Payを開く",
+    not_paid_yet: "まだ支払っていません：WeChat\u{a0}Payを開く",
     paid: message("お支払いが完了しました", "{amount}"),
     partly_refunded: message(
         "一部返金済み",
@@ -107,7 +107,7 @@ pub(super) static TEXTS: Texts = Texts {
     ),
     in_other_app: message(
         "WeChatで開いてください",
-        "このアプリではWeChat Payを使えません。リンクをコピーし、WeChatのチャットに送信して、そこでタップしてください。",
+        "このアプリではWeChat\u{a0}Payを使えません。リンクをコピーし、WeChatのチャットに送信して、そこでタップしてください。",
     ),
     in_mini_program: message(
         "WeChatのチャットで開いてください",
@@ -139,12 +139,12 @@ pub(super) static TEXTS: Texts = Texts {
     ),
     refused: message(
         "お支払いに失敗しました",
-        "WeChat Payが承認しませんでした。お店で注文し直してください。",
+        "WeChat\u{a0}Payが承認しませんでした。お店で注文し直してください。",
     ),
 
     not_charged: "まだ請求されていません。",
     perhaps_charged: "請求済みの場合は、確認後このページに表示されます。",
-    no_payment: "WeChat Payはこの注文のお支払いを受け取っていません。",
+    no_payment: "WeChat\u{a0}Payはこの注文のお支払いを受け取っていません。",
     opening_is_free: "このページを開いても請求されません。",
     unknown_link: message(
         "このリンクは無効です",
@@ -175,12 +175,12 @@ pub(super) static TEXTS: Texts = Texts {
         "あと数秒かかります。しばらくしてからお試しください。",
     ),
     wechat_unavailable: message(
-        "WeChat Payが応答しません",
+        "WeChat\u{a0}Payが応答しません",
         "しばらくしてからもう一度お試しください。",
     ),
     merchant_problem: message(
         "このお支払いは受け付けられません",
-        "WeChat Payがこのお店のお支払いを受け付けませんでした。注文番号を伝えて、お店にお問い合わせください。",
+        "WeChat\u{a0}Payがこのお店のお支払いを受け付けませんでした。注文番号を伝えて、お店にお問い合わせください。",
     ),
     not_selling: message(
         "お店は現在お支払いを受け付けていません",
