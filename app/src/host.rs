@@ -18,7 +18,7 @@
 
 use std::cell::RefCell;
 
-use checkout::{CheckoutStatus, Environment, Lang, Method, Offers, State, plan};
+use checkout::{CheckoutStatus, Environment, Lang, Method, Offers, Problem, State, plan};
 use js_sys::JSON;
 use serde::Deserialize;
 
@@ -45,7 +45,7 @@ enum Trouble {
     NotSet,
     /// The address names neither a checkout nor a link.
     NoPurchase,
-    /// No answer.
+    /// No answer, or none that helps.
     Unreachable,
     /// The merchant has not registered this page's origin.
     Unregistered,
@@ -103,8 +103,11 @@ pub(crate) fn start(gateway: &str, open: Open) {
     browser::ask("view", None, move |answer| {
         let shown = match answer {
             Ok(text) => show(&text, checkout, failed, open),
-            Err(Failure::Refused(_)) => return tell(Trouble::Unregistered),
-            Err(Failure::Network) => return tell(Trouble::Unreachable),
+            Err(Failure::Refused(Problem::NotSelling)) => {
+                return tell(Trouble::Unregistered);
+            }
+            // Also a gateway that is too busy, or has a fault of its own.
+            Err(_) => return tell(Trouble::Unreachable),
         };
         if shown.is_none() {
             tell(Trouble::Unreadable);

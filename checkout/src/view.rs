@@ -475,7 +475,8 @@ pub enum Problem {
     /// `ORDER_EXISTS_WITH_DIFFERENT_TERMS`, `MERCHANT_OF_OTHER_KIND`,
     /// `CURRENCY_NOT_ALLOWED`.
     Merchant,
-    /// The operator has suspended the merchant. `MERCHANT_SUSPENDED`.
+    /// The operator has suspended the merchant, or the merchant has not registered
+    /// this page's origin. `MERCHANT_SUSPENDED`, `ORIGIN_UNKNOWN`.
     NotSelling,
     /// A fault of the gateway.
     Other,
@@ -505,7 +506,7 @@ impl Problem {
             | "ORDER_EXISTS_WITH_DIFFERENT_TERMS"
             | "MERCHANT_OF_OTHER_KIND"
             | "CURRENCY_NOT_ALLOWED" => Problem::Merchant,
-            "MERCHANT_SUSPENDED" => Problem::NotSelling,
+            "MERCHANT_SUSPENDED" | "ORIGIN_UNKNOWN" => Problem::NotSelling,
             "UPSTREAM_UNAVAILABLE"
             | "UPSTREAM_UNVERIFIED"
             | "UPSTREAM_TOO_OFTEN"

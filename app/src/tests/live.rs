@@ -184,7 +184,7 @@ fn a_hidden_or_offline_page_closes_its_connection() {
 }
 
 #[test]
-fn a_page_that_waits_for_the_payers_tap_hears_of_a_payment_on_another_device() {
+fn a_page_that_waits_for_the_payers_tap_shows_a_payment_on_another_device() {
     let mut payer = Payer::in_wechat();
     payer.waits(1_500);
     assert_eq!(payer.connects, 1);

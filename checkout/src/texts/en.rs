@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Texts, message};
+use super::form::{Texts, message};
 
 pub(super) static TEXTS: Texts = Texts {
     locale: "en-GB",

@@ -1,6 +1,6 @@
 //! 日本語, of the checkout only.
 
-use super::{Texts, message};
+use super::form::{Texts, message};
 
 pub(super) static TEXTS: Texts = Texts {
     locale: "ja",

@@ -1,6 +1,6 @@
 //! 한국어, of the checkout only.
 
-use super::{Texts, message};
+use super::form::{Texts, message};
 
 pub(super) static TEXTS: Texts = Texts {
     locale: "ko",

@@ -1,6 +1,6 @@
 //! ไทย, of the checkout only.
 
-use super::{Texts, message};
+use super::form::{Texts, message};
 
 pub(super) static TEXTS: Texts = Texts {
     // Years as on the receipt, and not of the Buddhist era.

@@ -1,6 +1,6 @@
 //! 简体中文.
 
-use super::{Texts, message};
+use super::form::{Texts, message};
 
 pub(super) static TEXTS: Texts = Texts {
     locale: "zh-Hans",

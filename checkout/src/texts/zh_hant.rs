@@ -1,6 +1,6 @@
 //! 繁體中文, as in Hong Kong.
 
-use super::{Texts, message};
+use super::form::{Texts, message};
 
 pub(super) static TEXTS: Texts = Texts {
     locale: "zh-Hant",
