@@ -133,7 +133,7 @@ impl Line {
     }
 }
 
-/// How a payment or refund stands in the book.
+/// The state of a payment or refund in the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordedState {
     /// The payment is kept; the refund is made or under way.

@@ -74,7 +74,7 @@ impl DurableObject for SandboxWorld {
         let sandbox = load(&sql, &settings).unwrap_or_else(|error| {
             // Rows of another version cannot be read. No money is involved, so
             // the sandbox starts empty.
-            worker::console_error!("the sandbox begins anew: {error}");
+            worker::console_error!("the sandbox starts empty: {error}");
             if let Err(error) = sql.exec("DELETE FROM rows", None) {
                 worker::console_error!("the sandbox's rows were not deleted: {error}");
             }

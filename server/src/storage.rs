@@ -251,7 +251,7 @@ impl Storage for SqliteStorage {
         // The message follows earlier writes of the same transaction. Without a
         // commit it is not sent, and the page polls.
         if let Err(error) = self.begin() {
-            self.failed(format_args!("a page was not told of a change: {error}"));
+            self.failed(format_args!("no page was notified of a change: {error}"));
         }
     }
 }

@@ -385,7 +385,7 @@ fn load(file: &std::path::Path, settings: &Settings) -> Result<(Sandbox, Connect
     })?;
     let sandbox = Sandbox::load(settings.clone(), rows).map_err(|error| {
         format!(
-            "the sandbox's file {} is of another version; delete it to begin anew: {error}",
+            "the sandbox's file {} is of another version; delete it to start empty: {error}",
             file.display()
         )
     })?;

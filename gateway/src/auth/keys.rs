@@ -72,7 +72,7 @@ pub async fn caller<R: Runtime>(
     Ok(context)
 }
 
-/// As [`caller`], with the keys looked up anew: for calls that make something which
+/// As [`caller`], with the keys looked up again: for calls that make something which
 /// outlives its maker's key. A key that was revoked is cached for some seconds.
 pub async fn caller_now<R: Runtime>(
     cx: &Services<R>,

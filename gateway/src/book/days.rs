@@ -321,7 +321,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         store::days::write(&self.storage, &day.stored()?, due_at_ms, is_active)
     }
 
-    /// When the day's work goes on after an interruption.
+    /// When the day's work continues after an interruption.
     fn continued_ms(&self) -> Option<i64> {
         Some(self.runtime.now_ms() + INTERRUPTED_MS)
     }

@@ -613,7 +613,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// The context of a timer's work for an order: it keeps the id of the
     /// request that made the order.
     fn timer_context(&self, number: &str, urgent: bool) -> RequestContext {
-        // Without the id the work goes on: only its log lines are harder to find.
+        // Without the id the work continues; its log lines are harder to find.
         let request = audit::first_request(&self.storage, number).unwrap_or_else(|error| {
             self.runtime
                 .log(format_args!("the request that made {number}: {error}"));

@@ -27,7 +27,7 @@ impl System {
         match step {
             Step::Arrive(at) => format!("{} arrives", mail(at)),
             Step::Lose(at) => format!("{} is lost", mail(at)),
-            Step::Refuse(at) => format!("WeChat refuses {} for good", mail(at)),
+            Step::Refuse(at) => format!("WeChat refuses {} permanently", mail(at)),
             Step::PayAtOnce(at) => format!("{} takes the money at once", mail(at)),
             Step::Ring(of) => format!("the timer of order {of} fires"),
             Step::Jump => "the gateway's clock jumps ahead by three hours".to_owned(),

@@ -208,7 +208,7 @@ impl Listener {
         loop {
             let why = match tokio::time::timeout(PATIENCE, self.send(id, event)).await {
                 Ok(Ok(status)) if (200..300).contains(&status) => {
-                    return self.told(id, event, status);
+                    return self.print_delivered(id, event, status);
                 }
                 Ok(Ok(status)) => format!("answered {status}"),
                 Ok(Err(why)) => why,
@@ -250,7 +250,7 @@ impl Listener {
         Ok(status)
     }
 
-    fn told(&self, id: &str, event: &Value, status: u16) -> Result<(), Failure> {
+    fn print_delivered(&self, id: &str, event: &Value, status: u16) -> Result<(), Failure> {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
         match self.api.json {
             true => print(&format!("{event}\n")),

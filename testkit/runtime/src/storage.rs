@@ -222,7 +222,7 @@ impl<F: Faults> Storage for Sqlite<F> {
     fn notify_listeners(&self, tag: &str, text: &str) {
         assert!(
             !self.disk.undoable.get(),
-            "{tag} is told of what may still be undone"
+            "{tag} is notified of a write that may still be undone"
         );
         self.faults.listeners_notified(tag, text);
     }

@@ -215,7 +215,7 @@ fn a_failed_sign_in_is_shown_once_and_can_be_repeated() {
     assert!(html.contains("OPENID_REQUIRED"), "the payer is told");
     assert!(html.contains("HK$88.00"), "beside the purchase: {html}");
     let (status, authorize, _) = payer.get(&back);
-    assert_eq!(status, 302, "reloading begins anew");
+    assert_eq!(status, 302, "reloading starts another sign-in");
     let (_, callback, _) = payer.get(&authorize);
     let (_, back, _) = payer.get(&callback);
     assert_eq!(payer.get(&back).0, 200);

@@ -173,7 +173,7 @@ fn a_payment_that_differs_is_rejected_and_raises_no_further_alarm() {
         assert_eq!(
             fixture.shop.alarm_names(),
             [""; 0],
-            "{row:?}: decided for good"
+            "{row:?}: the decision is permanent"
         );
         assert_eq!(
             fixture.world.received(),

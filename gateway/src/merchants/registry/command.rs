@@ -220,8 +220,8 @@ pub struct Rotate {
     pub keys: KeyPair,
     /// When the earlier pairs expire, Unix milliseconds.
     pub earlier_expire_at_ms: i64,
-    /// The merchant's own credentials if they change too: before, and sealed
-    /// anew.
+    /// The merchant's own credentials if they change too: as stored before,
+    /// and sealed again.
     pub sealed: Option<[String; 2]>,
     /// The names of the fields that were entered.
     pub entered: Vec<String>,
