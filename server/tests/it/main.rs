@@ -10,8 +10,10 @@
 )]
 
 mod backup;
+mod clock;
 mod commands;
 mod dev;
+mod disk;
 mod listen;
 mod payment;
 mod sandbox;
