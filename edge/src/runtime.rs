@@ -32,6 +32,8 @@ impl WorkersRuntime {
         let name = match route {
             Route::WeChatPay | Route::Statement => "WECHATPAY",
             Route::WeChatPayMtls(name) => name,
+            // Never sent: see `presents_certificates`.
+            Route::WeChatPayOwn(_) => "WECHATPAY",
             Route::Ionline => "IONLINE",
             Route::Weixin => "WEIXIN",
             Route::Assets => "ASSETS",
@@ -205,6 +207,11 @@ impl Runtime for WorkersRuntime {
                 Err(FetchError::TimedOut)
             }
         }
+    }
+
+    /// `fetch` takes no certificate, only a binding has one.
+    fn presents_certificates(&self) -> bool {
+        false
     }
 
     fn has_client_certificate(&self, binding: &str) -> bool {

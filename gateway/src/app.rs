@@ -423,6 +423,12 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::AuditFor => whole(boxed(|| audit::audit_for(cx, request, id)).await?),
             Endpoint::DoctorFor => whole(boxed(|| doctor::doctor_for(cx, request, id)).await?),
             Endpoint::Reseal => whole(boxed(|| admin::merchants::reseal(cx, request)).await?),
+            Endpoint::ExportStep => {
+                whole(boxed(|| admin::transfer::export_step(cx, request)).await?)
+            }
+            Endpoint::ImportStep => {
+                whole(boxed(|| admin::transfer::import_step(cx, request)).await?)
+            }
             Endpoint::Alarms => whole(boxed(|| admin::alarms::alarms(cx, request)).await?),
             Endpoint::Metrics => whole(boxed(|| admin::metrics::metrics(cx, request)).await?),
             Endpoint::Home => whole(site::home(cx)),

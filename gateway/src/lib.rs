@@ -29,6 +29,7 @@ pub mod route;
 pub mod runtime;
 mod services;
 mod store;
+pub mod transfer;
 mod upstream;
 
 pub use app::{Gateway, OPENAPI};

@@ -441,6 +441,8 @@ routes! {
     GET    "/admin/merchants/{id}/audit"     AuditFor          Operator Own Always - - -;
     GET    "/admin/merchants/{id}/doctor"    DoctorFor         Operator Own Always - - -;
     POST   "/admin/reseal"                   Reseal            Operator Own Always - - -;
+    POST   "/admin/export"                   ExportStep        Operator Own Always - - -;
+    POST   "/admin/import"                   ImportStep        Operator Own Always - - -;
     GET    "/admin/alarms"                   Alarms            Operator Own Always - - -;
     GET    "/metrics"                        Metrics           Operator Own Failures - - -;
     /// Public.
@@ -504,12 +506,16 @@ pub enum Found<'a> {
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// The same for an image that a merchant sends.
 pub const MAX_IMAGE_BYTES: usize = 2 << 20;
+/// The same for a line of an export: it has one row at least, and an image is a
+/// row.
+pub const MAX_LINE_BYTES: usize = 8 << 20;
 
 /// The most bytes of a body that are read for this method and path.
 pub fn max_body_bytes(method: &str, path: &str) -> usize {
     let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
     match find(&method, path).route().map(|route| route.endpoint) {
         Some(Endpoint::CreateImage) => MAX_IMAGE_BYTES,
+        Some(Endpoint::ImportStep) => MAX_LINE_BYTES,
         _ => MAX_BODY_BYTES,
     }
 }

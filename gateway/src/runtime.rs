@@ -13,6 +13,7 @@ use std::fmt;
 use thiserror::Error;
 
 pub use checkout::{LOOK, PING, PONG};
+pub use wechatpay::Secret;
 pub use wechatpay::rsa::{PrivateKey, PublicKey, Rsa, RsaError};
 
 /// A request with its whole body in memory. Its size is limited before it gets
@@ -80,6 +81,10 @@ pub trait Runtime: Rsa {
     /// that [`Route::WeChatPayMtls`] can present it.
     fn has_client_certificate(&self, binding: &str) -> bool;
 
+    /// Whether this runtime can present a certificate that it is given, by
+    /// [`Route::WeChatPayOwn`].
+    fn presents_certificates(&self) -> bool;
+
     /// As [`Runtime::fetch`], for an answer that is too long for memory:
     /// [`Route::timeout_ms`] is the time-out for its head, and for each chunk.
     async fn fetch_pieces(
@@ -111,6 +116,9 @@ pub enum Route<'a> {
     /// of v2. The name is the binding's; see
     /// [`ClientCertificate`](crate::merchants::merchant::ClientCertificate).
     WeChatPayMtls(&'a str),
+    /// The same with a certificate that the merchant's credentials hold, where
+    /// the runtime [can](Runtime::presents_certificates).
+    WeChatPayOwn(&'a OwnCertificate),
     /// To WeChat Pay for a day's statement, which can be long (binding
     /// `WECHATPAY`).
     Statement,
@@ -133,7 +141,11 @@ impl Route<'_> {
         match self {
             // A payer is waiting, and calls to two hosts must fit into that
             // time.
-            Self::WeChatPay | Self::WeChatPayMtls(_) | Self::Ionline | Self::Weixin => 5_000,
+            Self::WeChatPay
+            | Self::WeChatPayMtls(_)
+            | Self::WeChatPayOwn(_)
+            | Self::Ionline
+            | Self::Weixin => 5_000,
             Self::Merchant | Self::Webhook | Self::Statement => 10_000,
             Self::Assets => 2_000,
         }
@@ -154,6 +166,7 @@ impl Route<'_> {
         match self {
             Self::WeChatPay
             | Self::WeChatPayMtls(_)
+            | Self::WeChatPayOwn(_)
             | Self::Ionline
             | Self::Weixin
             | Self::Merchant => 64 * 1024,
@@ -162,6 +175,15 @@ impl Route<'_> {
             Self::Statement => 16 * 1024 * 1024,
         }
     }
+}
+
+/// A merchant's client certificate for WeChat Pay v2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnCertificate {
+    /// The certificate, and its issuers' behind it, in PEM.
+    pub certificate: String,
+    /// Its private key, in PEM.
+    pub private_key: Secret,
 }
 
 /// A stateful object: one thread, one database, one alarm.
@@ -196,6 +218,11 @@ impl Shard {
     pub fn of(name: &str) -> Self {
         let [first, ..]: [u8; 32] = Sha256::digest(name).into();
         Self(first % SHARDS)
+    }
+
+    /// The shard with this name, as [`Shard::name`] gives it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|shard| shard.name() == name)
     }
 
     /// The object's name: `registry-00` to `registry-63`.

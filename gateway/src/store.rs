@@ -38,7 +38,7 @@ pub fn migrate<S: Storage>(storage: &S, migrations: &[Migration<S>]) -> Result<(
 }
 
 /// The fact that holds the number of the last migration.
-const SCHEMA: &str = "schema";
+pub const SCHEMA: &str = "schema";
 
 /// The number of the last migration; 0 where none is stored.
 fn schema_number(storage: &impl Storage) -> Result<i64, StorageError> {

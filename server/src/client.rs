@@ -5,7 +5,7 @@
 //! resolves differently a moment later (DNS rebinding) gains nothing.
 
 use crate::tls::{self, Files};
-use gateway::runtime::{FetchError, Request, Response, Route};
+use gateway::runtime::{FetchError, OwnCertificate, Request, Response, Route};
 use http::uri::{Authority, Scheme, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
@@ -15,7 +15,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -45,6 +46,9 @@ pub enum WithCertificate {
     /// and tests.
     Origin(Uri),
 }
+
+/// How many merchants' certificates a thread keeps connections for.
+const MOST_OWN: usize = 256;
 
 /// A pool of connections, by HTTP or HTTPS.
 pub type Connection = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
@@ -85,6 +89,8 @@ pub struct Client {
     upstreams: Upstreams,
     upstream: Connection,
     with_certificate: BTreeMap<String, Connection>,
+    /// With the certificates of merchants' credentials, by the certificate.
+    with_own: RefCell<HashMap<String, Connection>>,
     merchants: Connection,
     /// Whether merchants' addresses must be public.
     public_only: bool,
@@ -110,6 +116,7 @@ impl Client {
             upstreams,
             upstream: to_any_address()?,
             with_certificate,
+            with_own: RefCell::default(),
             merchants: connection(Resolver { public_only }, tls::outgoing(None)?),
             public_only,
         })
@@ -134,9 +141,29 @@ impl Client {
         }
     }
 
+    /// A connection with a certificate that a merchant's credentials hold.
+    fn with_own(&self, pair: &OwnCertificate) -> Result<Connection, Failed> {
+        let mut all = self.with_own.borrow_mut();
+        if let Some(connection) = all.get(&pair.certificate) {
+            return Ok(connection.clone());
+        }
+        if all.len() >= MOST_OWN {
+            all.clear();
+        }
+        let tls = tls::outgoing_with(pair).map_err(|why| Failed::because(&why))?;
+        let connection = connection(Resolver { public_only: false }, tls);
+        all.insert(pair.certificate.clone(), connection.clone());
+        Ok(connection)
+    }
+
     async fn send(&self, route: Route<'_>, mut request: Request) -> Result<Response, Failed> {
         let no_certificate = || Failed::because("no connection with this client certificate");
+        let own;
         let (connection, origin) = match route {
+            Route::WeChatPayOwn(certificate) => {
+                own = self.with_own(certificate)?;
+                (&own, self.upstreams.wechat.as_ref())
+            }
             Route::Merchant | Route::Webhook => {
                 // An address that is written as numbers is not resolved.
                 if self.public_only && request.uri().host().is_some_and(is_private) {

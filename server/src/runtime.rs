@@ -105,6 +105,10 @@ impl Runtime for NativeRuntime {
         }
     }
 
+    fn presents_certificates(&self) -> bool {
+        true
+    }
+
     fn has_client_certificate(&self, binding: &str) -> bool {
         self.thread.client.has_certificate(binding)
     }

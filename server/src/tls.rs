@@ -1,11 +1,13 @@
 //! TLS: the server's certificate, and merchants' client certificates.
 
+use gateway::runtime::OwnCertificate;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -183,13 +185,7 @@ pub fn self_signed(names: &[&str]) -> Result<(Arc<ServerConfig>, String), String
 ///
 /// A file of the certificate cannot be used.
 pub fn outgoing(certificate: Option<&Files>) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = rustls::crypto::ring::default_provider();
-    let builder = ClientConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots);
+    let builder = trusting()?;
     match certificate {
         None => Ok(builder.with_no_client_auth()),
         Some(files) => {
@@ -203,4 +199,32 @@ pub fn outgoing(certificate: Option<&Files>) -> Result<ClientConfig, String> {
             })
         }
     }
+}
+
+/// How outgoing connections are made with a certificate in PEM. An error repeats
+/// nothing of it.
+///
+/// # Errors
+///
+/// The certificate cannot be used.
+pub fn outgoing_with(pair: &OwnCertificate) -> Result<ClientConfig, String> {
+    let wrong = |why: &dyn fmt::Display| format!("the merchant's client certificate: {why}");
+    let chain = CertificateDer::pem_slice_iter(pair.certificate.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| wrong(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(pair.private_key.expose().as_bytes());
+    let key = key.map_err(|error| wrong(&error))?;
+    let config = trusting()?.with_client_auth_cert(chain, key);
+    config.map_err(|error| wrong(&error))
+}
+
+/// Connections that trust the authorities of this machine.
+fn trusting() -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = rustls::crypto::ring::default_provider();
+    Ok(ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots))
 }

@@ -41,6 +41,7 @@ impl DemoSystem {
             admin_token: credentials.admin_token().to_owned(),
             pages: None,
             runtime: Runtime::of_environment(),
+            public_url: None,
         };
         let running = system.start()?;
         let demo = demo::fill(&running.origins(), &mut credentials)?;

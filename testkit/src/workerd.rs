@@ -60,6 +60,8 @@ pub struct System {
     pub pages: Option<PathBuf>,
     /// The runtime of both.
     pub runtime: Runtime,
+    /// The gateway's `PUBLIC_URL`, if not its own port.
+    pub public_url: Option<String>,
 }
 
 impl System {
@@ -79,6 +81,7 @@ impl System {
             admin_token: "admin-token-of-a-test".to_owned(),
             pages: None,
             runtime: Runtime::of_environment(),
+            public_url: None,
         }
     }
 
@@ -260,7 +263,10 @@ impl System {
     fn add_settings(&self, command: &mut Command, port: u16) {
         let authorize = format!("{}/connect/oauth2/authorize", origin(self.sandbox_port));
         command
-            .env("PUBLIC_URL", origin(port))
+            .env(
+                "PUBLIC_URL",
+                self.public_url.clone().unwrap_or_else(|| origin(port)),
+            )
             .env("OAUTH_AUTHORIZE_URL", authorize)
             .env("MASTER_KEY", &self.master_key)
             .env("ADMIN_TOKEN", &self.admin_token);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Every module of `gateway`, from the top floor to the ground, and the modules
 /// that it may import.
-const FLOORS: [(&str, &[&str]); 18] = [
+const FLOORS: [(&str, &[&str]); 19] = [
     ("app", &EVERYTHING_BELOW),
     (
         "handlers",
@@ -26,6 +26,7 @@ const FLOORS: [(&str, &[&str]); 18] = [
             "route",
             "runtime",
             "services",
+            "transfer",
             "upstream",
         ],
     ),
@@ -77,6 +78,7 @@ const FLOORS: [(&str, &[&str]); 18] = [
             "reports",
             "runtime",
             "store",
+            "transfer",
             "upstream",
         ],
     ),
@@ -84,11 +86,14 @@ const FLOORS: [(&str, &[&str]); 18] = [
     ("config", &["merchants"]),
     (
         "merchants",
-        &["cache", "http", "observe", "route", "runtime", "store"],
+        &[
+            "cache", "http", "observe", "route", "runtime", "store", "transfer",
+        ],
     ),
     ("http", &["cache", "observe", "route", "runtime"]),
     ("reconcile", &["observe"]),
     ("observe", &["cache", "runtime", "store"]),
+    ("transfer", &["runtime", "store"]),
     ("store", &["runtime"]),
     ("cache", &[]),
     ("render", &[]),
@@ -97,7 +102,7 @@ const FLOORS: [(&str, &[&str]); 18] = [
     ("runtime", &[]),
 ];
 
-const EVERYTHING_BELOW: [&str; 17] = [
+const EVERYTHING_BELOW: [&str; 18] = [
     "auth",
     "board",
     "book",
@@ -114,6 +119,7 @@ const EVERYTHING_BELOW: [&str; 17] = [
     "runtime",
     "services",
     "store",
+    "transfer",
     "upstream",
 ];
 

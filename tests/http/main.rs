@@ -19,6 +19,7 @@ mod people;
 mod production;
 mod sdk;
 mod size;
+mod transfer;
 
 use serde_json::{Value, json};
 use std::sync::LazyLock;

@@ -124,6 +124,7 @@ mod operation {
     pub mod merchants;
     pub mod operator;
     pub mod reconciliation;
+    pub mod transfer;
 }
 
 /// Past defects, each with a test.

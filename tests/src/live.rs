@@ -213,7 +213,8 @@ fn extend(body: &mut Value, change: &Value) {
 /// A merchant of the gateway.
 #[derive(Clone, Debug)]
 pub struct Shop {
-    gateway: String,
+    /// The gateway's origin.
+    pub gateway: String,
     /// Its id.
     pub id: String,
     /// Its api-key.

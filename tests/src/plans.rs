@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 /// Tables that do not grow with sales. `read` is what one page of a list
 /// compares with its filters: 1,000 rows at most; `endpoints` has at most 16,
 /// `images` at most 200, and `rates` one for each currency.
-const SMALL: [&str; 8] = [
+const SMALL: [&str; 10] = [
     "facts",
     "counters",
     "totals",
     "sqlite_master",
+    "sqlite_sequence",
+    "transfer",
     "read",
     "endpoints",
     "images",
@@ -55,6 +57,10 @@ pub fn check(database: &Connection, sql: &str) -> Result<(), String> {
     let begin = sql.trim_start();
     // Executed once, when a book of an earlier version is opened.
     if begin.starts_with("INSERT OR IGNORE INTO transactions") && begin.contains("FROM orders") {
+        return Ok(());
+    }
+    // Twice for each table in the life of a deployment: when it is moved.
+    if begin.starts_with("SELECT count(*) FROM ") && !begin.contains(" WHERE ") {
         return Ok(());
     }
     if !["SELECT", "INSERT", "UPDATE", "DELETE"]

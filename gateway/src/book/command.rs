@@ -26,6 +26,7 @@ use super::{Checkout, CheckoutFacts, FoundCheckout, NewCheckout, Offer, PrepareC
 use crate::merchants::idempotency::IdempotencyKey;
 use crate::observe::RequestContext;
 use crate::observe::audit;
+use crate::transfer;
 use crate::upstream;
 use order::{Order, OutTradeNo, Payment};
 use serde::de::DeserializeOwned;
@@ -160,6 +161,7 @@ commands! {
         Settle -> bool;
         Decide -> Order;
         Raise -> ();
+        Transfer -> transfer::Outcome;
     }
     without {
         ResealEndpoints -> i64;
@@ -470,6 +472,10 @@ pub struct Raise {
     /// See [`Raised::subject`](crate::reports::Raised::subject).
     pub subject: String,
 }
+
+/// Take a step of the move to another deployment.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Transfer(pub transfer::Step);
 
 /// The reply that is kept under this key, where there is one.
 #[derive(Debug, Serialize, Deserialize)]

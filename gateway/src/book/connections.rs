@@ -308,6 +308,10 @@ impl<R: Runtime> Runtime for Queued<R> {
         self.runtime.random(bytes);
     }
 
+    fn presents_certificates(&self) -> bool {
+        self.runtime.presents_certificates()
+    }
+
     fn has_client_certificate(&self, binding: &str) -> bool {
         self.runtime.has_client_certificate(binding)
     }

@@ -188,6 +188,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 reply::<RemoveImage>(&self.remove_image(&name)?)
             }
             Call::Images => reply::<command::Images>(&store::images::list(&self.storage)?),
+            // Answered before the merchant is looked up.
+            Call::Transfer(_) => Err(ApiError::internal("a step of a move")),
             Call::Settle(Settle(settled)) => reply::<Settle>(&self.settle_alarm(&settled)?),
             Call::Decide(Decide(decision)) => {
                 reply::<Decide>(&self.decide(context, &decision).await?)

@@ -72,6 +72,7 @@ mod refunds;
 mod report;
 mod size;
 mod store;
+mod transfer;
 mod transition;
 mod upstream_answers;
 
@@ -222,12 +223,17 @@ pub struct Book<R, S> {
     endpoints_slow: RefCell<BTreeMap<String, bool>>,
     /// Whether more old events are to be removed at once.
     removing: Cell<bool>,
+    /// Whether the object is neither closed nor being written; see `transfer.rs`.
+    serving: Cell<bool>,
 }
 
 impl<R: Runtime, S: Storage> Book<R, S> {
     /// Opens the object, making its tables the first time.
     pub fn open(runtime: R, storage: S, config: Rc<Config>) -> Result<Self, StorageError> {
-        store::schema::migrate(&storage)?;
+        let serving = crate::transfer::is_serving(&storage)?;
+        if serving {
+            store::schema::migrate(&storage)?;
+        }
         let counters = Rc::new(Counters::default());
         let book = Self {
             runtime: Queued::new(runtime),
@@ -248,21 +254,34 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             events_end_at_ms: Cell::default(),
             endpoints_slow: RefCell::default(),
             removing: Cell::default(),
+            serving: Cell::new(serving),
         };
-        book.reporting.set(Self::read_reporting(&book.storage)?);
-        if let Some(paused) = store::facts::get(&book.storage, Fact::Backoff)? {
-            book.hosts.backoff().restore(&paused);
+        if serving {
+            book.begin()?;
         }
-        book.fill_at_open();
-        // The alarm may be lost: a deployment that could not start for some
-        // minutes uses up the runtime's retries.
-        book.arm()?;
         Ok(book)
+    }
+
+    /// Reads what is stored, and sets the alarm, which may be lost: a deployment
+    /// that could not start for some minutes uses up the runtime's retries.
+    fn begin(&self) -> Result<(), StorageError> {
+        self.reporting.set(Self::read_reporting(&self.storage)?);
+        if let Some(paused) = store::facts::get(&self.storage, Fact::Backoff)? {
+            self.hosts.backoff().restore(&paused);
+        }
+        self.fill_at_open();
+        self.arm()
     }
 
     /// Answers one call; both are JSON.
     pub async fn handle(&self, body: &[u8]) -> Vec<u8> {
         let answer = match serde_json::from_slice(body) {
+            Ok(Envelope {
+                request_context,
+                call: Call::Transfer(command::Transfer(step)),
+                ..
+            }) => request_context.within_now(|| self.transfer(step)),
+            Ok(_) if !self.serving.get() => Err(ApiError::of(Code::DeploymentClosed)),
             Ok(Envelope {
                 merchant,
                 request_context,
@@ -319,6 +338,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// times, and then never again.
     pub async fn alarm(&self) {
         self.armed_at_ms.set(None);
+        if !self.serving.get() {
+            // The timers are kept, and the alarm is set again with them.
+            return;
+        }
         let ran = match self.run_timers().await {
             Ok(timers) => self.fill().await.map(|()| timers),
             Err(error) => Err(error),

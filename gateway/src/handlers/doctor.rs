@@ -271,7 +271,20 @@ async fn check_client_certificate<R: Runtime>(
     const NAME: &str = "client_certificate";
     let tried = cx.upstream(context).try_client_certificate(number).await?;
     let mch_id = &context.merchant.account.mch_id;
+    // Of a binding's certificate the runtime does not tell when it expires.
+    let entered = context.credentials.client.as_ref();
+    let until_ms = entered.map(|client| client.not_after_ms);
     Some(match tried {
+        Ok(()) if until_ms.is_some_and(|until_ms| until_ms - cx.runtime.now_ms() < SOON_MS) => {
+            wrong(
+                NAME,
+                format!(
+                    "The client certificate for {mch_id} expires at {}: apply for another, and set \
+                     it with POST /admin/merchants/{{id}}/rotate.",
+                    rfc3339(until_ms.unwrap_or_default())
+                ),
+            )
+        }
         Ok(()) => fine(
             NAME,
             format!("WeChat accepts the client certificate for {mch_id}."),

@@ -173,7 +173,7 @@ codes! {
     PayerBlocked "PAYER_BLOCKED" 403 Caller "WeChat has blocked this payer as a risk; offer another payment method.";
     MiniProgramRefused "MINI_PROGRAM_REFUSED" 502 Upstream "WeChat refuses the Mini Program; check its appid and mini_program_secret.";
     // Certificates.
-    ClientCertificateMissing "CLIENT_CERTIFICATE_MISSING" 409 Caller "WeChat Pay v2 accepts refunds and reverses only with the client certificate of the merchant's mch_id: add a binding with it to the deployment, and name the binding in the merchant's client_certificate.";
+    ClientCertificateMissing "CLIENT_CERTIFICATE_MISSING" 409 Caller "WeChat Pay v2 accepts refunds and reverses only with the client certificate of the merchant's mch_id: enter it by POST /admin/merchants/{id}/rotate, or on Workers add a binding with it to the deployment and name the binding in the merchant's client_certificate.";
     ClientCertificateRefused "CLIENT_CERTIFICATE_REFUSED" 502 Upstream "WeChat does not accept the client certificate: name in client_certificate the binding with the certificate of this merchant's mch_id, and replace a certificate that has expired.";
     CertificateExpired "CERTIFICATE_EXPIRED" 409 Caller "The merchant's API certificate has expired: apply for another on WeChat Pay's merchant platform, and set it with its private key by POST /admin/merchants/{id}/rotate.";
     // Merchants.
@@ -198,6 +198,14 @@ codes! {
     // Lists.
     CursorInvalid "CURSOR_INVALID" 400 Caller "Send in after the cursor of the previous page, to the same list with the same filters.";
     ListsNotReady "LISTS_NOT_READY" 503 Gateway "The stored orders are being indexed after an update of the gateway; wait as many seconds as Retry-After says.";
+    // A deployment that is moved to another one.
+    DeploymentClosed "DEPLOYMENT_CLOSED" 503 Gateway "The deployment is being moved to another one, and nothing was changed: repeat the request. The operator ends the move, or opens this deployment again.";
+    ExportEnded "EXPORT_ENDED" 409 Caller "Begin the export again: the deployment was opened again, or another export has begun.";
+    ExportReleased "EXPORT_RELEASED" 409 Caller "Another deployment has taken over, so this one stays closed: to move back, export there and import here.";
+    ImportDamaged "IMPORT_DAMAGED" 400 Caller "A line of the export was changed or left out, or this deployment has another MASTER_KEY than the one that made it: both need the same.";
+    ImportElsewhere "IMPORT_ELSEWHERE" 409 Caller "Give both deployments the same PUBLIC_URL, the same upstream and the same version of the program, as message says.";
+    ImportNotEmpty "IMPORT_NOT_EMPTY" 409 Caller "Import into a new deployment: this one has merchants of its own.";
+    ImportIncomplete "IMPORT_INCOMPLETE" 409 Caller "Send every line of the export first.";
     // Ours.
     Internal "INTERNAL" 500 Gateway "Repeat the request; inform the operator if the error persists.";
 }

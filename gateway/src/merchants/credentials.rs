@@ -5,6 +5,7 @@ use crate::http::error::{ApiError, Code};
 use crate::http::fields::{Fields, sentence};
 use crate::merchants::merchant::{Dialect, Merchant};
 use crate::merchants::seal::{MasterKey, SealError};
+use crate::runtime::OwnCertificate;
 use serde::{Deserialize, Serialize};
 use wechatpay::Secret;
 use wechatpay::rsa::{Certificate, KeyError, PrivateKey, PublicKey};
@@ -39,6 +40,17 @@ pub struct Credentials {
     pub previous_delivery_secret: Option<(Secret, i64)>,
     /// The keys that v3 signs and verifies with, in addition to `api_key`.
     pub v3: Option<V3Keys>,
+    /// The client certificate of v2, where it was entered.
+    pub client: Option<ClientKeys>,
+}
+
+/// The client certificate that WeChat Pay v2 requires for refunds and reverses.
+#[derive(Clone, Debug)]
+pub struct ClientKeys {
+    /// What is presented.
+    pub pair: OwnCertificate,
+    /// When the certificate expires, Unix milliseconds.
+    pub not_after_ms: i64,
 }
 
 /// The key pairs of v3.
@@ -77,6 +89,9 @@ struct Sealed {
     private_key: Option<String>,
     #[serde(default)]
     public_key: Option<(String, String)>,
+    /// Certificate, private key, and when the certificate expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client: Option<(String, String, i64)>,
 }
 
 impl Credentials {
@@ -100,6 +115,14 @@ impl Credentials {
             public_key: v3
                 .and_then(|v3| v3.public_key.as_ref())
                 .map(|(id, key)| (id.clone(), key.to_pem())),
+            client: self.client.as_ref().map(|client| {
+                let OwnCertificate {
+                    certificate,
+                    private_key,
+                } = &client.pair;
+                let not_after_ms = client.not_after_ms;
+                (certificate.clone(), exposed(private_key), not_after_ms)
+            }),
         };
         let json = serde_json::to_string(&plain).map_err(unreadable_json)?;
         key.seal(id, &json, nonce)
@@ -134,6 +157,15 @@ impl Credentials {
                 .previous_delivery_secret
                 .map(|(secret, until_ms)| (Secret::new(secret), until_ms)),
             v3,
+            client: plain
+                .client
+                .map(|(certificate, key, not_after_ms)| ClientKeys {
+                    pair: OwnCertificate {
+                        certificate,
+                        private_key: Secret::new(key),
+                    },
+                    not_after_ms,
+                }),
         })
     }
 
@@ -200,21 +232,34 @@ pub struct Entered {
     /// The merchant's key pair.
     own: Option<OwnKey>,
     public_key: Option<(String, PublicKey)>,
+    /// The client certificate of v2.
+    client: Option<ClientKeys>,
 }
 
 impl Entered {
     /// Reads a dialect's credentials in the request. A mistake that can be
     /// found without WeChat is refused here, with the field's name.
     pub fn read(fields: &Fields, dialect: &Dialect, now_ms: i64) -> Result<Self, ApiError> {
-        let is_v3 = matches!(dialect, Dialect::V3(_));
-        if !is_v3 {
-            for name in V3_FIELDS {
+        let refuse = |names: &[&str], problem| {
+            for name in names {
                 if fields.pem(name, MAX_PEM_BYTES)?.is_some() {
-                    return Err(fields.invalid(name, "belongs to the dialect v3"));
+                    return Err(fields.invalid(name, problem));
                 }
             }
-        }
-        let own = own_key(fields, now_ms)?;
+            Ok(())
+        };
+        let (own, client) = match dialect {
+            Dialect::V3(_) => (own_key(fields, now_ms)?, None),
+            Dialect::V2 => {
+                refuse(&V3_FIELDS, "belongs to the dialect v3")?;
+                (None, client_keys(fields, now_ms)?)
+            }
+            Dialect::Ionline(_) => {
+                refuse(&V3_FIELDS, "belongs to the dialect v3")?;
+                refuse(&CERTIFICATE_FIELDS, "belongs to the dialects v2 and v3")?;
+                (None, None)
+            }
+        };
         let public_key = platform_key(fields)?;
         if let (Some(own), Some((_, platform))) = (&own, &public_key)
             && own.private_key.public_key() == platform
@@ -231,6 +276,7 @@ impl Entered {
             mini_program_secret: fields.text("mini_program_secret", 64)?.map(Secret::new),
             own,
             public_key,
+            client,
         })
     }
 
@@ -242,6 +288,7 @@ impl Entered {
             ("mini_program_secret", self.mini_program_secret.is_some()),
             ("private_key", self.own.is_some()),
             ("wechatpay_public_key", self.public_key.is_some()),
+            ("certificate", self.client.is_some()),
         ]
         .iter()
         .filter(|(_, entered)| *entered)
@@ -281,6 +328,7 @@ impl Entered {
             delivery_secret,
             previous_delivery_secret: None,
             v3,
+            client: self.client,
         })
     }
 
@@ -321,17 +369,53 @@ impl Entered {
             delivery_secret: delivery_secret.unwrap_or(old.delivery_secret),
             previous_delivery_secret,
             v3,
+            client: self.client.or(old.client),
         }
     }
 }
 
-const V3_FIELDS: [&str; 5] = [
-    "private_key",
+const V3_FIELDS: [&str; 3] = [
     "serial_no",
-    "certificate",
     "wechatpay_public_key_id",
     "wechatpay_public_key",
 ];
+const CERTIFICATE_FIELDS: [&str; 2] = ["private_key", "certificate"];
+
+/// Refuses a client certificate that was entered, where the runtime cannot
+/// present it.
+pub fn fit_runtime(fields: &Fields, dialect: &Dialect, presents: bool) -> Result<(), ApiError> {
+    match *dialect == Dialect::V2 && fields.has("certificate") && !presents {
+        true => Err(fields.invalid(
+            "certificate",
+            "cannot be used on Workers, which present certificates of bindings only: upload it with \
+             wrangler mtls-certificate, and name its binding in client_certificate",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The client certificate of v2: the two files that the merchant platform gives,
+/// `apiclient_cert.pem` and `apiclient_key.pem`.
+fn client_keys(fields: &Fields, now_ms: i64) -> Result<Option<ClientKeys>, ApiError> {
+    if let [false, true] = CERTIFICATE_FIELDS.map(|name| fields.has(name)) {
+        return Err(fields.invalid("certificate", "needs the field private_key beside it"));
+    }
+    if let [true, false] = CERTIFICATE_FIELDS.map(|name| fields.has(name)) {
+        return Err(fields.invalid("private_key", "needs the field certificate beside it"));
+    }
+    let own = own_key(fields, now_ms)?;
+    let certificate = fields.pem("certificate", MAX_PEM_BYTES)?;
+    let (Some(own), Some(certificate)) = (own, certificate) else {
+        return Ok(None);
+    };
+    Ok(Some(ClientKeys {
+        pair: OwnCertificate {
+            certificate,
+            private_key: own.private_key.to_pem(),
+        },
+        not_after_ms: own.not_after_ms.unwrap_or_default(),
+    }))
+}
 
 /// WeChat's two keys have 32 ASCII characters. iOnline's keys have no fixed
 /// form.

@@ -37,10 +37,11 @@ pub use self::pointers::{CLAIM_MS, Kind, Pointer, account_name, sub_merchant_nam
 pub use self::root::{Cursor, Page};
 
 use self::command::{
-    AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant, ByToken,
-    Change, Claim, Create, DomainFile, EndToken, Export, FindKept, Import, KeepCertificates, List,
-    NamedKeys, NewToken, Pointers, Reply, Reseal, Retire, Retired, RevokeNamedKey, RevokeToken,
-    Rotate, SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
+    Accounts, AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant,
+    ByToken, Change, Claim, Create, DomainFile, EndToken, Export, FindKept, Import,
+    KeepCertificates, List, NamedKeys, NewToken, Pointers, Reply, Reseal, Retire, Retired,
+    RevokeNamedKey, RevokeToken, Rotate, SameAccount, Saved, Sealed, Share, Tokens, Transfer,
+    Unpoint,
 };
 use self::store::keys::Token;
 use self::store::merchants::StoredMerchant;
@@ -49,6 +50,7 @@ use crate::merchants::seal::{fingerprint, short};
 use crate::observe::audit;
 use crate::observe::{Log, answer_bytes};
 use crate::runtime::{Runtime, Storage, StorageError};
+use crate::transfer::{self, Step};
 use std::cell::Cell;
 
 /// The most api-tokens of one merchant that are valid at once.
@@ -63,19 +65,25 @@ pub struct Registry<R, S> {
     frozen: Cell<bool>,
     /// The earlier registry was read completely.
     imported: Cell<bool>,
+    /// Whether the object is neither closed nor being written.
+    serving: Cell<bool>,
 }
 
 impl<R: Runtime, S: Storage> Registry<R, S> {
     /// Opens the object, making its tables the first time.
     pub fn open(runtime: R, storage: S) -> Result<Self, StorageError> {
-        store::schema::migrate(&storage)?;
+        let serving = transfer::is_serving(&storage)?;
+        if serving {
+            store::schema::migrate(&storage)?;
+        }
         let registry = Self {
             runtime,
             storage,
             frozen: Cell::new(false),
             imported: Cell::new(false),
+            serving: Cell::new(serving),
         };
-        if let Err(error) = registry.remove_kept() {
+        if serving && let Err(error) = registry.remove_kept() {
             registry.runtime.log(format_args!("kept answers: {error}"));
         }
         Ok(registry)
@@ -138,6 +146,28 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
 
     /// Executes a call as a shard.
     fn of_shard(&self, not_after_ms: Option<i64>, call: Call) -> Result<Answer, StorageError> {
+        match call {
+            // A shard is closed only when it has all its rows.
+            Call::Transfer(Transfer { step, .. })
+                if !matches!(step, Step::Begin { .. } | Step::Close { .. })
+                    || self.cursor()?.is_none() =>
+            {
+                let outcome = transfer::take(&self.storage, step)?;
+                let serves = transfer::is_serving(&self.storage)?;
+                if serves && !self.serving.get() {
+                    // The program may have been replaced while the shard was closed.
+                    store::schema::migrate(&self.storage)?;
+                }
+                self.serving.set(serves);
+                return reply::<Transfer>(Box::new(outcome));
+            }
+            Call::Accounts(Accounts { after, limit, .. }) => {
+                let accounts = store::merchants::accounts(&self.storage, &after, limit)?;
+                return reply::<Accounts>(accounts);
+            }
+            _ if !self.serving.get() => return Ok(Answer::Closed),
+            _ => {}
+        }
         if let Call::Import(Import { cursor, page }) = &call {
             self.storage.atomically(|| self.import(cursor, page))?;
             return reply::<Import>(());
@@ -172,9 +202,12 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             Call::Retired(Retired { id }) => {
                 reply::<Retired>(store::earlier::remove_at_root(storage, &id)?)
             }
-            Call::Shard { .. } | Call::Export(_) | Call::Import(_) | Call::Retire(_) => {
-                Err(StorageError("a call of another object".to_owned()))
-            }
+            Call::Shard { .. }
+            | Call::Transfer(_)
+            | Call::Accounts(_)
+            | Call::Export(_)
+            | Call::Import(_)
+            | Call::Retire(_) => Err(StorageError("a call of another object".to_owned())),
             Call::ByApiKey(ByApiKey { fingerprint }) => {
                 let row = store::merchants::by_api_key(storage, &fingerprint, now_ms)?;
                 reply::<ByApiKey>(self.found(row)?)

@@ -6,13 +6,14 @@
 //! interrupt it anywhere: pointers first, then the merchant's row, in one
 //! transaction, which makes them valid. Repeating the call completes it.
 
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Code};
 use crate::merchants::people::Session;
 use crate::merchants::registry::command::{
-    AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant, ByToken,
-    Change, Claim, Create, DomainFile, EndToken, Export, FindKept, Import, KeepCertificates,
-    KeptAnswer, List, NamedKeys, NewKey, NewToken, Pointers, Reply, Reseal, Retire, Retired,
-    RevokeNamedKey, RevokeToken, Rotate, SameAccount, Saved, Sealed, Share, Tokens, Unpoint,
+    Accounts, AddNamedKey, AddToken, Audit, ByApiKey, ById, ByNamedKey, ByQuickAuth, BySubMerchant,
+    ByToken, Change, Claim, Create, DomainFile, EndToken, Export, FindKept, Import,
+    KeepCertificates, KeptAnswer, List, NamedKeys, NewKey, NewToken, Pointers, Reply, Reseal,
+    Retire, Retired, RevokeNamedKey, RevokeToken, Rotate, SameAccount, Saved, Sealed, Share,
+    Tokens, Transfer, Unpoint,
 };
 use crate::merchants::registry::people::{
     BySession, ChangePerson, ChangeSecrets, Changed, EndSessions, FindInvitation, FindPerson,
@@ -26,6 +27,7 @@ use crate::merchants::registry::{
 };
 use crate::observe::{RequestContext, audit};
 use crate::runtime::{Object, Runtime, Shard};
+use crate::transfer::Outcome;
 
 /// The most merchants with one account in an answer.
 const NAMED: usize = 10;
@@ -93,6 +95,22 @@ macro_rules! by_login {
 by_login! {
     TrySignIn -> bool;
     Recognised -> ();
+}
+
+/// Commands that name their shard.
+macro_rules! by_shard {
+    ($($command:ident -> $reply:ty;)*) => {
+        $(impl Ask for $command {
+            async fn ask(self, runtime: &impl Runtime) -> Result<$reply, ApiError> {
+                in_shard(runtime, self.shard, None, &self).await
+            }
+        })*
+    };
+}
+
+by_shard! {
+    Transfer -> Box<Outcome>;
+    Accounts -> Vec<(String, String)>;
 }
 
 impl Ask for Audit {
@@ -544,6 +562,9 @@ async fn send(runtime: &impl Runtime, object: Object<'_>, call: Call) -> Result<
 
 /// The reply in an answer.
 fn reply<C: Command>(answer: Answer) -> Result<C::Reply, ApiError> {
+    if matches!(answer, Answer::Closed) {
+        return Err(ApiError::of(Code::DeploymentClosed));
+    }
     C::Reply::read(answer)
         .ok_or_else(|| ApiError::internal("the registry gave another kind of answer"))
 }

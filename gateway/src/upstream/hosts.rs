@@ -386,6 +386,10 @@ mod tests {
             }
         }
 
+        fn presents_certificates(&self) -> bool {
+            false
+        }
+
         fn has_client_certificate(&self, _: &str) -> bool {
             false
         }

@@ -387,8 +387,9 @@ impl<'a, R: Runtime> V2<'a, R> {
             .map_err(|error| Failure::Inconclusive(Error::internal(error)))
     }
 
-    /// The name of the binding that holds the merchant's client certificate.
-    pub(super) fn client_certificate(&self) -> Result<&'a str, Error> {
+    /// The route with the merchant's client certificate: the one that was entered,
+    /// where the runtime can present it, or else the one of a binding.
+    pub(super) fn client_certificate(&self) -> Result<Route<'a>, Error> {
         let Upstream {
             context, runtime, ..
         } = self.0;
@@ -399,12 +400,21 @@ impl<'a, R: Runtime> V2<'a, R> {
                 ..Error::of(Kind::ClientCertificateMissing).about("client_certificate")
             }
         };
+        let entered = context.credentials.client.as_ref();
+        if let Some(client) = entered.filter(|_| runtime.presents_certificates()) {
+            return Ok(Route::WeChatPayOwn(&client.pair));
+        }
         let Some(certificate) = &context.merchant.client_certificate else {
-            return Err(missing(None));
+            return Err(missing(entered.map(|_| {
+                "The merchant's client certificate was entered, and this deployment runs on Workers, \
+                 which present certificates of bindings only: upload it, and name its binding in \
+                 client_certificate."
+                    .to_owned()
+            })));
         };
         let binding = certificate.binding();
         match runtime.has_client_certificate(binding) {
-            true => Ok(binding),
+            true => Ok(Route::WeChatPayMtls(binding)),
             false => Err(missing(Some(format!(
                 "The merchant's client_certificate names {binding}, and this deployment has no \
                  binding of that name."
@@ -455,8 +465,7 @@ impl<'a, R: Runtime> V2<'a, R> {
         let message = hosts::Message {
             route: match path {
                 _ if path.starts_with("/secapi/") => {
-                    let certificate = self.client_certificate().map_err(Failure::Inconclusive)?;
-                    Route::WeChatPayMtls(certificate)
+                    self.client_certificate().map_err(Failure::Inconclusive)?
                 }
                 _ => Route::WeChatPay,
             },
@@ -482,8 +491,10 @@ impl<'a, R: Runtime> V2<'a, R> {
             self.0.runtime.log(format_args!("{path}: status 429"));
             return Err(Failure::too_many_requests());
         }
-        if matches!(message.route, Route::WeChatPayMtls(_))
-            && let Some(said) = refused_certificate(&answer)
+        if matches!(
+            message.route,
+            Route::WeChatPayMtls(_) | Route::WeChatPayOwn(_)
+        ) && let Some(said) = refused_certificate(&answer)
         {
             self.0.runtime.log(format_args!("{path}: {said}"));
             return Err(self.client_certificate_refused(said));

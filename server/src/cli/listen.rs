@@ -12,7 +12,7 @@
 use super::Target;
 use super::api::{Api, Badge, query};
 use super::profile;
-use super::terminal::{Failure, print};
+use super::terminal::{Failure, note, print};
 use crate::client::{Connection, to_any_address};
 use crate::runtime::now_ms;
 use base64::Engine as _;
@@ -120,19 +120,15 @@ struct Listener {
 }
 
 impl Listener {
-    #[expect(
-        clippy::print_stderr,
-        reason = "not part of the output that --json makes"
-    )]
     fn announce(&self) {
         let begins = match &self.state.after {
             Some(after) => format!("after {after}"),
             None => "with the oldest".to_owned(),
         };
-        eprintln!(
+        note(&format!(
             "The events of {}, {begins}, go to {}.\nThey are signed as Standard Webhooks with {}",
             self.state.url, self.to, self.state.secret
-        );
+        ));
     }
 
     async fn run(&mut self, skip: bool) -> Result<(), Failure> {
@@ -159,7 +155,6 @@ impl Listener {
 
     /// The events after the last acknowledged one, oldest first. Waits while the
     /// deployment does not answer.
-    #[expect(clippy::print_stderr, reason = "a message about a wait")]
     async fn page(&self) -> Result<Vec<Value>, Failure> {
         let after = self.state.after.as_deref().map(|after| ("after", after));
         let path = format!(
@@ -184,7 +179,7 @@ impl Listener {
                 }
                 Err(failure @ Failure::Unavailable(_)) => {
                     let pause = pauses.next().unwrap_or(PAUSE);
-                    eprintln!("{failure}; asked again in {} s", pause.as_secs());
+                    note(&format!("{failure}; asked again in {} s", pause.as_secs()));
                     tokio::time::sleep(pause).await;
                 }
                 Err(Failure::Refused(said))
@@ -202,7 +197,6 @@ impl Listener {
     }
 
     /// Sends an event until it is acknowledged.
-    #[expect(clippy::print_stderr, reason = "a message about a wait")]
     async fn deliver(&self, id: &str, event: &Value) -> Result<(), Failure> {
         let mut pauses = pauses();
         loop {
@@ -215,11 +209,11 @@ impl Listener {
                 Err(_) => format!("has not answered in {} s", PATIENCE.as_secs()),
             };
             let pause = pauses.next().unwrap_or(PAUSE);
-            eprintln!(
+            note(&format!(
                 "{id}: {} {why}; sent again in {} s",
                 self.to,
                 pause.as_secs()
-            );
+            ));
             tokio::time::sleep(pause).await;
         }
     }

@@ -32,6 +32,10 @@ pub enum Merchants {
         /// End the earlier keys at once.
         #[arg(long)]
         revoke: bool,
+        /// A JSON file with credentials that are to replace the merchant's own, such as
+        /// `api_key`, or `certificate` and `private_key`; `-` is standard input.
+        #[arg(long, value_name = "FILE")]
+        credentials: Option<PathBuf>,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
@@ -67,14 +71,28 @@ pub async fn merchants(command: &Merchants, api: &Api) -> Result<(), Failure> {
         Merchants::Change { id, file } => {
             call(Method::PATCH, &of(id, "")?, Some(&document(file)?)).await
         }
-        Merchants::Rotate { id, revoke, yes } => {
+        Merchants::Rotate {
+            id,
+            revoke,
+            credentials,
+            yes,
+        } => {
+            let mut body = match credentials {
+                None => json!({}),
+                Some(file) => document(file)?,
+            };
+            let Some(fields) = body.as_object_mut() else {
+                return Err(Failure::Local(
+                    "the credentials are no JSON object".to_owned(),
+                ));
+            };
+            fields.insert("revoke".to_owned(), json!(revoke));
             if *revoke {
                 let question = format!(
                     "End the present keys of {id} at once? Programs that use them are refused."
                 );
                 confirm(&question, *yes)?;
             }
-            let body = json!({"revoke": revoke});
             call(Method::POST, &of(id, "/rotate")?, Some(&body)).await
         }
         Merchants::Report { id } => call(Method::GET, &of(id, "/report")?, None).await,

@@ -19,6 +19,7 @@ mod sign;
 mod table;
 mod target;
 mod terminal;
+mod transfer;
 
 use clap::Subcommand;
 
@@ -27,7 +28,7 @@ pub use profile::ProfileCommand;
 pub use sandbox::{Clock, Trigger, clock, trigger};
 pub use sign::SignCommand;
 pub use target::Target;
-pub use terminal::{EXIT_CODES, Failure, print};
+pub use terminal::{EXIT_CODES, Failure, note, print};
 
 /// The commands that call a deployment.
 #[derive(Debug, Subcommand)]
@@ -51,6 +52,11 @@ pub enum ApiCommand {
     /// token.
     #[command(subcommand)]
     Merchants(merchants::Merchants),
+    /// Close a deployment and write all its data into a file, to move it to another
+    /// one. It needs the admin token.
+    Export(transfer::Export),
+    /// Move an exported deployment into a new one. It needs both admin tokens.
+    Import(transfer::Import),
 }
 
 /// Runs a command that calls a deployment.
@@ -68,12 +74,24 @@ pub fn call(command: &ApiCommand, target: &Target) -> Result<(), Failure> {
     executor.block_on(async {
         tokio::select! {
             done = carry_out(command, &api) => done,
-            _ = tokio::signal::ctrl_c() => Err(Failure::Local(
-                "interrupted; a call that was already sent may have been carried out. Orders and refunds \
-                 have numbers: repeat the command, and nothing happens twice".to_owned(),
-            )),
+            _ = tokio::signal::ctrl_c() => Err(Failure::Local(interrupted(command).to_owned())),
         }
     })
+}
+
+/// What Ctrl-C leaves.
+const fn interrupted(command: &ApiCommand) -> &'static str {
+    match command {
+        ApiCommand::Export(_) => {
+            "interrupted: the deployment is closed. The same command continues; weceive export \
+             --reopen opens the deployment again"
+        }
+        ApiCommand::Import(_) => "interrupted: the same command continues",
+        _ => {
+            "interrupted; a call that was already sent may have been carried out. Orders and refunds \
+             have numbers: repeat the command, and nothing happens twice"
+        }
+    }
 }
 
 async fn carry_out(command: &ApiCommand, api: &api::Api) -> Result<(), Failure> {
@@ -85,6 +103,8 @@ async fn carry_out(command: &ApiCommand, api: &api::Api) -> Result<(), Failure> 
         ApiCommand::Alarms(filters) => orders::list(api, "alarms", filters).await,
         ApiCommand::Doctor => merchants::doctor(api, "/v1/doctor").await,
         ApiCommand::Merchants(command) => merchants::merchants(command, api).await,
+        ApiCommand::Export(command) => transfer::export(command, api).await,
+        ApiCommand::Import(command) => transfer::import(command, api).await,
     }
 }
 

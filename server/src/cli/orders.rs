@@ -25,6 +25,7 @@ pub enum Orders {
         /// The order's `out_trade_no`.
         out_trade_no: String,
         /// The amount, in the currency's minor unit: 150 is 1.50 HKD.
+        #[arg(value_parser = minor_unit)]
         amount: i64,
         /// The refund's number. The same number is never refunded twice; without
         /// one, the same amount of the same order is the same refund.
@@ -105,8 +106,13 @@ pub struct Filters {
     #[arg(long, conflicts_with = "limit")]
     all: bool,
     /// All rows as CSV, for a spreadsheet.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["limit", "all"])]
     csv: bool,
+}
+
+fn minor_unit(text: &str) -> Result<i64, String> {
+    text.parse()
+        .map_err(|_| "write a whole number of the currency's minor unit: 150 for 1.50".to_owned())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

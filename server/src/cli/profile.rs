@@ -105,6 +105,14 @@ pub fn run(command: &ProfileCommand) -> Result<(), Failure> {
     }
 }
 
+/// The profile with this name, without the variables of the environment: they are
+/// another deployment's.
+pub fn load_stored(name: &str) -> Result<Profile, Failure> {
+    let path = path()?;
+    let stored = read(&path)?.and_then(|mut profiles| profiles.remove(name));
+    stored.ok_or_else(|| no_such(name, &path))
+}
+
 /// The profile with this name, changed by the variables of the environment.
 pub fn load(name: &str) -> Result<Profile, Failure> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -46,11 +46,10 @@ impl Failure {
     }
 
     /// Prints the reason; the exit code.
-    #[expect(clippy::print_stderr, reason = "a program for the terminal")]
     pub fn report(&self) -> ExitCode {
         match self {
             Self::No => {}
-            failure => eprintln!("weceive: {failure}"),
+            failure => note(&format!("weceive: {failure}")),
         }
         ExitCode::from(self.code())
     }
@@ -66,6 +65,13 @@ pub fn print(text: &str) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Writes a line that is not part of the output. A reader that closed the pipe
+/// misses it, and the work goes on.
+pub fn note(text: &str) {
+    let mut error = std::io::stderr().lock();
+    let _ = error.write_all(format!("{text}\n").as_bytes());
 }
 
 /// Asks a question on the terminal; whether the answer is yes. Without a

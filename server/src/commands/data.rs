@@ -1,6 +1,7 @@
 //! `weceive backup` and `weceive restore`.
 
 use crate::backup::{backup, restore};
+use crate::cli::{note, print};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -33,8 +34,7 @@ impl BackupOptions {
     /// A file cannot be copied, or its copy is damaged.
     pub fn run(&self, json: bool) -> Result<(), String> {
         let count = backup(&self.directory, &self.target, copying)?;
-        report(count, &self.target, json);
-        Ok(())
+        report(count, &self.target, json)
     }
 }
 
@@ -46,23 +46,20 @@ impl RestoreOptions {
     /// A file is damaged or cannot be copied, or the directory has data.
     pub fn run(&self, json: bool) -> Result<(), String> {
         let count = restore(&self.source, &self.directory, copying)?;
-        report(count, &self.directory, json);
-        Ok(())
+        report(count, &self.directory, json)
     }
 }
 
-fn report(files: usize, directory: &Path, as_json: bool) {
+fn report(files: usize, directory: &Path, as_json: bool) -> Result<(), String> {
     let directory = directory.display();
-    match as_json {
-        true => println!(
-            "{}",
-            json!({ "files": files, "directory": directory.to_string() })
-        ),
-        false => println!("{files} files are in {directory}"),
-    }
+    let text = match as_json {
+        true => json!({ "files": files, "directory": directory.to_string() }).to_string(),
+        false => format!("{files} files are in {directory}"),
+    };
+    print(&format!("{text}\n")).map_err(|failure| failure.to_string())
 }
 
 /// Prints the progress of long work.
 fn copying(file: &Path) {
-    eprintln!("copying {}", file.display());
+    note(&format!("copying {}", file.display()));
 }

@@ -2,6 +2,7 @@
 
 use super::pages;
 use super::settings::{self, CERTIFICATES, Settings};
+use crate::cli::print;
 use crate::client::{Upstreams, WithCertificate};
 use crate::log::Log;
 use crate::objects::open_directory;
@@ -128,7 +129,9 @@ impl ServeOptions {
         let (threads, handles) = Threads::start(&deployment)?;
         let executor = executor()?;
         let ended = ended(&executor)?;
-        println!("The gateway listens on {scheme}://{}", self.listen);
+        // A reader of the first line may close the pipe; the log goes on.
+        let listens = format!("The gateway listens on {scheme}://{}\n", self.listen);
+        print(&listens).map_err(|failure| failure.to_string())?;
         accept(
             &executor,
             &listener,

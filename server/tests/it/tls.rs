@@ -349,3 +349,144 @@ fn a_refund_is_sent_with_the_merchants_client_certificate() {
     );
     let _ = std::fs::remove_dir_all(&directory);
 }
+
+/// The merchant's own key: WeChat's platform makes RSA keys.
+const MERCHANT_KEY: &str = include_str!("../../../sandbox/src/keys/merchant_1900000109.key.pem");
+
+#[test]
+fn a_client_certificate_that_was_entered_is_sealed_presented_and_tried_by_the_doctor() {
+    let directory = directory("own-mtls");
+    let authority = Authority::new();
+    let roots = directory.join("roots.pem");
+    std::fs::write(&roots, authority.0.pem()).unwrap();
+    let key = KeyPair::from_pem(MERCHANT_KEY).unwrap();
+    let certificate = CertificateParams::new(vec!["merchant".to_owned()])
+        .unwrap()
+        .signed_by(&key, &authority.0)
+        .unwrap();
+    let sandbox_port = free_port();
+    let _wechat = sandbox(sandbox_port, free_port(), &directory.join("sandbox.sqlite"));
+    let (wechat_port, presented) = with_tls(&authority, &directory, sandbox_port);
+    let port = free_port();
+    let wechat_origin = format!("https://localhost:{wechat_port}");
+    let settings = [
+        ("SSL_CERT_FILE", roots.to_str().unwrap()),
+        ("WECHATPAY", wechat_origin.as_str()),
+    ];
+    let _running = serve(&directory, port, &[], &settings);
+    let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
+    wait_for(|| ask("GET", &at("/healthz"), &[], "").ok());
+    let mut merchant = demo_merchant(sandbox_port);
+    merchant
+        .as_object_mut()
+        .unwrap()
+        .remove("client_certificate");
+    let admin = format!("Bearer {ADMIN_TOKEN}");
+    let admin = [("authorization", admin.as_str())];
+    let made = ask(
+        "POST",
+        &at("/admin/merchants"),
+        &admin,
+        &merchant.to_string(),
+    )
+    .unwrap();
+    let keys = [
+        ("api-key", made["data"]["api-key"].as_str().unwrap()),
+        ("api-secret", made["data"]["api-secret"].as_str().unwrap()),
+    ];
+    let order = json!({
+        "out_trade_no": "O1", "body": "Tea", "total_fee": 100, "trade_type": "NATIVE",
+    });
+    let order = ask("POST", &at("/v1/order"), &keys, &order.to_string()).unwrap();
+    let scan = json!({"code_url": order["data"]["code_url"], "payer": "alice", "action": "pay"});
+    let wechat = format!("http://127.0.0.1:{sandbox_port}/sandbox/scan");
+    ask("POST", &wechat, &[], &scan.to_string()).unwrap();
+    let found = at("/v1/order?out_trade_no=O1");
+    wait_for(|| {
+        let order = ask("GET", &found, &keys, "").unwrap();
+        (order["data"]["trade_state"] == "SUCCESS").then_some(())
+    });
+    // Without a certificate nothing is written and nothing is sent.
+    let refund = at("/v1/refund?out_trade_no=O1&refund_fee=40");
+    let refused = ask("POST", &refund, &keys, "").unwrap();
+    assert_eq!(refused["code"], "CLIENT_CERTIFICATE_MISSING", "{refused}");
+    assert_eq!(refused["field"], "client_certificate", "{refused}");
+
+    let file = directory.join("credentials.json");
+    let rotate = |credentials: &serde_json::Value| {
+        std::fs::write(&file, credentials.to_string()).unwrap();
+        let output = weceive()
+            .args(["merchants", "rotate", "demo", "--json", "--credentials"])
+            .arg(&file)
+            .env("WECEIVE_PROFILES", directory.join("none.toml"))
+            .env("WECEIVE_URL", format!("http://127.0.0.1:{port}"))
+            .env("WECEIVE_ADMIN_TOKEN", ADMIN_TOKEN)
+            .stderr(std::process::Stdio::piped())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    // Another key's certificate, one without its key, a key without a certificate.
+    let (other, _) = authority.issue(&directory, "other");
+    let other = std::fs::read_to_string(other).unwrap();
+    let certificate = certificate.pem();
+    for (wrong, field) in [
+        (
+            json!({"certificate": other, "private_key": MERCHANT_KEY}),
+            "certificate",
+        ),
+        (json!({"certificate": certificate}), "private_key"),
+        (json!({"private_key": MERCHANT_KEY}), "certificate"),
+    ] {
+        let (code, said) = rotate(&wrong);
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains(field), "{said}");
+    }
+    let (code, said) = rotate(&json!({"certificate": certificate, "private_key": MERCHANT_KEY}));
+    assert_eq!(code, Some(0), "{said}");
+
+    // Threads remember a merchant for half a minute.
+    let refunded = wait_for_minute(|| {
+        let refunded = ask("POST", &refund, &keys, "").unwrap();
+        (refunded["code"] != "CLIENT_CERTIFICATE_MISSING").then_some(refunded)
+    });
+    assert_eq!(
+        refunded["data"]["refund_status"], "PROCESSING",
+        "{refunded}"
+    );
+    let expected = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+    assert_eq!(
+        presented.recv_timeout(Duration::from_secs(5)).unwrap(),
+        expected
+    );
+    let doctor = ask("GET", &at("/admin/merchants/demo/doctor"), &admin, "").unwrap();
+    let checks = doctor["data"]["checks"].as_array().unwrap();
+    let check = checks
+        .iter()
+        .find(|check| check["name"] == "client_certificate");
+    assert_eq!(check.unwrap()["ok"], true, "{doctor}");
+    // It is in no file in plain text, and in no answer.
+    for entry in std::fs::read_dir(directory.join("data")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            let bytes = String::from_utf8_lossy(&bytes).into_owned();
+            assert!(!bytes.contains("PRIVATE KEY"), "{}", path.display());
+        }
+    }
+    let shown = ask("GET", &at("/admin/merchants/demo"), &admin, "").unwrap();
+    assert!(!shown.to_string().contains("PRIVATE KEY"), "{shown}");
+    let _ = std::fs::remove_dir_all(&directory);
+}
+
+/// As `wait_for`, for what a thread remembers for half a minute.
+fn wait_for_minute<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..600 {
+        if let Some(found) = found() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("not within a minute");
+}

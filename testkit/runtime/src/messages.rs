@@ -25,9 +25,11 @@ impl Destination {
     #[must_use]
     pub const fn of(route: Route<'_>) -> Self {
         match route {
-            Route::WeChatPay | Route::WeChatPayMtls(_) | Route::Statement | Route::Ionline => {
-                Self::WeChatPay
-            }
+            Route::WeChatPay
+            | Route::WeChatPayMtls(_)
+            | Route::WeChatPayOwn(_)
+            | Route::Statement
+            | Route::Ionline => Self::WeChatPay,
             Route::Weixin => Self::Weixin,
             Route::Merchant | Route::Webhook => Self::Merchant,
             Route::Assets => Self::Assets,

@@ -103,6 +103,7 @@ fn reply_again(call: &Call, text: &str) -> Result<String, String> {
         Call::RemoveImage(_) => reply::<command::RemoveImage>(text),
         Call::Images => reply::<command::Images>(text),
         Call::Settle(_) => reply::<command::Settle>(text),
+        Call::Transfer(_) => reply::<command::Transfer>(text),
         Call::Decide(_) => reply::<command::Decide>(text),
         Call::Raise(_) => reply::<command::Raise>(text),
         Call::PrepareCheckout(_) => reply::<book::PrepareCheckout>(text),
@@ -134,7 +135,7 @@ fn calls_of_a_book_and_their_replies_keep_their_form() {
         let reply = reply_again(&envelope.call, example.reply);
         assert_same(example.name, reply, example.reply);
     }
-    assert_eq!(names(&examples), 63, "an example of each call");
+    assert_eq!(names(&examples), 64, "an example of each call");
 }
 
 #[test]
@@ -156,5 +157,5 @@ fn calls_of_the_registry_and_their_replies_keep_their_form() {
         assert_same(example.name, again::<registry::Envelope>(call), call);
         assert_same(example.name, again::<registry::Answer>(reply), reply);
     }
-    assert_eq!(names(&examples), 61, "an example of each call");
+    assert_eq!(names(&examples), 63, "an example of each call");
 }

@@ -507,3 +507,47 @@ fn the_same_account_for_two_merchants_is_warned_of_at_entry_and_by_the_doctor() 
     let ferry = fixtures::shop(&world, "ferry-v3");
     assert!(ferry.made["warnings"].is_null(), "{}", ferry.made);
 }
+
+/// In memory as on Workers a certificate is a binding's.
+#[test]
+fn a_v2_client_certificate_is_refused_by_a_runtime_that_presents_none() {
+    let world = Memory::default();
+    let account = world.account("1900000109")["v3"].clone();
+    let (certificate, key) = (&account["certificate"], &account["private_key"]);
+    let shop = with(&world, "demo", &json!({}));
+    let path = format!("/merchants/{}/rotate", shop.id);
+    for (entered, field, says) in [
+        (
+            json!({"certificate": certificate, "private_key": key}),
+            "certificate",
+            "bindings only",
+        ),
+        (json!({"private_key": key}), "private_key", "certificate"),
+        (
+            json!({"certificate": certificate}),
+            "certificate",
+            "private_key",
+        ),
+        (
+            json!({"certificate": certificate, "private_key": key, "serial_no": SERIAL_NO}),
+            "serial_no",
+            "v3",
+        ),
+    ] {
+        let (status, answer) = world.admin(&path, &entered);
+        assert_eq!((status, &answer["field"]), (400, &json!(field)), "{answer}");
+        assert!(
+            answer["message"].as_str().unwrap().contains(says),
+            "{answer}"
+        );
+    }
+    let of_ionline = fixtures::shop(&world, "night-ionline");
+    let path = format!("/merchants/{}/rotate", of_ionline.id);
+    let entered = json!({"certificate": certificate, "private_key": key});
+    let (status, answer) = world.admin(&path, &entered);
+    assert_eq!(
+        (status, &answer["code"]),
+        (400, &json!("FIELD_INVALID")),
+        "{answer}"
+    );
+}

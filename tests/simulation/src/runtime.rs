@@ -140,6 +140,11 @@ impl Runtime for Link {
         nonces.fill(bytes);
     }
 
+    /// As Workers, which present certificates of bindings only.
+    fn presents_certificates(&self) -> bool {
+        false
+    }
+
     fn has_client_certificate(&self, binding: &str) -> bool {
         self.world.certificate_of(binding).is_some()
     }

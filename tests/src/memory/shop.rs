@@ -90,6 +90,15 @@ impl Memory {
 }
 
 impl Shop {
+    /// The same merchant in another deployment.
+    #[must_use]
+    pub fn at(&self, world: &Memory) -> Self {
+        Self {
+            world: world.clone(),
+            ..self.clone()
+        }
+    }
+
     /// A call with both keys: status and JSON.
     pub fn call(&self, method: &str, path: &str, body: impl Into<Vec<u8>>) -> (u16, Json) {
         let answer = self.answer(method, path, body);

@@ -689,6 +689,11 @@ impl Runtime for Memory {
         self.0.borrow().random.fill(bytes);
     }
 
+    /// As Workers, which present certificates of bindings only.
+    fn presents_certificates(&self) -> bool {
+        false
+    }
+
     fn has_client_certificate(&self, binding: &str) -> bool {
         certificate_of(binding).is_some()
     }

@@ -6,7 +6,7 @@ use crate::book::{Report, command};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{json_object, success};
-use crate::merchants::credentials::{Credentials, Entered, OVERLAP_MS};
+use crate::merchants::credentials::{Credentials, Entered, OVERLAP_MS, fit_runtime};
 use crate::merchants::merchant::{Merchant, NewMerchant, Settings, is_merchant_id};
 use crate::merchants::people::Secrets;
 use crate::merchants::registry::KeyPair;
@@ -44,6 +44,7 @@ pub async fn create_merchant<R: Runtime>(
         cx.config.development,
         now_ms,
     )?;
+    fit_runtime(&fields, &new.dialect, cx.runtime.presents_certificates())?;
     try_key(cx, &new.credentials).await?;
     let mut nonce = [0; 12];
     cx.runtime.random(&mut nonce);
@@ -489,6 +490,11 @@ async fn sealed_anew<R: Runtime>(
     let now_ms = cx.runtime.now_ms();
     let entered = Entered::read(fields, &merchant.dialect, now_ms)?;
     entered.fits(fields, &merchant)?;
+    fit_runtime(
+        fields,
+        &merchant.dialect,
+        cx.runtime.presents_certificates(),
+    )?;
     let mut names = entered.names();
     names.extend(
         delivery_secret

@@ -5,6 +5,7 @@ pub mod alarms;
 pub mod merchants;
 pub mod metrics;
 pub mod orders;
+pub mod transfer;
 
 use crate::http::error::ApiError;
 use crate::reports::{SumUp, Totals};

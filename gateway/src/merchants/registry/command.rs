@@ -21,6 +21,7 @@ use crate::merchants::people::{Person, Session, SignedIn};
 use crate::observe::RequestContext;
 use crate::observe::audit;
 use crate::runtime::Shard;
+use crate::transfer;
 use serde::{Deserialize, Serialize};
 
 /// A command to one of the registry's objects.
@@ -114,6 +115,8 @@ commands! {
     Import -> ();
     Retire -> ();
     Retired -> ();
+    Transfer -> Box<transfer::Outcome>;
+    Accounts -> Vec<(String, String)>;
 }
 
 /// The merchant that an api-key belongs to.
@@ -241,6 +244,28 @@ pub struct Reseal {
     pub id: String,
     /// The sealed form before, and the new one.
     pub sealed: [String; 2],
+}
+
+/// Take a step of the move to another deployment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Transfer {
+    /// The object.
+    pub shard: Shard,
+    /// The step.
+    pub step: transfer::Step,
+}
+
+/// The merchants of one shard in the order of their ids, each with its `mch_id`
+/// if another merchant has that too, or else an empty text. A shard replies also
+/// while it is closed or being written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Accounts {
+    /// The shard.
+    pub shard: Shard,
+    /// The id after which the page begins.
+    pub after: String,
+    /// The most merchants of the page.
+    pub limit: i64,
 }
 
 /// The merchants' ids, in order.
@@ -596,6 +621,10 @@ pub enum Answer {
     Pointers(Vec<Pointer>),
     /// The earlier registry's rows for a shard.
     Exported(Box<Page>),
+    /// What a step of the move to another deployment has done.
+    Transfer(Box<transfer::Outcome>),
+    /// No reply: the object is closed, or is being written.
+    Closed,
     /// No reply: the shard has not read all of the earlier registry. Where to
     /// continue.
     NotImported(Cursor),
@@ -635,6 +664,7 @@ replies! {
     Vec<audit::Entry> = Audit;
     Vec<Pointer> = Pointers;
     Box<Page> = Exported;
+    Box<transfer::Outcome> = Transfer;
 }
 
 impl Reply for () {

@@ -1,7 +1,7 @@
 //! Merchants, their certificates and domain check files.
 
 use crate::runtime::{Row, Storage, StorageError, Value};
-use crate::store::{exists, first, owned_or_null, text, texts};
+use crate::store::{all, exists, first, owned_or_null, text, texts};
 
 /// A merchant that was looked up.
 pub(in crate::merchants::registry) struct StoredMerchant {
@@ -199,6 +199,27 @@ pub(in crate::merchants::registry) fn set_certificates(
         &[id.into(), pems.into(), asked_at_ms.into()],
     )?;
     Ok(())
+}
+
+/// The merchants after this id, at most `limit`, each with its `mch_id` if
+/// another merchant has that too, or else an empty text.
+pub(in crate::merchants::registry) fn accounts(
+    storage: &impl Storage,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(String, String)>, StorageError> {
+    all(
+        storage,
+        "SELECT id, CASE WHEN EXISTS(
+                SELECT 1 FROM sharing WHERE merchant_id = merchants.id) OR EXISTS(
+                SELECT 1 FROM merchants AS other WHERE other.id <> merchants.id
+                AND json_extract(other.json, '$.account.mch_id')
+                    = json_extract(merchants.json, '$.account.mch_id'))
+            THEN coalesce(json_extract(json, '$.account.mch_id'), '') ELSE '' END
+         FROM merchants WHERE id > ? ORDER BY id LIMIT ?",
+        &[after.into(), limit.into()],
+        |row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned())),
+    )
 }
 
 /// The contents of a domain check file.
