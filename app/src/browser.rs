@@ -270,6 +270,14 @@ pub(crate) fn random() -> String {
     digits.filter_map(digit).collect()
 }
 
+/// The address of another page, in the language that the payer has chosen here.
+pub(crate) fn in_chosen_language(url: &str) -> String {
+    match field("lang") {
+        Some(lang) => [url, "&lang=", &lang].concat(),
+        None => String::from(url),
+    }
+}
+
 /// A text that this tab has stored. A browser may refuse storage.
 pub(crate) fn stored(name: &str) -> Option<String> {
     window()?.session_storage().ok()??.get_item(name).ok()?

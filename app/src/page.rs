@@ -265,7 +265,9 @@ fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
         {screen.open_wechat.map(|label| {
             draw_link("button second", (label, String::from("weixin://")))
         })}
-        {screen.receipt.map(|way| draw_link("way-back", way))}
+        {screen.receipt.map(|(label, url)| {
+            draw_link("way-back", (label, browser::in_chosen_language(&url)))
+        })}
         {helping_code.map(draw_code)}
         {screen.way_back.map(|way| draw_link("way-back", way))}
     }

@@ -18,8 +18,9 @@ use tests::live::{send, wait_for};
 const WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.49(0x18003137) NetType/WIFI Language/en";
 
 /// Replaces answers of the gateway, and lets time pass: `refusal` is the code with
-/// which an order is refused, `replaced` removes the attempt from each status, and
-/// `ahead` is how far the page's clock is moved, in milliseconds.
+/// which an order is refused, `replaced` removes the attempt from each status,
+/// `soon` lets a code expire after some seconds, and `ahead` is how far the page's
+/// clock is moved, in milliseconds.
 const ANSWERS: &str = "
     const fetched = window.fetch, now = performance.now.bind(performance);
     performance.now = () => now() + (window.ahead || 0);
@@ -29,6 +30,10 @@ const ANSWERS: &str = "
             return new Response(JSON.stringify(body), { status: 409 });
         }
         const answer = await fetched(url, how);
+        if (window.soon && url.includes('/pay/order')) {
+            const { qr } = await answer.json();
+            return new Response(JSON.stringify({ qr: { ...qr, expires_at_ms: Date.now() + 6000 } }));
+        }
         if (!window.replaced || !url.includes('/pay/status')) return answer;
         const { attempt, ...view } = await answer.json();
         return new Response(JSON.stringify(view));
@@ -187,17 +192,17 @@ fn every_failure_at_wechats_sheet_is_complete() {
             payer.pictured("sheet-slow", lang);
             payer.evaluates("answers(0, 'get_brand_wcpay_request:cancel')");
             is_complete(payer, "cancelled", lang, texts.cancelled, None, &number);
-            payer.taps(texts.go_on_paying);
-            payer.waits_for("return calls.length === 2");
-            payer.evaluates("answers(1, 'get_brand_wcpay_request:fail')");
-            let unknown = Some(texts.perhaps_charged);
-            is_complete(payer, "failed", lang, texts.failed, unknown, &number);
             // Now an order exists: nothing is said that is not certain.
             payer.evaluates("window.refusal = 'UPSTREAM_UNAVAILABLE'");
-            payer.taps(texts.pay_again);
+            payer.taps(texts.go_on_paying);
+            let unknown = Some(texts.perhaps_charged);
             let message = texts.wechat_unavailable;
             is_complete(payer, "unavailable-later", lang, message, unknown, &number);
             payer.evaluates("window.refusal = ''");
+            payer.taps(texts.pay_again);
+            payer.waits_for("return calls.length === 2");
+            payer.evaluates("answers(1, 'get_brand_wcpay_request:fail')");
+            is_complete(payer, "failed", lang, texts.failed, unknown, &number);
             payer.taps(texts.pay_again);
             payer.waits_for("return calls.length === 3");
             system.wechat_falls_silent();
@@ -242,14 +247,12 @@ fn a_missing_bridge_is_complete() {
 fn every_failure_of_a_code_is_complete() {
     visit(|system, payer| {
         payer.runs_first(ANSWERS);
+        payer.runs_first("window.soon = !location.search.includes('lasting')");
         for lang in Lang::ALL {
             let texts = texts(lang);
             let number = format!("FCODE{}", lang.tag().replace('-', ""));
             let checkout = system.checkout_of(&json!({ "out_trade_no": number }));
             payer.opens(&address_in(&checkout, lang));
-            payer.scans();
-            payer.pictured("code", lang);
-            payer.evaluates("window.ahead = 30 * 60 * 1000 + 5000");
             is_complete(
                 payer,
                 "code-expired",
@@ -258,9 +261,13 @@ fn every_failure_of_a_code_is_complete() {
                 None,
                 &number,
             );
+            payer.evaluates("window.soon = false");
             payer.taps(texts.new_code);
             payer.scans();
+            payer.pictured("code", lang);
             payer.evaluates("window.replaced = true");
+            // The page asks again when it is shown.
+            payer.evaluates("document.dispatchEvent(new Event('visibilitychange'))");
             is_complete(
                 payer,
                 "code-replaced",
@@ -269,6 +276,13 @@ fn every_failure_of_a_code_is_complete() {
                 None,
                 &number,
             );
+
+            payer.opens(&address_in(&format!("{checkout}&lasting=1"), lang));
+            payer.scans();
+            payer.goes_offline();
+            payer.sees(texts.offline);
+            payer.pictured("code-offline", lang);
+            payer.is_online_again();
         }
     });
 }

@@ -272,7 +272,7 @@ fn a_payer_taps_at_most_four_times_from_the_poster_to_the_receipt() {
             payer.taps(tap);
         }
         payer.sees("Paid HK$88.00");
-        payer.is_at(&format!("{}/pay/receipt?", system.gateway()));
+        payer.is_at(&system.in_wechat(&format!("{}/pay/receipt?", system.gateway())));
         assert!(taps.len() <= 4);
         assert_eq!(system.orders().len(), 1);
     });

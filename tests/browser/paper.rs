@@ -63,7 +63,7 @@ fn every_printed_code_is_read_from_its_sheet() {
             payer.sees_paper();
             for page in 1..=sheets {
                 for face in 1..=faces {
-                    let code = format!("main:nth-of-type({page}) .card:nth-of-type({face}) > svg");
+                    let code = format!(".page:nth-of-type({page}) .card:nth-of-type({face}) > svg");
                     // The driver's picture ends where the window ends.
                     payer.evaluates(&format!(
                         "document.querySelector('{code}').scrollIntoView({{ block: 'center' }})"

@@ -39,24 +39,33 @@ fn paying_in_wechat_and_the_receipt() {
             payer.evaluates("answers(0, 'get_brand_wcpay_request:ok')");
             payer.sees(texts.paid.heading);
             payer.pictured("paid", lang);
-            for (name, fee, message) in [
-                ("partly-refunded", 1000, texts.partly_refunded),
-                ("refunded", 3800, texts.refunded),
-            ] {
-                system.asks(
-                    "/v1/refund",
-                    &json!({ "out_trade_no": number, "refund_fee": fee }),
-                );
+            // A second refund of one order must wait for a minute.
+            let second = format!("{number}R");
+            let other = system.checkout_of(&json!({ "out_trade_no": second }));
+            system.pays_elsewhere(&other);
+            let partly = (
+                "partly-refunded",
+                &checkout,
+                &number,
+                1000,
+                texts.partly_refunded,
+            );
+            let whole = ("refunded", &other, &second, 4800, texts.refunded);
+            for (name, address, number, fee, message) in [whole, partly] {
+                wait_for("the payment", || {
+                    payer.opens(&format!("{address}&lang={}", lang.tag()));
+                    payer.words()?.contains(texts.paid.heading).then_some(())
+                });
+                let refund = json!({ "out_trade_no": number, "refund_fee": fee });
+                system.asks("/v1/refund", &refund);
                 wait_for(name, || {
                     payer.reloads();
-                    let words = payer.words()?;
-                    words.contains(message.heading).then_some(())
+                    payer.words()?.contains(message.heading).then_some(())
                 });
-                payer.sees(message.heading);
                 payer.pictured(name, lang);
             }
             payer.taps(texts.receipt);
-            payer.sees("−HK$38.00");
+            payer.sees("−HK$10.00");
             assert_eq!(payer.reads("html", "lang"), lang.tag());
             payer.pictured("receipt", lang);
         }
@@ -175,12 +184,19 @@ fn the_sandboxs_pages_in_the_language_of_the_phone() {
             payer.has_no_phone();
             payer.calls_itself("");
 
+            // On a narrow window the heading beside the phone is left out.
+            payer.has_a_window_of(1100, 800);
             payer.opens(&format!("{}/phone/?lang={wechat}", system.sandbox()));
             for tab in 0..4 {
                 payer.evaluates(&format!(
                     "document.querySelectorAll('.tabs button')[{tab}].click()"
                 ));
-                payer.pictured(&format!("phone-tab-{tab}"), lang);
+                for scheme in ["dark", "light"] {
+                    payer.prefers("color-scheme", scheme);
+                    let place = format!("phone-tab-{tab}-{}-{scheme}", lang.tag());
+                    payer.pictures(&place);
+                    payer.finds_it_accessible(&place);
+                }
             }
         }
     });
