@@ -283,7 +283,7 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::GetAudit => whole(boxed(|| audit::get_audit(cx, request)).await?),
             Endpoint::GetTotals => whole(boxed(|| api::totals::get_totals(cx, request)).await?),
             Endpoint::GetReconciliation => {
-                whole(boxed(|| api::reconciliation::get_reconciliation(cx, request)).await?)
+                boxed(|| api::reconciliation::get_reconciliation(cx, request)).await?
             }
             Endpoint::NoteDifference => {
                 whole(boxed(|| api::reconciliation::note_difference(cx, request, id)).await?)

@@ -266,8 +266,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Ok(None);
         };
         let facts = self.links(Some(id))?;
-        let facts = facts.first();
-        Ok(facts.map(|facts| link_item(&facts.link, facts.sold, facts.held, Some(indexed.at_ms))))
+        let Some(facts) = facts.first() else {
+            return Ok(None);
+        };
+        let mut item = link_item(&facts.link, facts.sold, facts.held, Some(indexed.at_ms));
+        if let Some(item) = item.as_object_mut() {
+            let last = store::index::last_sale(&self.storage, id)?;
+            item.insert("last_sold_at_ms".to_owned(), json!(last));
+        }
+        Ok(Some(item))
     }
 
     /// When the link was made, Unix milliseconds; `None` until it is indexed.

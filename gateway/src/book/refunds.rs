@@ -13,7 +13,7 @@ use crate::observe::alarm::Alarm;
 use crate::observe::labels::{NoticeLabel, Rejection};
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::{Failure, Reason};
-use order::{Effect, Event, Money, Order, OutTradeNo, Refund, RefundStatus, Refusal};
+use order::{Currency, Effect, Event, Money, Order, OutTradeNo, Refund, RefundStatus, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// A refund to make.
@@ -69,14 +69,26 @@ impl Refunded {
     }
 }
 
-/// Refuses a refund with which the order's refunds would exceed a person's
-/// limit. A refund that returned nothing does not count.
+/// Refuses a refund with which the order's refunds would come to more than a
+/// person's limit. A refund that returned nothing does not count. The limit is an
+/// amount of the merchant's currency: of an order in another one nothing is refunded.
 fn refuse_above(
-    at_most: i64,
+    (at_most, currency): (i64, Currency),
     order: &Order,
     out_refund_no: &str,
     refund_fee: i64,
 ) -> Result<(), ApiError> {
+    if order.terms().money.currency() != currency {
+        return Err(ApiError::field(
+            Code::RefundAboveLimit,
+            "refund_fee",
+            format!(
+                "Your limit is an amount of {}, and the order has another currency: ask a \
+                 person who may refund more.",
+                currency.code()
+            ),
+        ));
+    }
     let others = order
         .refunds()
         .iter()
@@ -131,7 +143,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             None => self.refund_number(context, &order, new.refund_fee)?,
         };
         if let Some(at_most) = new.at_most {
-            refuse_above(at_most, &order, &out_refund_no, new.refund_fee)?;
+            let limit = (at_most, context.merchant.currency);
+            refuse_above(limit, &order, &out_refund_no, new.refund_fee)?;
         }
         let asked = Event::RefundAsked {
             out_refund_no: out_refund_no.clone(),

@@ -2,13 +2,18 @@
 //! names of the API.
 
 use crate::book::Refunded;
+use crate::http::error::ApiError;
 use crate::http::message::texts;
 use crate::merchants::brand;
 use crate::merchants::merchant::Merchant;
+use crate::merchants::registry::people::PeopleNames;
+use crate::merchants::shards::ask;
+use crate::observe::Actor;
 use crate::runtime::Runtime;
 use crate::services::Services;
 use order::{Order, Payment, RefundStatus};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The documented answer: WeChat's own names, every value a text, and `attach`
 /// an empty list where there is none.
@@ -93,4 +98,21 @@ pub(crate) fn brand_data<R: Runtime>(cx: &Services<R>, merchant: &Merchant) -> V
         data.insert("mark_url".to_owned(), shown.mark.into());
     }
     data
+}
+
+/// The names of the people among these actors, by the actor: also of people who were
+/// removed. What is stored of a person is the id.
+pub(crate) async fn names<R: Runtime>(
+    cx: &Services<R>,
+    merchant: &str,
+    mut who: impl Iterator<Item = String>,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    if !who.any(|who| matches!(Actor::from(who), Actor::Person(_))) {
+        return Ok(BTreeMap::new());
+    }
+    let id = merchant.to_owned();
+    let names = ask(&cx.runtime, PeopleNames { id }).await?.into_iter();
+    Ok(names
+        .map(|(id, name)| (Actor::Person(id).to_string(), name))
+        .collect())
 }

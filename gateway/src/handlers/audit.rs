@@ -3,18 +3,17 @@
 
 use crate::auth::keys::{Access, admin, caller};
 use crate::book;
+use crate::handlers::answers::names;
 use crate::http::error::ApiError;
 use crate::http::fields::{CHOICE_BYTES, Fields, LARGEST};
 use crate::http::message::success;
 use crate::merchants::registry::command::Audit;
-use crate::merchants::registry::people::PeopleNames;
 use crate::merchants::shards::ask;
 use crate::observe::Actor;
 use crate::observe::audit::{Entry, Page};
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// How many entries one answer holds at most.
 const MOST: i64 = 100;
@@ -63,12 +62,13 @@ async fn audit_of<R: Runtime>(
     };
     let full = i64::try_from(entries.len()).is_ok_and(|n| n == limit);
     let before = entries.last().filter(|_| full).map(|entry| entry.id);
-    let names = names(cx, id, &entries).await?;
+    let who = entries.iter().map(|entry| entry.who.clone());
+    let names = names(cx, id, who).await?;
     let entries = entries
         .into_iter()
         .map(|entry| {
             let person = match Actor::from(entry.who.clone()) {
-                Actor::Person(id) => json!({"id": id, "name": names.get(&id)}),
+                Actor::Person(id) => json!({"id": id, "name": names.get(&entry.who)}),
                 _ => Value::Null,
             };
             let mut entry = serde_json::to_value(entry).map_err(ApiError::internal)?;
@@ -79,19 +79,4 @@ async fn audit_of<R: Runtime>(
         })
         .collect::<Result<Vec<Value>, ApiError>>()?;
     Ok(success(json!({"entries": entries, "before": before})))
-}
-
-/// The names of the people in these entries: the merchant's, also those who were
-/// removed. The audit itself has only their ids.
-async fn names<R: Runtime>(
-    cx: &Services<R>,
-    id: &str,
-    entries: &[Entry],
-) -> Result<BTreeMap<String, String>, ApiError> {
-    let is_persons = |entry: &Entry| matches!(Actor::from(entry.who.clone()), Actor::Person(_));
-    if !entries.iter().any(is_persons) {
-        return Ok(BTreeMap::new());
-    }
-    let names = ask(&cx.runtime, PeopleNames { id: id.to_owned() }).await?;
-    Ok(names.into_iter().collect())
 }

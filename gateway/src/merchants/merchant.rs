@@ -89,6 +89,9 @@ pub struct Merchant {
     /// limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retype_refunds_from: Option<i64>,
+    /// What its receipts say below the amounts: plain text with line breaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_text: Option<String>,
     /// [`Credentials`], sealed under the merchant's id.
     pub sealed: String,
     /// When it was made, Unix milliseconds.
@@ -427,6 +430,8 @@ pub struct Settings {
     pub brand: Brand,
     /// See [`Merchant::retype_refunds_from`].
     pub retype_refunds_from: Option<i64>,
+    /// See [`Merchant::receipt_text`].
+    pub receipt_text: Option<String>,
 }
 
 impl Settings {
@@ -501,6 +506,7 @@ impl Settings {
             domain_files: DomainFiles::read(fields)?,
             time_zone: read_time_zone(fields)?,
             retype_refunds_from: read_retype_refunds_from(fields)?,
+            receipt_text: read_receipt_text(fields)?,
             brand: match fields.object("brand")? {
                 None => Brand::default(),
                 Some(inner) => brand::read(&inner, development)
@@ -534,6 +540,20 @@ pub fn read_time_zone(fields: &Fields) -> Result<String, ApiError> {
 /// The field `retype_refunds_from`.
 pub fn read_retype_refunds_from(fields: &Fields) -> Result<Option<i64>, ApiError> {
     fields.whole("retype_refunds_from", 0..=Money::MAX_MINOR)
+}
+
+/// The field `receipt_text`.
+pub fn read_receipt_text(fields: &Fields) -> Result<Option<String>, ApiError> {
+    const NAME: &str = "receipt_text";
+    let text = fields.pem(NAME, 500)?;
+    let text = text.map(|text| text.replace("\r\n", "\n"));
+    match text
+        .as_ref()
+        .is_some_and(|text| text.chars().any(|c| c.is_control() && c != '\n'))
+    {
+        true => Err(fields.invalid(NAME, "may have line breaks and no other control characters")),
+        false => Ok(text),
+    }
 }
 
 impl Merchant {
@@ -584,6 +604,7 @@ impl Merchant {
             "time_zone": self.time_zone,
             "brand": brand::settings(&self.brand),
             "retype_refunds_from": self.retype_refunds_from,
+            "receipt_text": self.receipt_text,
         })
     }
 
@@ -676,6 +697,7 @@ impl Merchant {
             time_zone,
             brand,
             retype_refunds_from,
+            receipt_text,
         } = settings;
         Self {
             name,
@@ -693,6 +715,7 @@ impl Merchant {
             time_zone,
             brand,
             retype_refunds_from,
+            receipt_text,
             ..self
         }
     }

@@ -149,11 +149,9 @@ impl Sheet<'_> {
              @page{{size:{page_width}mm {page_height}mm;margin:0}}</style>\n</head>\n<body>\n",
             shades.fill, shades.ink,
         );
-        out.push_str("<main>\n");
         for label in labels {
             self.page(&mut out, label);
         }
-        out.push_str("</main>\n");
         let print = match lang {
             Lang::En => "Print",
             Lang::ZhHans => "打印",
@@ -175,9 +173,9 @@ impl Sheet<'_> {
     fn page(&self, out: &mut String, label: &str) {
         let is_tent = self.paper == Paper::Tent;
         out.push_str(if is_tent {
-            "<section class=\"page tent\">\n"
+            "<main class=\"page tent\">\n"
         } else {
-            "<section class=\"page\">\n"
+            "<main class=\"page\">\n"
         });
         self.card(out, label);
         if is_tent {
@@ -200,7 +198,7 @@ impl Sheet<'_> {
             }
             out.push_str("\"/></svg>\n");
         }
-        out.push_str("</section>\n");
+        out.push_str("</main>\n");
     }
 
     /// What a payer reads.
@@ -307,7 +305,7 @@ mod tests {
             ..sheet(&brand, &labels)
         };
         let html = series.html("n");
-        assert_eq!(html.matches("<section class=\"page tent\">").count(), 2);
+        assert_eq!(html.matches("<main class=\"page tent\">").count(), 2);
         assert_eq!(html.matches(">Table 1<").count(), 2, "on both faces");
         assert!(html.contains("Table &lt;2&gt;") && html.contains("測試"));
         assert!(

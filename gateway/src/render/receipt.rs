@@ -29,6 +29,8 @@ pub struct Sheet<'a> {
     pub charged: Option<Money>,
     /// What was returned.
     pub refunds: &'a [Returned],
+    /// What the merchant says on its receipts.
+    pub says: Option<&'a str>,
     /// Whether no money moved.
     pub is_test: bool,
     /// The address of the icon.
@@ -209,6 +211,7 @@ dl{padding:1rem 0;border-top:1px solid var(--line);font-size:.9375rem}\
 dl div{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1.5rem}\
 dl div+div{margin-top:.5rem}\
 dt{color:var(--quiet)}\
+.says{white-space:pre-line}\
 dt small{display:block}\
 dd{margin-inline-start:auto;text-align:end;font-variant-numeric:tabular-nums}\
 .sum dt,.sum dd{color:inherit;font-weight:600}\
@@ -327,6 +330,9 @@ impl Sheet<'_> {
             ..
         } = self.brand;
         out.raw("<footer>");
+        if let Some(says) = self.says {
+            out.raw("<p class=\"says\">").text(says).raw("</p>");
+        }
         let mut asks = false;
         for (scheme, contact) in [("tel:", phone), ("mailto:", mail), ("", wechat)] {
             let Some(contact) = contact else {

@@ -51,6 +51,7 @@ fn values(setting: &str) -> (Value, Value, &'static str) {
         ),
         "confirm_notices_from" => (json!(500), json!(-1), invalid),
         "retype_refunds_from" => (json!(500), json!(-1), invalid),
+        "receipt_text" => (json!("Thank you\nVAT 1"), json!("a\tb"), invalid),
         "require_secret" => (json!(true), json!(1), invalid),
         "http_notify_url" => (json!(false), json!("false"), invalid),
         "domain_files" => (

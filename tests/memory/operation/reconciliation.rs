@@ -264,7 +264,12 @@ fn compared(world: &Memory, shop: &Shop) -> Value {
 
 /// The rows of a month's file, without its header.
 fn file(world: &Memory, shop: &Shop, month: &str) -> Vec<Vec<String>> {
-    let path = format!("/v1/reconciliations?month={month}&format=csv");
+    rows_of(world, shop, &format!("/v1/reconciliations?month={month}"))
+}
+
+/// The rows of a file, without its header.
+fn rows_of(world: &Memory, shop: &Shop, path: &str) -> Vec<Vec<String>> {
+    let path = format!("{path}&format=csv");
     let request = http::Request::get(format!("{GATEWAY}{path}"))
         .header("api-key", &shop.api_key)
         .header("api-secret", &shop.api_secret);
@@ -336,6 +341,17 @@ fn the_months_file_adds_up_to_the_days() {
     let days = get(&shop, "/v1/reconciliations?month=202601");
     assert_eq!(days["days"][0]["theirs"], data["theirs"]);
     assert_eq!(file(&world, &shop, "202602"), [] as [Vec<String>; 0]);
+    // A day's file has the rows of that day only.
+    shop.paid("5", 700);
+    world.advance(24 * 3600);
+    let of = |day: &str| rows_of(&world, &shop, &format!("/v1/reconciliation?date={day}"));
+    assert_eq!(of(DAY), rows);
+    let next = of("20260103");
+    assert_eq!(next.len(), 1, "{next:?}");
+    assert_eq!(next[0][3], "5");
+    assert_eq!(file(&world, &shop, "202601").len(), 6);
+    let (status, answer) = shop.call("GET", "/v1/reconciliation?date=20251231&format=csv", "");
+    assert_eq!((status, &answer["code"]), (404, &json!("DAY_NOT_FOUND")));
 }
 
 /// Only WeChat's answer counts: a payment that the statement lacks is carried

@@ -204,3 +204,34 @@ fn a_person_makes_no_key_that_can_do_more_than_the_role() {
     anna.done("POST", "/v1/keys", json!({"name": "server", "scopes": all}));
     anna.refused("POST", "/v1/token", "{}", "RIGHT_MISSING");
 }
+
+/// To reverse a paid Quick Pay returns its money: a cashier's limit applies. Before it
+/// is paid, the cashier who began it can end it.
+#[test]
+fn a_paid_quick_pay_is_reversed_only_by_who_may_refund_it() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Cashier, "anna");
+    let take = |number: &str, fee: i64, behaviour: &str| {
+        let wanted = json!({"payer": "alice", "behaviour": behaviour});
+        let code = world.control("/sandbox/paycode", &wanted);
+        let body = json!({"out_trade_no": number, "body": "Tea", "total_fee": fee,
+                          "auth_code": code["auth_code"]});
+        anna.done("POST", "/v1/micropay", body)
+    };
+    let reverse = |number: &str| json!({ "out_trade_no": number });
+    assert_eq!(take("large", 501, "pays")["trade_state"], "SUCCESS");
+    assert_eq!(take("small", 500, "pays")["trade_state"], "SUCCESS");
+    world.advance(16);
+    anna.refused(
+        "POST",
+        "/v1/reverse",
+        reverse("large"),
+        "REFUND_ABOVE_LIMIT",
+    );
+    anna.done("POST", "/v1/reverse", reverse("small"));
+
+    assert_eq!(take("asks", 501, "password")["trade_state"], "USERPAYING");
+    world.advance(16);
+    anna.done("POST", "/v1/reverse", reverse("asks"));
+}

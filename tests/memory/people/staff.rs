@@ -1,6 +1,6 @@
 //! Owners manage people; what people do is in the audit under their names.
 
-use super::browser::{Browser, PASSWORD, join, person, token};
+use super::browser::{Browser, PASSWORD, invited, join, person, token};
 use gateway::route::Role;
 use serde_json::{Value, json};
 use tests::memory::Memory;
@@ -263,6 +263,50 @@ fn a_link_sets_a_new_password_and_ends_the_second_factor() {
     );
 }
 
+/// An owner without other owners gets such a link from the operator.
+#[test]
+fn the_operator_makes_a_link_for_a_person() {
+    let world = Memory::new(false);
+    world.shop("demo");
+    person(&world, "demo", Role::Owner, "anna");
+    let path = "/merchants/demo/invitations";
+    let (status, answer) = world.admin(path, &json!({"login": "nobody"}));
+    assert_eq!((status, &answer["code"]), (404, &json!("PERSON_NOT_FOUND")));
+    let (_, answer) = world.admin(path, &json!({"login": "anna", "role": "viewer"}));
+    assert_eq!(answer["field"], "role", "{answer}");
+    let made = invited(&world, "demo", &json!({"login": "anna"}));
+    let browser = Browser::new(&world);
+    // Without a password it signs no person in.
+    let answer = browser.refused(
+        "POST",
+        "/console/api/accept",
+        json!({ "token": made }),
+        "FIELD_MISSING",
+    );
+    assert_eq!(answer["field"], "password");
+    let body = json!({"token": made, "password": "battery horse correct"});
+    let me = browser.done("POST", "/console/api/accept", body);
+    assert_eq!(me["person"]["second_factor"], "needed");
+}
+
+/// `weceive dev` prints such addresses; no other deployment knows them.
+#[test]
+fn on_a_developers_machine_a_link_signs_in_once_and_changes_nothing() {
+    let world = Memory::new(true);
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let token = invited(&world, "demo", &json!({"login": "anna"}));
+    let browser = Browser::new(&world);
+    let body = json!({ "token": token });
+    let me = browser.done("POST", "/console/api/accept", &body);
+    assert_eq!(me["person"]["id"], anna.id());
+    assert_eq!(me["person"]["second_factor"], "on");
+    browser.refused("POST", "/console/api/accept", &body, "INVITATION_NOT_FOUND");
+    anna.me();
+    let entries = anna.done("GET", "/v1/audit?of=credentials", "")["entries"].to_string();
+    assert!(entries.contains("signed in"), "{entries}");
+}
+
 #[test]
 fn people_see_nothing_of_another_merchant() {
     let world = Memory::default();
@@ -375,7 +419,8 @@ fn an_owner_changes_what_a_merchant_sets_itself() {
     let path = "/v1/settings";
     let before = anna.done("GET", path, "");
     assert_eq!(before["time_zone"], "Asia/Shanghai");
-    let body = json!({"name": "Tea & Co", "time_zone": "UTC", "retype_refunds_from": 500});
+    let body = json!({"name": "Tea & Co", "time_zone": "UTC", "retype_refunds_from": 500,
+        "receipt_text": "12 Queen's Road\nThank you"});
     let after = anna.done("PATCH", path, &body);
     assert_eq!(after, body);
     assert_eq!(anna.me()["merchant"]["retype_refunds_from"], 500);

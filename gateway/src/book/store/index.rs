@@ -150,6 +150,23 @@ pub(in crate::book) fn find(
     )
 }
 
+/// When a payment link last sold something: the latest payment among its last fifty
+/// purchases, most of which may be unpaid.
+pub(in crate::book) fn last_sale(
+    storage: &impl Storage,
+    link: &str,
+) -> Result<Option<i64>, StorageError> {
+    let last = first(
+        storage,
+        "SELECT max(moved_at_ms) FROM
+            (SELECT moved_at_ms FROM listed INDEXED BY listed_link
+             WHERE list = ? AND link = ? ORDER BY at_ms DESC LIMIT 50)",
+        &[List::Checkouts.into(), link.into()],
+        |row| row.int_or_null(0),
+    )?;
+    Ok(last.flatten())
+}
+
 /// Marks the checkout that has made an attempt under this number as paid.
 pub(in crate::book) fn mark_checkout_paid(
     storage: &impl Storage,

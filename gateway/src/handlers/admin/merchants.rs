@@ -75,6 +75,7 @@ pub async fn create_merchant<R: Runtime>(
         time_zone: new.settings.time_zone,
         brand: new.settings.brand,
         retype_refunds_from: new.settings.retype_refunds_from,
+        receipt_text: new.settings.receipt_text,
         sealed,
         created_at_ms: now_ms,
         suspended_at_ms: None,

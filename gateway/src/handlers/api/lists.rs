@@ -184,6 +184,7 @@ const fn form(list: List) -> Form {
                 "stock",
                 "sold",
                 "held",
+                "last_sold_at_ms",
                 "attach",
                 "fields",
                 "created_at_ms",

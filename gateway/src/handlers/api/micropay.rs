@@ -1,19 +1,21 @@
 //! `POST /v1/micropay` and `POST /v1/reverse`: Quick Pay, where the merchant
 //! scans the payer's code (WeChat Pay v2 manual, section 5).
 
-use super::{Reach, notify_targets, refuse_others};
+use super::{Reach, cashier, notify_targets, refuse_others};
 use crate::auth::keys::{Access, caller, refusal_for, refuse_foreign_addresses};
 use crate::book::command;
 use crate::handlers::answers::status_data;
 use crate::http::address;
 use crate::http::client::client_ip;
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::success;
+use crate::merchants::directory::MerchantContext;
+use crate::route::Right;
 use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
 use crate::upstream::QuickPay;
-use order::{Order, Terms, TradeType};
+use order::{Order, OutTradeNo, Terms, TradeType};
 
 /// Takes a payment. BASIC. Answers the order's state: `SUCCESS`, or
 /// `USERPAYING` while the payer enters the password or the outcome is unknown;
@@ -75,8 +77,43 @@ pub async fn reverse_order<R: Runtime>(
     let context = caller(cx, request, Access::Secret).await?;
     let number = Fields::read(request.body())?.out_trade_no()?;
     refuse_others(cx, &context, &number, Reach::Own).await?;
+    refuse_return(cx, &context, &number).await?;
     let order: Order = cx
         .book(&context.merchant.id, command::Reverse(number))
         .await?;
     Ok(success(status_data(&order)))
+}
+
+/// Refuses to return a payment for a cashier above the limit. While the result of a
+/// Quick Pay is not known, the cashier who began it must be able to end it.
+async fn refuse_return<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    number: &OutTradeNo,
+) -> Result<(), ApiError> {
+    let Some(person) = cashier(context) else {
+        return Ok(());
+    };
+    let find = command::FindOrder {
+        out_trade_no: number.clone(),
+        refresh: false,
+    };
+    let order: Order = cx.book(&context.merchant.id, find).await?;
+    if order.paid().is_none() {
+        return Ok(());
+    }
+    let money = order.terms().money;
+    // The limit is an amount of the merchant's currency.
+    let limit = match person.refund_limit {
+        Some(limit) if money.currency() == context.merchant.currency => limit,
+        _ => 0,
+    };
+    if money.amount_minor() > limit {
+        let why = "The payment is more than you may return.";
+        return Err(ApiError::new(Code::RefundAboveLimit, why));
+    }
+    match person.is_withheld(Right::Refund) {
+        true => Err(ApiError::of(Code::SecondFactorNeeded)),
+        false => Ok(()),
+    }
 }

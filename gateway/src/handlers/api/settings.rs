@@ -6,7 +6,9 @@ use crate::auth::keys::{Access, caller};
 use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::{json_object, success};
-use crate::merchants::merchant::{Merchant, read_name, read_retype_refunds_from, read_time_zone};
+use crate::merchants::merchant::{
+    Merchant, read_name, read_receipt_text, read_retype_refunds_from, read_time_zone,
+};
 use crate::merchants::registry::command::{Change, Saved};
 use crate::merchants::shards::ask;
 use crate::runtime::{Request, Response, Runtime};
@@ -46,6 +48,7 @@ pub async fn change_settings<R: Runtime>(
         name: read_name(&fields)?,
         time_zone: read_time_zone(&fields)?,
         retype_refunds_from: read_retype_refunds_from(&fields)?,
+        receipt_text: read_receipt_text(&fields)?,
         ..before.clone()
     };
     let data = settings_data(&after);
@@ -67,5 +70,6 @@ fn settings_data(merchant: &Merchant) -> Value {
         "name": merchant.name,
         "time_zone": merchant.time_zone,
         "retype_refunds_from": merchant.retype_refunds_from,
+        "receipt_text": merchant.receipt_text,
     })
 }

@@ -11,9 +11,10 @@ use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::success;
 use crate::merchants::directory::MerchantContext;
-use crate::merchants::people::{Invitation, Secrets};
+use crate::merchants::people::{Invitation, Person, Secrets};
 use crate::merchants::registry::people::{
-    FindInvitation, Invite, Invited, Join, Joined, NewInvitation, SetAnew, Staff, Withdraw,
+    FindInvitation, FindPerson, Invite, Invited, Join, Joined, NewInvitation, NewSession, SetAnew,
+    Staff, StartSession, Withdraw,
 };
 use crate::merchants::seal::{fingerprint, short};
 use crate::merchants::shards::ask;
@@ -92,7 +93,8 @@ pub async fn view_invitation<R: Runtime>(
 }
 
 /// `POST /console/api/accept {token, login, name, password}`: joins, and is signed
-/// in; by a link for a person `{token, password}` sets a new password.
+/// in; by a link for a person `{token, password}` sets a new password. On a developer's
+/// machine `{token}` alone signs that person in and changes nothing.
 pub async fn accept_invitation<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -116,6 +118,9 @@ pub async fn accept_invitation<R: Runtime>(
     let print = session.fingerprint.clone();
     if let Some(person) = invited.person {
         refuse_unknown(&fields, &["token", "password"])?;
+        if cx.config.development && !fields.has("password") {
+            return enter(cx, (&id, &invited.invitation.id), person, (&token, session)).await;
+        }
         let sealed = new_secrets(cx, &fields, (&id, &person.id), &person.login)?;
         observe::set_actor(Actor::Person(person.id.clone()));
         let set = SetAnew {
@@ -156,6 +161,42 @@ pub async fn accept_invitation<R: Runtime>(
     }
 }
 
+/// Signs in the person whom a link names, without password and second factor. The link
+/// is used up. Only where `DEVELOPMENT` is set: the demo shop's people are opened so.
+async fn enter<R: Runtime>(
+    cx: &Services<R>,
+    (merchant, invitation): (&str, &str),
+    person: Person,
+    (token, session): (&str, NewSession),
+) -> Result<Response, ApiError> {
+    let withdraw = Withdraw {
+        id: merchant.to_owned(),
+        invitation: invitation.to_owned(),
+        by: None,
+    };
+    let is_mine = ask(&cx.runtime, withdraw).await?;
+    let find = FindPerson {
+        id: merchant.to_owned(),
+        login: person.login,
+    };
+    let found = ask(&cx.runtime, find).await?.filter(|_| is_mine);
+    let found = found.ok_or_else(|| ApiError::of(Code::InvitationNotFound))?;
+    observe::set_actor(Actor::Person(person.id.clone()));
+    let print = session.fingerprint.clone();
+    let start = StartSession {
+        id: merchant.to_owned(),
+        person: person.id,
+        secrets: [found.sealed.clone(), found.sealed],
+        codes_left: found.person.codes_left,
+        step: None,
+        session,
+    };
+    match ask(&cx.runtime, start).await? {
+        true => signed_in(cx, merchant, token, &print).await,
+        false => Err(ApiError::of(Code::SignInRefused)),
+    }
+}
+
 /// The secrets of a person with a new password and no second factor, sealed.
 fn new_secrets<R: Runtime>(
     cx: &Services<R>,
@@ -176,7 +217,7 @@ fn new_secrets<R: Runtime>(
 }
 
 /// `POST /admin/merchants/{id}/invitations`: the operator invites a merchant's first
-/// owner, or anyone.
+/// owner, or anyone; with `login` a link by which that person sets a new password.
 pub async fn invite_for<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -190,7 +231,17 @@ pub async fn invite_for<R: Runtime>(
         true => Fields::of_query(Default::default()),
         false => Fields::read(request.body())?,
     };
-    let made = invite(cx, &merchant, &fields, Some((Role::Owner, None)), None).await?;
+    if !fields.has("login") {
+        let made = invite(cx, &merchant, &fields, Some((Role::Owner, None)), None).await?;
+        return made.ok_or_else(|| ApiError::of(Code::RightMissing));
+    }
+    let login = login(&fields)?;
+    refuse_unknown(&fields, &["login"])?;
+    let id = merchant.merchant.id.clone();
+    let find = FindPerson { id, login };
+    let found = ask(&cx.runtime, find).await?;
+    let found = found.ok_or_else(|| ApiError::of(Code::PersonNotFound))?;
+    let made = reset_link(cx, &merchant.merchant.id, &found.person, None).await?;
     made.ok_or_else(|| ApiError::of(Code::RightMissing))
 }
 
@@ -240,27 +291,39 @@ pub async fn reset_person<R: Runtime>(
         return Err(ApiError::new(Code::RightMissing, why));
     }
     let merchant = &context.merchant.id;
-    let now_ms = cx.runtime.now_ms();
     let call = Staff {
         id: merchant.clone(),
     };
     let staff = ask(&cx.runtime, call).await?;
     let of = staff.people.iter().find(|person| person.id == id);
     let of = of.ok_or_else(|| ApiError::of(Code::PersonNotFound))?;
+    match reset_link(cx, merchant, of, Some(signed_in.person.id)).await? {
+        Some(answer) => Ok(answer),
+        None => Err(lost_right(cx, request).await),
+    }
+}
+
+/// Makes a link by which a person sets a new password. `None` where `by` may not make
+/// one any more.
+async fn reset_link<R: Runtime>(
+    cx: &Services<R>,
+    merchant: &str,
+    of: &Person,
+    by: Option<String>,
+) -> Result<Option<Response>, ApiError> {
+    let now_ms = cx.runtime.now_ms();
     let invitation = Invitation {
         id: String::new(),
         role: of.role,
         refund_limit: of.refund_limit,
         name: None,
-        person: Some(id.to_owned()),
+        person: Some(of.id.clone()),
         made_by: RequestContext::current().who.to_string(),
         made_at_ms: now_ms,
         expires_at_ms: now_ms + USUAL_HOURS * HOUR_MS,
     };
-    match made(cx, merchant, invitation, Some(signed_in.person.id)).await? {
-        Some(data) => Ok(success(data)),
-        None => Err(lost_right(cx, request).await),
-    }
+    let data = made(cx, merchant, invitation, by).await?;
+    Ok(data.map(success))
 }
 
 /// Makes an invitation. Only this answer has its link. `None` where `by` may not invite

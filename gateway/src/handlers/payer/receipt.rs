@@ -95,6 +95,7 @@ fn drawn<R: Runtime>(
             payment.cash_fee_type.as_deref(),
         ),
         refunds: &refunds,
+        says: merchant.receipt_text.as_deref(),
         is_test: cx.config.is_test,
         icon: &icon(cx, merchant),
         image: &share_image(cx, merchant),
