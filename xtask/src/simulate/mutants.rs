@@ -77,8 +77,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "every merchant's refunds are sent with one client certificate",
         changes: &[Change {
             directory: "gateway",
-            find: "true => Ok(binding),",
-            replace: "true => Ok(if binding.is_empty() { binding } else { \"WECHATPAY_MTLS_1600000000\" }),",
+            find: "true => Ok(Route::WeChatPayMtls(binding)),",
+            replace: "true => Ok(Route::WeChatPayMtls(if binding.is_empty() { binding } else { \"WECHATPAY_MTLS_1600000000\" })),",
         }],
     },
     Mutant {
