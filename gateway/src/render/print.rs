@@ -149,9 +149,11 @@ impl Sheet<'_> {
              @page{{size:{page_width}mm {page_height}mm;margin:0}}</style>\n</head>\n<body>\n",
             shades.fill, shades.ink,
         );
+        out.push_str("<main>\n");
         for label in labels {
             self.page(&mut out, label);
         }
+        out.push_str("</main>\n");
         let print = match lang {
             Lang::En => "Print",
             Lang::ZhHans => "打印",
@@ -173,9 +175,9 @@ impl Sheet<'_> {
     fn page(&self, out: &mut String, label: &str) {
         let is_tent = self.paper == Paper::Tent;
         out.push_str(if is_tent {
-            "<main class=\"page tent\">\n"
+            "<section class=\"page tent\">\n"
         } else {
-            "<main class=\"page\">\n"
+            "<section class=\"page\">\n"
         });
         self.card(out, label);
         if is_tent {
@@ -198,7 +200,7 @@ impl Sheet<'_> {
             }
             out.push_str("\"/></svg>\n");
         }
-        out.push_str("</main>\n");
+        out.push_str("</section>\n");
     }
 
     /// What a payer reads.
@@ -305,7 +307,7 @@ mod tests {
             ..sheet(&brand, &labels)
         };
         let html = series.html("n");
-        assert_eq!(html.matches("<main class=\"page tent\">").count(), 2);
+        assert_eq!(html.matches("<section class=\"page tent\">").count(), 2);
         assert_eq!(html.matches(">Table 1<").count(), 2, "on both faces");
         assert!(html.contains("Table &lt;2&gt;") && html.contains("測試"));
         assert!(
