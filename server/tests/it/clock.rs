@@ -158,8 +158,14 @@ fn the_clock_jumps_back_and_forward_by_hours_and_nothing_is_lost() {
     shop.jump(2 * HOUR + 600);
     shop.waits_for("HELD", "SUCCESS");
     wait_for(|| shop.delivered("HELD").then_some(()));
-    shop.waits_for("OPEN", "CLOSED");
-    assert!(["NOTPAY", "CLOSED"].contains(&shop.listed("FORWARD").as_str().unwrap()));
+    // A query without an answer is repeated by its timer, a minute later.
+    for number in ["FORWARD", "OPEN"] {
+        let closed = (0..1500).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            shop.listed(number) == "CLOSED"
+        });
+        assert!(closed, "{number}");
+    }
 
     // WeChat is away, the clock is set back while its hosts are being tried, and
     // WeChat returns: the next call reaches it.
@@ -191,7 +197,9 @@ fn the_clock_jumps_back_and_forward_by_hours_and_nothing_is_lost() {
     for number in numbers {
         let path = format!("/v1/order?out_trade_no={number}");
         let order = shop.call("GET", &path, &Value::Null);
-        assert_eq!(order["data"]["trade_state"], "NOTPAY", "{order}");
+        // One that was made while the clock was behind is past its time now.
+        let state = order["data"]["trade_state"].as_str().unwrap_or_default();
+        assert!(["NOTPAY", "CLOSED"].contains(&state), "{order}");
     }
     let _ = std::fs::remove_dir_all(&directory);
 }
