@@ -198,8 +198,8 @@ fn what_is_no_image_is_refused_and_nothing_is_stored() {
             b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>".to_vec(),
             "SVG",
         ),
-        (b"GIF89a".to_vec(), "no PNG, JPEG or WebP"),
-        (Vec::new(), "no PNG, JPEG or WebP"),
+        (b"GIF89a".to_vec(), "not a PNG, JPEG or WebP"),
+        (Vec::new(), "not a PNG, JPEG or WebP"),
         (disc(64)[..200].to_vec(), "damaged"),
         (png(4097, 1, |_, _| [0; 4]), "4097 × 1"),
         (png(3000, 3000, |_, _| [0; 4]), "8 million"),
@@ -639,7 +639,7 @@ fn sheets_are_printed_on_every_paper_and_in_series() {
         assert!(html.contains(text(&logo, "url")), "{query}");
     }
     let (_, html) = sheet("&series=Table&to=20&lang=en");
-    assert_eq!(html.matches("<main class=\"page\">").count(), 20);
+    assert_eq!(html.matches("<section class=\"page\">").count(), 20);
     assert!(html.contains(">Table 1<") && html.contains(">Table 20<"));
     assert!(!html.contains("微信"), "one language");
     let (_, html) = sheet("&series=%E6%A1%8C&from=8&to=9&lang=zh-Hans");
