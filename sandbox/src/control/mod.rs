@@ -12,7 +12,9 @@ use crate::input::{BadInput, Input};
 use crate::moment::Moment;
 use crate::shop::{self, Shop};
 use crate::web::{self, Answer, CallOutcome, Request};
-use crate::wechat::faults::{FailNext, Faults, Forgery, MessageKind, NextForgery};
+use crate::wechat::faults::{
+    FailNext, Faults, Forgery, MessageKind, NextForgery, RowFault, WrongRow,
+};
 use crate::wechat::invoke;
 use crate::wechat::oauth;
 use crate::wechat::orders;
@@ -376,6 +378,7 @@ fn set_faults(wechat: &mut WeChat, body: &[u8]) -> Done {
         }
     }
     let fail_next = input.object("fail_next")?.map(read_fail_next).transpose()?;
+    let wrong_row = input.object("wrong_row")?.map(read_wrong_row).transpose()?;
     input.finish()?;
     let set = &mut wechat.faults;
     if let Some(hold_notices) = hold_notices {
@@ -395,7 +398,39 @@ fn set_faults(wechat: &mut WeChat, body: &[u8]) -> Done {
     }
     set.fail_next.extend(fail_next);
     set.forge_next.extend(forge_next);
+    set.wrong_rows.extend(wrong_row);
     Ok(faults(wechat))
+}
+
+fn read_wrong_row(mut input: Input) -> Result<WrongRow, BadInput> {
+    let name = input.required_text("wrong")?;
+    let wrong = RowFault::from_name(&name).ok_or_else(|| {
+        let names = RowFault::ALL.map(|(_, name, _)| name).join(", ");
+        input.bad("wrong", format!("send one of {names}"))
+    })?;
+    let mch_id = input.required_text("mch_id")?;
+    let sub_mch_id = input.text("sub_mch_id")?;
+    let out_trade_no = input.required_text("out_trade_no")?;
+    let out_refund_no = input.text("out_refund_no")?;
+    if out_refund_no.is_some() && matches!(wrong, RowFault::Reversed | RowFault::Added) {
+        return Err(input.bad(
+            "out_refund_no",
+            "only a payment's row can be wrong in this way",
+        ));
+    }
+    let number = match wrong {
+        RowFault::Added => Some(input.required_text("number")?),
+        _ => None,
+    };
+    input.finish()?;
+    Ok(WrongRow {
+        mch_id,
+        sub_mch_id,
+        out_trade_no,
+        out_refund_no,
+        wrong,
+        number,
+    })
 }
 
 fn read_fail_next(mut input: Input) -> Result<FailNext, BadInput> {

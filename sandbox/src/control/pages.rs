@@ -100,7 +100,7 @@ pub(crate) const HELP: [(&str, &str, &str); 25] = [
     (
         "POST",
         "/sandbox/faults",
-        "switch it: {hold_notices?, duplicate_notices?, delay_notices_seconds?, close_after_seconds?, require_certificate?, fail_next?: {path, code, times?}, forge_next?: {forgery, on: answer|notice, times?}}; {} switches all off",
+        "switch it: {hold_notices?, duplicate_notices?, delay_notices_seconds?, close_after_seconds?, require_certificate?, fail_next?: {path, code, times?}, forge_next?: {forgery, on: answer|notice, times?}, wrong_row?: {mch_id, sub_mch_id?, out_trade_no, out_refund_no?, wrong, number?}}; {} switches all off",
     ),
     (
         "GET",

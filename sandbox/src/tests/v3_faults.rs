@@ -2,7 +2,7 @@
 
 use super::v3::*;
 use super::*;
-use crate::wechat::faults::Forgery;
+use crate::wechat::faults::{Forgery, RowFault};
 use crate::wechat::v3 as front;
 use futures_executor::block_on;
 use wechatpay::v3::certificates;
@@ -328,7 +328,11 @@ fn the_tables_in_the_document_are_the_codes_own() {
         forgeries.push_str(&format!("| `{name}` | {about} |\n"));
     }
     let document = include_str!("../../../docs/sandbox.md");
-    for table in [codes, forgeries] {
+    let mut rows = String::from("| `wrong` | what is wrong with the row |\n|---|---|\n");
+    for (_, name, about) in RowFault::ALL {
+        rows.push_str(&format!("| `{name}` | {about} |\n"));
+    }
+    for table in [codes, forgeries, rows] {
         assert!(document.contains(&table), "docs/sandbox.md wants:\n{table}");
     }
     // The partner's path and a further segment are written in short form.

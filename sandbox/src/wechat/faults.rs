@@ -36,6 +36,78 @@ pub(crate) struct Faults {
     /// APIv3's answers and notices that are to be forged.
     #[serde(alias = "lie_next")]
     pub(crate) forge_next: Vec<NextForgery>,
+    /// Rows of statements that are not what happened.
+    #[serde(default)]
+    pub(crate) wrong_rows: Vec<WrongRow>,
+}
+
+/// A row that every statement of a merchant has wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WrongRow {
+    pub(crate) mch_id: String,
+    pub(crate) sub_mch_id: Option<String>,
+    /// The payment.
+    pub(crate) out_trade_no: String,
+    /// One of its refunds.
+    pub(crate) out_refund_no: Option<String>,
+    pub(crate) wrong: RowFault,
+    /// The number of a row that is added.
+    pub(crate) number: Option<String>,
+}
+
+/// What is wrong with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum RowFault {
+    OtherAmount,
+    OtherCurrency,
+    OtherNumber,
+    Reversed,
+    LeftOut,
+    Twice,
+    NextDay,
+    Added,
+}
+
+impl RowFault {
+    /// Every fault with its name and its description.
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 8] = [
+        (Self::OtherAmount, "OTHER_AMOUNT", "one minor unit more"),
+        (
+            Self::OtherCurrency,
+            "OTHER_CURRENCY",
+            "the same number in another currency",
+        ),
+        (
+            Self::OtherNumber,
+            "OTHER_NUMBER",
+            "another `transaction_id`; of a refund, another `out_refund_no`",
+        ),
+        (
+            Self::Reversed,
+            "REVERSED",
+            "the payment is listed as reversed",
+        ),
+        (Self::LeftOut, "LEFT_OUT", "the row is missing"),
+        (Self::Twice, "TWICE", "the row is there twice"),
+        (
+            Self::NextDay,
+            "NEXT_DAY",
+            "the row is in the next day's statement",
+        ),
+        (
+            Self::Added,
+            "ADDED",
+            "a further payment, under the `number` that is sent with it",
+        ),
+    ];
+
+    /// The fault with this name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(_, known, _)| *known == name)
+            .map(|(fault, _, _)| fault)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! A day's statement: a row for each payment, refund and reversal of a
 //! merchant's orders on a day in China.
 
+use crate::wechat::faults::{RowFault, WrongRow};
 use crate::wechat::orders::{Order, State};
 use crate::wechat::state::WeChat;
 use order::Currency;
@@ -103,8 +104,73 @@ fn rows_of(wechat: &WeChat, order: &Order, day: Date) -> Vec<(i64, Row)> {
         };
         rows.push((refund.created_ms, returned(RowState::Refund, refund_row)));
     }
+    for wrong in &wechat.faults.wrong_rows {
+        let is_of_it = wrong.mch_id == order.account.mch_id
+            && wrong.sub_mch_id == order.account.sub_mch_id
+            && wrong.out_trade_no == order.out_trade_no;
+        if is_of_it {
+            make_wrong(&mut rows, wrong);
+        }
+    }
     rows.retain(|(at_ms, _)| Date::of(*at_ms) == day);
     rows
+}
+
+/// Makes a row wrong, as a tester has requested it.
+fn make_wrong(rows: &mut Vec<(i64, Row)>, wrong: &WrongRow) {
+    let is_it = |row: &Row| match &wrong.out_refund_no {
+        None => row.trade_state == RowState::Success,
+        Some(number) => {
+            let refund = row.refund.as_ref();
+            row.trade_state == RowState::Refund
+                && refund.is_some_and(|refund| refund.out_refund_no == *number)
+        }
+    };
+    let Some(at) = rows.iter().position(|(_, row)| is_it(row)) else {
+        return;
+    };
+    let (at_ms, mut row) = rows.remove(at);
+    let other = match row.fee_type {
+        Currency::Usd => Currency::Hkd,
+        _ => Currency::Usd,
+    };
+    match (wrong.wrong, &mut row.refund) {
+        (RowFault::LeftOut, _) => return,
+        (RowFault::NextDay, _) => return rows.push((at_ms + 86_400_000, row)),
+        (RowFault::Twice, _) => rows.push((at_ms, row.clone())),
+        (RowFault::Added, _) => {
+            rows.push((at_ms, row.clone()));
+            row.out_trade_no = wrong.number.clone().unwrap_or_default();
+            row.transaction_id = row.transaction_id.replacen("42000", "42009", 1);
+        }
+        (RowFault::OtherAmount, Some(refund)) => {
+            refund.refund_fee += 1;
+            refund.apply_refund_fee = Some(refund.refund_fee);
+        }
+        (RowFault::OtherAmount, None) => {
+            row.total_fee += 1;
+            row.order_fee = Some(row.total_fee);
+        }
+        (RowFault::OtherCurrency, refund) => {
+            row.fee_type = other;
+            if let Some(refund) = refund {
+                refund.refund_fee_type = Some(other);
+            }
+        }
+        (RowFault::OtherNumber, Some(refund)) => refund.out_refund_no.push_str("-9"),
+        (RowFault::OtherNumber, None) => {
+            row.transaction_id = row.transaction_id.replacen("42000", "42009", 1);
+        }
+        (RowFault::Reversed, refund) => {
+            row.trade_state = RowState::Revoked;
+            refund.get_or_insert_with(|| RowRefund {
+                refund_id: row.transaction_id.replacen("42000", "50000", 1),
+                out_refund_no: row.out_trade_no.clone(),
+                ..refund_columns(row.total_fee, row.total_fee, row.fee_type, None)
+            });
+        }
+    }
+    rows.push((at_ms, row));
 }
 
 fn refund_columns(fee: i64, cash: i64, currency: Currency, rate: Option<String>) -> RowRefund {
