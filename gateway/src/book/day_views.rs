@@ -1,7 +1,7 @@
 //! What is shown of the comparison of days: a day with its differences, a month, the
 //! rows of a month's statements; and what a person notes about a difference.
 
-use super::days::{Day, date_of, number_of};
+use super::days::{Day, Phase, date_of, number_of};
 use super::differences::Detail;
 use super::store::days::Booking;
 use super::store::differences::StoredDifference;
@@ -104,7 +104,10 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             let stored = store::differences::find(&self.storage, sent.id)?;
             let mut stored = stored.ok_or_else(missing)?;
             let mut detail: Detail = read_stored("difference", &stored.json)?;
-            if sent.close && stored.state != "open" {
+            let day = store::days::find(&self.storage, stored.day)?.ok_or_else(missing)?;
+            let day = Day::read(&day)?;
+            // A statement that is read again makes its differences again.
+            if sent.close && (stored.state != "open" || day.phase == Phase::Waiting) {
                 return Err(ApiError::of(Code::DifferenceNotOpen));
             }
             if detail.notes() >= MOST_NOTES {
@@ -123,15 +126,17 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             } = &stored;
             // A difference that is being queried keeps its timer.
             store::differences::describe(&self.storage, *id, state, json)?;
-            let day = store::days::find(&self.storage, stored.day)?.ok_or_else(missing)?;
-            let day = Day::read(&day)?;
             let what = match sent.close {
                 true => format!("difference {id} closed"),
                 false => format!("difference {id} noted"),
             };
             let subject = detail.order().map_or_else(|| day.subject(), str::to_owned);
             self.audit(&subject, &what, &sent.note)?;
-            if sent.close && store::days::count_in(&self.storage, stored.day, "open")? == 0 {
+            // Rows that are not kept cannot be closed here.
+            if sent.close
+                && !day.record.has_unlisted()
+                && store::days::count_in(&self.storage, stored.day, "open")? == 0
+            {
                 self.end_alarm(Alarm::ReconciliationDiffers, &day.subject())?;
             }
             Ok(difference_item(&stored)?)
@@ -155,7 +160,10 @@ fn difference_item(stored: &StoredDifference) -> Result<Json, StorageError> {
             ("id", json!(stored.id)),
             ("date", json!(date_of(stored.day)?.to_string())),
             ("kind", json!(kind.name())),
-            ("out_refund_no", json!(is_refund.then_some(&stored.number))),
+            (
+                "out_refund_no",
+                json!(is_refund.then(|| store::days::number_in(&stored.number))),
+            ),
             (
                 "row",
                 json!((kind == Kind::Unreadable).then_some(&stored.number)),
@@ -188,7 +196,7 @@ fn booking_item(booking: &Booking) -> Json {
         "kind": kind.name(),
         "time": china_spaced(booking.at_ms),
         "out_trade_no": booking.out_trade_no,
-        "out_refund_no": is_refund.then_some(&booking.number),
+        "out_refund_no": is_refund.then(|| store::days::number_in(&booking.number)),
         "wechat_number": booking.wechat_number,
         "currency": booking.currency,
         "amount": decimal(booking.amount, &booking.currency),

@@ -16,8 +16,10 @@ use super::differences::Detail;
 use super::event_type::EventType;
 use super::store::days::{Moved, StoredDay};
 use super::{Book, read_stored, store, write_stored};
+use crate::http::error::ApiError;
 use crate::merchants::directory::MerchantContext;
 use crate::merchants::seal::fingerprint;
+use crate::merchants::shared_account::same_account;
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::{Compared, Reconciled};
 use crate::observe::{Counter, Log};
@@ -34,7 +36,8 @@ use wechatpay::common::bill::{BillType, Decimal, Entry};
 const ROWS_AT_ONCE: usize = 100;
 /// How many payments or refunds of the book are looked up in one transaction.
 const SEARCHED_AT_ONCE: i64 = 500;
-/// How many rows of unknown numbers are stored for a day, and how many unreadable rows.
+/// So many rows are kept of a day that are no payment or refund of the book, or are
+/// listed again, and so many unreadable ones.
 const KEPT_UNKNOWN: i64 = 1_000;
 const KEPT_UNREADABLE: i64 = 100;
 /// The pause between two queries about differences.
@@ -155,7 +158,8 @@ pub(super) struct Record {
     rows: i64,
     prefix: String,
     unreadable: i64,
-    /// Rows of unknown numbers, and those that are not kept.
+    /// Rows that are no payment or refund of the book, or are listed again; and those
+    /// of them that are not kept.
     unknown: i64,
     unlisted: i64,
     theirs: BTreeMap<String, Sums>,
@@ -185,6 +189,11 @@ impl Record {
                 .or_default();
             *sum = sum.saturating_add(fee);
         }
+    }
+
+    /// Whether rows that differ are not kept.
+    pub(super) const fn has_unlisted(&self) -> bool {
+        self.unlisted > 0
     }
 
     /// The same day, without anything read of its statement.
@@ -247,21 +256,28 @@ enum Slice {
 
 impl<R: Runtime, S: Storage> Book<R, S> {
     /// Makes sure that today is compared tomorrow, and the days before it since the
-    /// last one. Inside the transaction in which something was paid or refunded.
-    pub(super) fn note_active_day(&self, context: &MerchantContext) -> Result<(), StorageError> {
+    /// last one; the first day is that of the first payment, of which the book may have
+    /// learned later. Inside the transaction in which something was paid or refunded.
+    pub(super) fn note_active_day(
+        &self,
+        context: &MerchantContext,
+        paid_ms: i64,
+    ) -> Result<(), StorageError> {
         let today = Date::of(self.runtime.now_ms());
         let number = number_of(today);
         let due_ms = due_ms(context, today);
         if !store::days::add_active(&self.storage, number, due_ms)? {
             return Ok(());
         }
-        if let Some(last) = store::days::last_before(&self.storage, number)? {
-            let earliest = Date::of(today.start_ms() - GAP_DAYS * DAY_MS);
-            let next = date_of(last)?.next().max(earliest);
-            if next < today {
-                let next_due_ms = self::due_ms(context, next);
-                store::days::add(&self.storage, number_of(next), next_due_ms)?;
-            }
+        let earliest = Date::of(today.start_ms() - GAP_DAYS * DAY_MS);
+        let next = match store::days::last_before(&self.storage, number)? {
+            Some(last) => date_of(last)?.next(),
+            None => Date::of(paid_ms),
+        };
+        let next = next.max(earliest);
+        if next < today {
+            let next_due_ms = self::due_ms(context, next);
+            store::days::add(&self.storage, number_of(next), next_due_ms)?;
         }
         self.arm_for(due_ms)
     }
@@ -344,17 +360,12 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             day.record.source = Source::Queries;
             return self.search_now(day);
         }
+        let Ok(shares) = self.shares_statement(context).await else {
+            return self.again(day, "it is not known who has the same account");
+        };
         match upstream.statement(day.date, BillType::All).await {
-            Ok(statement) => self.compare_rows(context, day, statement, until_ms).await,
-            Err(failure) if failure.reason() == Some(Reason::NoStatement) => {
-                // The answer of v2 is not signed. A day with payments has a statement.
-                let has_moved = self
-                    .sums_of(day.date)?
-                    .values()
-                    .any(|sums| *sums != Sums::default());
-                if has_moved && self.runtime.now_ms() < evening_ms(day.date) {
-                    return self.again(day, "WeChat has no statement of a day with payments");
-                }
+            Ok(statement) => self.compare_rows(shares, day, statement, until_ms).await,
+            Err(failure) if self.is_none(upstream.creates_for_ever(), day.date, &failure)? => {
                 store::days::forget(&self.storage, number_of(day.date))?;
                 day.record = Record {
                     source: Source::None,
@@ -363,6 +374,38 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 self.search_now(day)
             }
             Err(failure) => self.again(day, said(&failure)),
+        }
+    }
+
+    /// Whether WeChat's answer means that a day has no statement, because nothing
+    /// happened. v2's answers are not signed: before the evening none counts for a day
+    /// on which something happened, or whose statement is to have what an earlier day
+    /// has carried.
+    fn is_none(
+        &self,
+        creates_for_ever: bool,
+        date: Date,
+        failure: &Failure,
+    ) -> Result<bool, StorageError> {
+        let number = number_of(date);
+        let is_quiet = !store::days::is_active(&self.storage, number)?
+            && self.sums_of(date)?.is_empty()
+            && !store::differences::is_any_before(&self.storage, "carried", number)?;
+        let is_late = self.runtime.now_ms() >= evening_ms(date);
+        Ok(match failure.reason() {
+            Some(Reason::NoStatement) => is_quiet || is_late,
+            Some(Reason::StatementCreating) => is_quiet && is_late && creates_for_ever,
+            _ => false,
+        })
+    }
+
+    /// Whether another merchant's payments are in the same statement: one of the same
+    /// direct merchant, or of the same sub-merchant.
+    async fn shares_statement(&self, context: &MerchantContext) -> Result<bool, ApiError> {
+        let merchant = &context.merchant;
+        match context.shares_account && merchant.account.sub_mch_id.is_some() {
+            true => Ok(!same_account(&self.runtime, merchant).await?.is_empty()),
+            false => Ok(context.shares_account),
         }
     }
 
@@ -394,7 +437,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Compares the statement's rows that follow those already compared.
     async fn compare_rows(
         &self,
-        context: &MerchantContext,
+        shares: bool,
         day: &mut Day,
         mut statement: Statement,
         until_ms: i64,
@@ -418,7 +461,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 }
                 if waiting.len() == ROWS_AT_ONCE {
                     let rows = std::mem::take(&mut waiting);
-                    self.take_rows(context, day, &rows, (seen, &prefix))?;
+                    self.take_rows(shares, day, &rows, (seen, &prefix))?;
                     // Calls of the book are answered in between.
                     self.runtime.sleep(1).await;
                 }
@@ -428,7 +471,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             let is_over = seen > skipped && self.runtime.now_ms() >= until_ms;
             if is_end || is_over {
-                self.take_rows(context, day, &waiting, (seen, &prefix))?;
+                self.take_rows(shares, day, &waiting, (seen, &prefix))?;
                 waiting.clear();
             }
             if is_end {
@@ -452,12 +495,11 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     fn take_rows(
         &self,
-        context: &MerchantContext,
+        shares: bool,
         day: &mut Day,
         rows: &[Entry],
         (seen, prefix): (i64, &str),
     ) -> Result<(), StorageError> {
-        let shares = context.shares_account && context.merchant.account.sub_mch_id.is_none();
         let before = day.record.clone();
         let written = self.storage.atomically(|| {
             for (at, entry) in (1..).zip(rows) {
@@ -508,25 +550,37 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return Ok(());
         }
         day.record.add_line(&line);
-        let is_unknown = compared == Compared::UnknownHere;
-        day.record.unknown += i64::from(is_unknown);
-        if is_unknown && day.record.unknown > KEPT_UNKNOWN {
-            day.record.unlisted += 1;
-            self.compared(day, compared);
-            return Ok(());
-        }
-        if !store::days::book(&self.storage, number, &line)? {
+        let mut key = line.number().to_owned();
+        if store::days::is_booked(&self.storage, line.kind, &key)? {
             compared = Compared::ListedTwice;
+            // A difference of the first row may be settled; this one stays.
+            key = store::days::repeated(&key, number, nth);
         }
+        if matches!(
+            compared,
+            Compared::UnknownHere | Compared::RefundedElsewhere | Compared::ListedTwice
+        ) {
+            day.record.unknown += 1;
+            if day.record.unknown > KEPT_UNKNOWN {
+                day.record.unlisted += 1;
+                self.compared(day, compared);
+                return Ok(());
+            }
+        }
+        store::days::book(&self.storage, number, &key, &line)?;
+        let asks = !matches!(
+            compared,
+            Compared::Equal | Compared::UnknownHere | Compared::ListedTwice
+        );
         // A row that leads to a query is counted when the answer decides it.
-        if compared == Compared::Equal || is_unknown {
+        if !asks {
             self.compared(day, compared);
         }
         if compared == Compared::Equal {
             return Ok(());
         }
         let detail = Detail::of_line(compared, &line, ours.as_ref());
-        self.add_difference(number, (line.kind, line.number()), &detail, !is_unknown)
+        self.add_difference(number, (line.kind, &key), &detail, asks)
     }
 
     fn compared(&self, day: &mut Day, compared: Compared) {
@@ -610,13 +664,15 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         day.record.done_at_ms = Some(self.runtime.now_ms());
         self.write_day(day, None)?;
         let number = number_of(day.date);
+        self.settle_carried(day.date)?;
+        let next = day.date.next();
         let quiet_since = Date::of(day.date.start_ms() - (QUIET_DAYS - 1) * DAY_MS);
-        if store::days::goes_on(&self.storage, number, number_of(quiet_since))? {
-            let next = day.date.next();
+        if store::days::goes_on(&self.storage, number, number_of(quiet_since))?
+            || store::differences::is_any_before(&self.storage, "carried", number_of(next))?
+        {
             store::days::add(&self.storage, number_of(next), due_ms(context, next))?;
         }
         self.end_alarm(Alarm::DayNotReconciled, &day.subject())?;
-        self.settle_carried(day.date)?;
         let item = self.day_item(day)?;
         if day.record.rows > 0 {
             self.write_event(EventType::StatementReady, &day.subject(), &item)?;
@@ -626,7 +682,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             0 => Reconciled::Agrees,
             _ => Reconciled::Differs,
         }));
-        if open > 0 || day.record.unlisted > 0 {
+        if open > 0 || day.record.has_unlisted() {
             self.write_event(EventType::ReconciliationDiffers, &day.subject(), &item)?;
             self.raise(Alarm::ReconciliationDiffers, &day.subject())?;
         }
@@ -724,21 +780,10 @@ fn evening_ms(date: Date) -> i64 {
     date.end_ms() + EVENING_MS
 }
 
-/// A hash of all rows up to this one.
+/// A hash of all rows up to this one, with everything in them.
 fn chained(prefix: &str, entry: &Entry) -> String {
     match entry {
-        Entry::Row(row) => {
-            let refund = row.refund.as_ref();
-            fingerprint(&format!(
-                "{prefix}\n{}\n{}\n{}\n{}\n{}\n{}",
-                row.trade_state.as_str(),
-                row.transaction_id,
-                row.out_trade_no,
-                row.total_fee,
-                refund.map_or("", |refund| refund.refund_id.as_str()),
-                refund.map_or(0, |refund| refund.refund_fee),
-            ))
-        }
+        Entry::Row(row) => fingerprint(&format!("{prefix}\n{row:?}")),
         Entry::Odd(odd) => fingerprint(&format!("{prefix}\n{odd}")),
     }
 }
@@ -747,6 +792,7 @@ fn chained(prefix: &str, entry: &Entry) -> String {
 fn said(failure: &Failure) -> &'static str {
     match failure.reason() {
         Some(Reason::StatementCreating) => "WeChat is still making it",
+        Some(Reason::NoStatement) => "WeChat has no statement of a day with payments",
         _ => failure.name(),
     }
 }

@@ -194,10 +194,6 @@ impl Detail {
             "closed_at_ms": self.closed_at_ms,
         })
     }
-
-    fn is(&self, compared: Compared) -> bool {
-        self.reason == compared.name()
-    }
 }
 
 /// WeChat's answer, and its number of the payment or refund.
@@ -331,10 +327,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             Some(line) => {
                 let ours = store::days::ours(&self.storage, &line)?;
                 let has_order = store::days::has_order(&self.storage, &line.out_trade_no)?;
-                let now = match detail.is(Compared::ListedTwice) {
-                    true => Compared::ListedTwice,
-                    false => compare(&line, ours.as_ref(), has_order),
-                };
+                let now = compare(&line, ours.as_ref(), has_order);
                 let was_returned = detail.ours.as_ref().is_some_and(|ours| ours.is_returned);
                 judge(kind, now, answer, was_returned)
             }
@@ -389,7 +382,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         };
         match detail.line(kind, &due.number) {
             Some(line) => {
-                store::days::book(&self.storage, due.day, &line)?;
+                store::days::book(&self.storage, due.day, line.number(), &line)?;
                 self.count_line(due.day, &line)
             }
             None => Ok(()),

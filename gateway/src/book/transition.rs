@@ -145,7 +145,9 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             if order.known_payment().is_some()
                 && (!was_known || OrderSnapshot::of(&order).refunds != before.refunds)
             {
-                self.note_active_day(context)?;
+                let now_ms = self.runtime.now_ms();
+                let paid_ms = super::index::paid_at_ms(&order).unwrap_or(now_ms);
+                self.note_active_day(context, paid_ms)?;
             }
             self.arm()?;
             changed = seen(&order) != seen_before;

@@ -420,6 +420,12 @@ impl<'a, R: Runtime> Upstream<'a, R> {
         !matches!(self.dialect(), Dialect::Ionline(_))
     }
 
+    /// Whether WeChat may answer that a statement is being made for a day that will
+    /// have none, because nothing happened.
+    pub fn creates_for_ever(&self) -> bool {
+        matches!(self.dialect(), Dialect::V2)
+    }
+
     /// For how many days WeChat keeps a statement.
     pub fn statement_days(&self) -> i64 {
         match self.dialect() {

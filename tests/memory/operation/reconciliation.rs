@@ -405,7 +405,8 @@ fn what_the_statement_lacks_is_carried_to_the_next_day_and_then_open() {
         [named("1", "carried", "carried")],
         "{data}"
     );
-    world.advance(24 * 3600);
+    // That WeChat has no statement of the next day counts in its evening.
+    world.advance(36 * 3600);
     let data = day(&shop, DAY);
     assert_eq!(
         differences(&data),
@@ -562,4 +563,98 @@ fn days_are_compared_for_a_week_after_the_last_payment_and_gaps_are_filled() {
     for date in ["20260110", "20260121", "20260122"] {
         assert_eq!(day(&shop, date)["state"], "done", "{date}");
     }
+}
+
+/// The second row stays a difference, also where WeChat's answer settles the first, and the
+/// month's file has both.
+#[test]
+fn a_row_that_is_listed_twice_is_open_although_a_query_settles_the_first() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.paid("1", 1750);
+    shop.paid("2", 250);
+    refund(&shop, "1", "R1", 50);
+    forget_payment(&world, &shop, "2");
+    let twice = |row: Value| world.control("/sandbox/faults", &json!({ "wrong_row": row }));
+    twice(json!({"mch_id": "1900000109", "out_trade_no": "2", "wrong": "TWICE"}));
+    twice(json!({
+        "mch_id": "1900000109", "out_trade_no": "1", "out_refund_no": "R1", "wrong": "TWICE",
+    }));
+    let data = compared(&world, &shop);
+    let mut found = differences(&data);
+    found.sort();
+    let expected = [
+        named("2", "listed_twice", "open"),
+        named("2", "taken_over", "settled"),
+        named("R1", "listed_twice", "open"),
+    ];
+    assert_eq!(found, expected, "{data}");
+    assert_eq!(shop.alarm_names(), ["RECONCILIATION_DIFFERS"]);
+    let rows = file(&world, &shop, "202601");
+    let sum: i64 = rows.iter().map(|row| e5(&row[7])).sum();
+    assert_eq!(data["theirs"], sums((2250, 3), (100, 2), (0, 0)));
+    assert_eq!(sum, (2250 - 100) * 1000, "{rows:?}");
+    assert!(rows.iter().all(|row| ["", "R1"].contains(&row[4].as_str())));
+}
+
+/// Two merchants of the gateway may be the same sub-merchant of an institution.
+#[test]
+fn rows_of_another_merchant_of_the_same_sub_merchant_are_not_differences() {
+    let world = Memory::default();
+    let harbour = fixtures::shop(&world, "harbour");
+    let peak = fixtures::shop(&world, "peak-v3");
+    fixtures::paid(&world, &harbour, "H1");
+    fixtures::paid(&world, &peak, "P1");
+    world.advance(UNTIL_COMPARED);
+    for shop in [&harbour, &peak] {
+        let data = day(shop, DAY);
+        assert_eq!(
+            data["compared"],
+            json!({"another_merchants": 1, "equal": 1}),
+            "{}: {data}",
+            shop.id
+        );
+        assert_eq!(data["theirs"], data["ours"], "{}: {data}", shop.id);
+        assert_eq!(shop.alarms(), [], "{}", shop.id);
+    }
+}
+
+/// The book learns of its first payment after the midnight that followed it.
+#[test]
+fn the_first_day_is_that_of_the_first_payment() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    // Shortly before midnight in China.
+    world.advance(12 * 3600 + 55 * 60 + 30);
+    world.control("/sandbox/faults", &json!({"hold_notices": true}));
+    fixtures::pay(&world, &shop, "1");
+    world.advance(11 * 3600);
+    let data = day(&shop, DAY);
+    assert_eq!(
+        (&data["state"], &data["compared"]),
+        (&json!("done"), &json!({"equal": 1})),
+        "{data}"
+    );
+}
+
+/// WeChat may answer `Bill Creating` for a day without payments; such a day is not
+/// requested for ever.
+#[test]
+fn a_quiet_day_whose_statement_is_never_made_is_done_in_the_evening() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    shop.paid("1", 1750);
+    assert_eq!(compared(&world, &shop)["state"], "done");
+    let fail = json!({"path": "/pay/downloadbill", "code": "Bill Creating", "times": 900});
+    world.control("/sandbox/faults", &json!({ "fail_next": fail }));
+    world.advance(24 * 3600);
+    assert_eq!(day(&shop, "20260103")["state"], "waiting");
+    world.advance(13 * 3600);
+    let data = day(&shop, "20260103");
+    assert_eq!(
+        (&data["state"], &data["source"]),
+        (&json!("done"), &json!("none")),
+        "{data}"
+    );
+    assert_eq!(shop.alarms(), []);
 }

@@ -50,12 +50,7 @@ pub(in crate::book) fn add_active(
     day: i64,
     due_at_ms: i64,
 ) -> Result<bool, StorageError> {
-    let is_there = exists(
-        storage,
-        "SELECT 1 FROM days WHERE day = ? AND active = 1",
-        &[day.into()],
-    )?;
-    if is_there {
+    if is_active(storage, day)? {
         return Ok(false);
     }
     let is_new = !exists(storage, "SELECT 1 FROM days WHERE day = ?", &[day.into()])?;
@@ -65,6 +60,12 @@ pub(in crate::book) fn add_active(
         &[day.into(), due_at_ms.into()],
     )?;
     Ok(is_new)
+}
+
+/// Whether something was paid or refunded on a day, by the book or its statement.
+pub(in crate::book) fn is_active(storage: &impl Storage, day: i64) -> Result<bool, StorageError> {
+    let sql = "SELECT 1 FROM days WHERE day = ? AND active = 1";
+    exists(storage, sql, &[day.into()])
 }
 
 /// Adds a day; an existing one stays as it is.
@@ -242,23 +243,32 @@ pub(in crate::book) fn has_order(
     )
 }
 
-/// Stores a row of a statement. Returns whether it is the first one of its kind
-/// and number.
+/// The key of a row that repeats an earlier one: no number has a line feed.
+pub(in crate::book) fn repeated(number: &str, day: i64, nth: i64) -> String {
+    format!("{number}\n{day}.{nth}")
+}
+
+/// The number in a key.
+pub(in crate::book) fn number_in(key: &str) -> &str {
+    key.split_once('\n').map_or(key, |(number, _)| number)
+}
+
+/// Keeps a row of a statement, under its number or as [`repeated`].
 pub(in crate::book) fn book(
     storage: &impl Storage,
     day: i64,
+    key: &str,
     line: &Line,
-) -> Result<bool, StorageError> {
+) -> Result<(), StorageError> {
     let text = |text: Option<&str>| text.map_or(Value::Null, Value::from);
-    exists(
-        storage,
+    storage.exec(
         "INSERT INTO bookings(kind, number, day, out_trade_no, wechat_number, at_ms, amount,
             currency, fee_e5, rate, settlement_currency, settlement)
          VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT(kind, number) DO NOTHING RETURNING 1",
+         ON CONFLICT(kind, number) DO NOTHING",
         &[
             (line.kind as i64).into(),
-            line.number().into(),
+            key.into(),
             day.into(),
             line.out_trade_no.as_str().into(),
             line.wechat_number.as_str().into(),
@@ -270,7 +280,8 @@ pub(in crate::book) fn book(
             text(line.settlement_currency),
             line.settlement_minor.into(),
         ],
-    )
+    )?;
+    Ok(())
 }
 
 /// Whether a statement has this payment or refund.

@@ -99,6 +99,19 @@ pub(in crate::book) fn in_state_before(
     )
 }
 
+/// Whether there is one in a state on a day before this one.
+pub(in crate::book) fn is_any_before(
+    storage: &impl Storage,
+    state: &str,
+    before: i64,
+) -> Result<bool, StorageError> {
+    exists(
+        storage,
+        "SELECT 1 FROM differences WHERE state = ? AND day < ? LIMIT 1",
+        &[state.into(), before.into()],
+    )
+}
+
 pub(in crate::book) fn find(
     storage: &impl Storage,
     id: i64,
