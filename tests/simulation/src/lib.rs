@@ -10,7 +10,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `history.rs` | the history of a seed, for people |
-//! | `fault_profile.rs` | the fault profile of a seed |
+//! | `fault_profile.rs`, `days.rs` | the fault profile of a seed, and of the days that follow |
 //! | `rsa.rs` | a stand-in for RSA |
 //! | `shop.rs`, `ledger.rs`, `seen.rs` | a merchant, WeChat's ledger, what was seen of the books |
 //! | `machine.rs` | isolates, objects, their databases and alarms |
@@ -21,6 +21,7 @@
 //! | `watch.rs`, `deliveries.rs`, `quiescence.rs` | the invariants, at each step and at the end |
 //! | `calls.rs`, `accounts.rs` | the merchants' calls, and their accounts |
 //! | `merchants_staff.rs`, `payers.rs`, `operator.rs`, `adversaries.rs` | the people and attackers |
+//! | `statements.rs`, `compared.rs` | the days that follow, compared with WeChat's statements |
 //! | `scenes.rs`, `unreadable.rs`, `floods.rs`, `devices.rs`, `races.rs` | scenes, which happen in some seeds only |
 
 #![allow(
@@ -33,6 +34,8 @@
 mod accounts;
 mod adversaries;
 mod calls;
+mod compared;
+mod days;
 mod deliveries;
 mod devices;
 mod events;
@@ -53,6 +56,7 @@ mod runtime;
 mod scenes;
 mod seen;
 mod shop;
+mod statements;
 mod unreadable;
 mod watch;
 mod wechat;
@@ -264,6 +268,7 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
         world.leap(2 * 3_600_000);
     }
     world.end_refunds(&["SUCCESS"]);
+    world.live_through_days()?;
     world.run()?;
     let by_hand = world.0.ledger.borrow().by_hand.clone();
     for (id, number) in by_hand {
@@ -274,7 +279,10 @@ fn life(world: &World) -> Result<(), Box<Broken>> {
     world.run()?;
     world.look_at_links();
     world.run()?;
+    world.read_the_month();
+    world.run()?;
     world.watch_the_end();
+    world.end_of_days();
     world.0.history.broken()
 }
 

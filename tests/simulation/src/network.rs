@@ -42,7 +42,10 @@ impl World {
     /// Whether a database refuses this statement.
     pub(super) fn store_refuses(&self) -> bool {
         let once_in = self.0.profile.refuses;
-        !self.0.calm.get() && once_in > 0 && self.0.refusals.one_in(once_in)
+        match self.0.calm.get() {
+            true => self.troubles(|trouble| trouble.refuses),
+            false => once_in > 0 && self.0.refusals.one_in(once_in),
+        }
     }
 
     /// Which statement of an object's opening is refused; negative for none.
@@ -72,6 +75,9 @@ impl World {
     pub(super) fn journey(&self) -> Journey {
         let random = &self.0.random;
         if self.0.calm.get() {
+            if self.troubles(|trouble| trouble.lost) {
+                return Vec::new();
+            }
             return vec![(random.between(5, 40), false)];
         }
         let profile = &self.0.profile;

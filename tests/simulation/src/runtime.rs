@@ -5,8 +5,8 @@ use super::machine::{InMemory, Stage};
 use super::rsa::StandIn;
 use super::world::{Link, Place, Promise, World};
 use gateway::runtime::{
-    CallError, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa, RsaError,
-    Runtime, StorageError,
+    CallError, Chunks, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa,
+    RsaError, Runtime, StorageError,
 };
 use memory_runtime::objects::{BOARD, Opened, name_of};
 use memory_runtime::random::Random;
@@ -181,6 +181,15 @@ impl Runtime for Link {
         let answer = answer.await;
         drop(under_way);
         answer
+    }
+
+    async fn fetch_pieces(
+        &self,
+        route: Route<'_>,
+        request: Request,
+    ) -> Result<http::Response<Chunks>, FetchError> {
+        let answer = self.fetch(route, request).await?;
+        Ok(answer.map(|body| self.world.in_pieces(body)))
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {

@@ -73,7 +73,9 @@ impl World {
         if let Some(host) = request.uri().host() {
             self.0.hosts.borrow_mut().insert(host.to_owned());
         }
-        let answer = self.sandbox(request);
+        self.delay_statement(from, request);
+        let mut answer = self.sandbox(request);
+        self.alter_statement(request, &mut answer);
         self.note_at(from, || {
             format!("  at WeChat: {} ⇒ {}", describe(request), said(&answer))
         });

@@ -12,6 +12,7 @@
 //! [`Storage`](gateway::runtime::Storage). A crash happens right after a poll,
 //! before or after its writes are durable.
 
+use super::days::Days;
 use super::fault_profile::{FaultProfile, Held, WrongCertificate};
 use super::history::{Broken, History};
 use super::ledger::Ledger;
@@ -78,6 +79,9 @@ pub(super) struct State {
     /// rest of a seed did not change when they were added.
     pub(super) refusals: Random,
     pub(super) scenes: Random,
+    /// The days that follow: a stream of its own, too.
+    pub(super) statements: Random,
+    pub(super) days: RefCell<Days>,
     /// What happens to the next request that contains this text.
     pub(super) held: RefCell<Option<(String, Held)>>,
     /// The statement of an object that its database refuses: the object, and how
@@ -151,6 +155,8 @@ impl World {
             calm: Cell::new(true),
             refusals: Random::of(seed, 6),
             scenes: Random::of(seed, 4),
+            statements: Random::of(seed, 7),
+            days: RefCell::default(),
             held: RefCell::default(),
             refused: RefCell::default(),
             hosts: RefCell::default(),
@@ -454,8 +460,11 @@ impl World {
         if over == Poll::Pending {
             self.0.tasks.borrow_mut().insert(id, task);
         }
-        let crashes = !self.0.calm.get() && place != Place::Outside;
-        let crashes = crashes && self.0.random.one_in(self.0.profile.crash);
+        let crashes = place != Place::Outside
+            && match self.0.calm.get() {
+                true => self.troubles(|trouble| trouble.crash),
+                false => self.0.random.one_in(self.0.profile.crash),
+            };
         match &place {
             Place::Object(name) => {
                 // Right before its writes are durable, or right after.

@@ -639,4 +639,144 @@ pub const MUTANTS: &[Mutant] = &[
             replace: "THEN ?3 ELSE ?3 END, ?4, ?3",
         }],
     },
+    Mutant {
+        name: "the amount in a statement is not compared",
+        changes: &[Change {
+            directory: "gateway",
+            find: "if ours.amount_minor != line.amount_minor {",
+            replace: "if ours.amount_minor != line.amount_minor && ours.amount_minor < 0 {",
+        }],
+    },
+    Mutant {
+        name: "the currency in a statement is not compared",
+        changes: &[Change {
+            directory: "gateway",
+            find: "if ours.currency != line.currency {",
+            replace: "if ours.currency != line.currency && ours.currency.is_empty() {",
+        }],
+    },
+    Mutant {
+        name: "the state in a statement is not compared",
+        changes: &[Change {
+            directory: "gateway",
+            find: "match ours.state == expected && ours.is_same {",
+            replace: "match (ours.state == expected || ours.amount_minor > 0) && ours.is_same {",
+        }],
+    },
+    Mutant {
+        name: "WeChat's number in a statement is not compared",
+        changes: &[Change {
+            directory: "gateway",
+            find: "match ours.state == expected && ours.is_same {",
+            replace: "match ours.state == expected {",
+        }],
+    },
+    Mutant {
+        name: "a payment in a statement that the book does not know counts as equal",
+        changes: &[Change {
+            directory: "gateway",
+            find: "_ => Compared::UnknownHere, };",
+            replace: "_ => Compared::Equal, };",
+        }],
+    },
+    Mutant {
+        name: "a refund in a statement that the book does not know counts as equal",
+        changes: &[Change {
+            directory: "gateway",
+            find: "Kind::Refund if has_order => Compared::RefundedElsewhere,",
+            replace: "Kind::Refund if has_order => Compared::Equal,",
+        }],
+    },
+    Mutant {
+        name: "a payment that a statement lacks is not searched",
+        changes: &[Change {
+            directory: "gateway",
+            find: "moved.iter().filter(|$moved| !$moved.is_booked)",
+            replace: "moved.iter().filter(|$moved| !$moved.is_booked && $moved.n < 0)",
+        }],
+    },
+    Mutant {
+        name: "what is carried over midnight is a difference at once",
+        changes: &[Change {
+            directory: "gateway",
+            find: "(Answer::Made, true) => Compared::Carried,",
+            replace: "(Answer::Made, true) => Compared::OnlyHere,",
+        }],
+    },
+    Mutant {
+        name: "what is carried over midnight is not searched again",
+        changes: &[Change {
+            directory: "gateway",
+            find: "self.settle_carried(day.date)?;",
+            replace: "",
+        }],
+    },
+    Mutant {
+        name: "a row that a statement repeats is not noticed",
+        changes: &[Change {
+            directory: "gateway",
+            find: "if store::days::is_booked(&self.storage, line.kind, &key)? {",
+            replace: "if store::days::is_booked(&self.storage, line.kind, &key)? && nth < 0 {",
+        }],
+    },
+    Mutant {
+        name: "another merchant's row in a statement is a difference",
+        changes: &[Change {
+            directory: "gateway",
+            find: "if compared == Compared::UnknownHere && shares {",
+            replace: "if compared == Compared::UnknownHere && shares && nth < 0 {",
+        }],
+    },
+    Mutant {
+        name: "a statement alone reverses an order",
+        changes: &[Change {
+            directory: "gateway",
+            find: "let answer = self.verified_answer(context, number, refund);",
+            replace: "if kind == Kind::Reversal {
+                    let reversed = Event::StateReported(TradeState::Revoked, order::Via::Query);
+                    self.transition(context, number.as_str(), reversed, None)?;
+                }
+                let answer = self.verified_answer(context, number, refund);",
+        }],
+    },
+    Mutant {
+        name: "v3: the hash of a statement is not checked",
+        changes: &[Change {
+            directory: "gateway",
+            find: "hash.check(sha1).map_err(|_| Broken::OtherHash)?;",
+            replace: "drop((hash, sha1));",
+        }],
+    },
+    Mutant {
+        name: "v2: a statement without its sums counts as complete",
+        changes: &[Change {
+            directory: "gateway",
+            find: "None => Totals::Required,",
+            replace: "None => Totals::Optional,",
+        }],
+    },
+    Mutant {
+        name: "no statement counts for a day with payments, too",
+        changes: &[Change {
+            directory: "gateway",
+            find: "Some(Reason::NoStatement) => is_quiet || is_late,",
+            replace: "Some(Reason::NoStatement) => true,",
+        }],
+    },
+    Mutant {
+        name: "a day that is not compared by the evening raises no alarm",
+        changes: &[Change {
+            directory: "gateway",
+            find: "if is_late && !self.stands(Alarm::DayNotReconciled,",
+            replace: "if is_late && day.record.tries < 0 && !self.stands(Alarm::DayNotReconciled,",
+        }],
+    },
+    Mutant {
+        name: "a difference raises no alarm",
+        changes: &[Change {
+            directory: "gateway",
+            find: "self.write_event(EventType::ReconciliationDiffers, &day.subject(), &item)?; self.raise(Alarm::ReconciliationDiffers, &day.subject())?; } self.runtime.log",
+            replace: "self.write_event(EventType::ReconciliationDiffers, &day.subject(), &item)?; } self.runtime.log",
+        }],
+    },
 ];
