@@ -117,6 +117,14 @@ impl Moved {
     }
 }
 
+/// The fields of a step, with their longest values in bytes.
+const FIELDS: [(&str, usize); 4] = [
+    ("export", 64),
+    ("object", MAX_OBJECT),
+    ("after", 32),
+    ("cursor", MAX_CURSOR),
+];
+
 /// `POST /admin/export`: one step of an export.
 pub async fn export_step<R: Runtime>(
     cx: &Services<R>,
@@ -124,6 +132,10 @@ pub async fn export_step<R: Runtime>(
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
     let fields = Fields::read(request.body())?;
+    // Also those that the step does not use.
+    for (name, longest) in FIELDS {
+        fields.text(name, longest)?;
+    }
     let data = match fields.required("step", 16)?.as_str() {
         "begin" => begin(cx).await?,
         "objects" => objects(cx, &fields).await?,
