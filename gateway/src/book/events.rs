@@ -12,7 +12,7 @@
 
 use super::changes::OrderSnapshot;
 use super::event_type::EventType;
-use super::lists::{Range, link_item, refund_item};
+use super::lists::{Range, refund_item};
 use super::store::events::NewEvent;
 use super::store::facts::Fact;
 use super::{Book, Checkout, Link, SET_ASIDE_MS, store};
@@ -293,8 +293,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let counted = store::links::count_pieces(&self.storage, link_id, now_ms)?;
         let sold = stored.sold + counted.paid;
         if sold - pieces < stock && sold >= stock {
-            let made_at_ms = self.link_made_at_ms(link_id)?;
-            let object = link_item(&link, sold, counted.held, made_at_ms);
+            let object = self.link_object(&link, sold, counted.held)?;
             self.write_event(EventType::LinkSoldOut, link_id, &object)?;
         }
         Ok(())

@@ -262,25 +262,50 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     pub(super) fn link_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
-        let Some(indexed) = self.indexed(List::Links, id)? else {
+        if self.indexed(List::Links, id)?.is_none() {
             return Ok(None);
-        };
+        }
         let facts = self.links(Some(id))?;
         let Some(facts) = facts.first() else {
             return Ok(None);
         };
-        let mut item = link_item(&facts.link, facts.sold, facts.held, Some(indexed.at_ms));
-        if let Some(item) = item.as_object_mut() {
-            let last = store::index::last_sale(&self.storage, id)?;
-            item.insert("last_sold_at_ms".to_owned(), json!(last));
-        }
-        Ok(Some(item))
+        Ok(Some(self.link_object(
+            &facts.link,
+            facts.sold,
+            facts.held,
+        )?))
     }
 
-    /// When the link was made, Unix milliseconds; `None` until it is indexed.
-    pub(super) fn link_made_at_ms(&self, id: &str) -> Result<Option<i64>, StorageError> {
-        let indexed = self.indexed(List::Links, id)?;
-        Ok(indexed.map(|indexed| indexed.at_ms))
+    /// A link in the form of new objects, with its pieces that are sold and held. It is
+    /// without its beginning until it is indexed.
+    pub(super) fn link_object(
+        &self,
+        link: &Link,
+        sold: i64,
+        held: i64,
+    ) -> Result<Json, StorageError> {
+        let indexed = self.indexed(List::Links, &link.id)?;
+        let (amount, least, most, currency) = match link.price {
+            Price::Fixed { each, .. } => (Some(each), None, None, each.currency()),
+            Price::Entered { min, max } => (None, Some(min), Some(max), min.currency()),
+        };
+        Ok(json!({
+            "id": link.id,
+            "body": link.body,
+            "active": link.active,
+            "amount": amount.map(Money::amount_minor),
+            "min_amount": least.map(Money::amount_minor),
+            "max_amount": most.map(Money::amount_minor),
+            "currency": currency.code(),
+            "stock": link.stock,
+            "sold": sold,
+            "held": held,
+            "attach": link.attach,
+            "fields": link.fields.iter().map(field_item).collect::<Vec<_>>(),
+            "created_at_ms": indexed.map(|indexed| indexed.at_ms),
+            "expires_at_ms": link.expires_at_ms,
+            "last_sold_at_ms": store::index::last_sale(&self.storage, &link.id)?,
+        }))
     }
 
     fn delivery_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
@@ -579,30 +604,6 @@ fn order_item(order: &Order, link: Option<String>, origin: &Origin) -> Json {
         "paid_at_ms": paid_at_ms(order),
         "expires_at_ms": terms.expires_at_ms,
         "metadata": origin.metadata,
-    })
-}
-
-/// A link in the form of new objects, with its pieces that are sold and held.
-pub(super) fn link_item(link: &Link, sold: i64, held: i64, made_at_ms: Option<i64>) -> Json {
-    let (amount, least, most, currency) = match link.price {
-        Price::Fixed { each, .. } => (Some(each), None, None, each.currency()),
-        Price::Entered { min, max } => (None, Some(min), Some(max), min.currency()),
-    };
-    json!({
-        "id": link.id,
-        "body": link.body,
-        "active": link.active,
-        "amount": amount.map(Money::amount_minor),
-        "min_amount": least.map(Money::amount_minor),
-        "max_amount": most.map(Money::amount_minor),
-        "currency": currency.code(),
-        "stock": link.stock,
-        "sold": sold,
-        "held": held,
-        "attach": link.attach,
-        "fields": link.fields.iter().map(field_item).collect::<Vec<_>>(),
-        "created_at_ms": made_at_ms,
-        "expires_at_ms": link.expires_at_ms,
     })
 }
 

@@ -42,6 +42,8 @@ const AT_ONCE: i64 = 20;
 const MAX_OBJECT: usize = 80;
 /// The longest cursor: the key of a row is in it.
 const MAX_CURSOR: usize = 16 * 1024;
+/// The longest line of an export: the largest body of a request.
+const MAX_LINE: usize = 2 * 1024 * 1024;
 
 /// One page of an object, as it is moved.
 #[derive(Serialize, Deserialize)]
@@ -282,14 +284,13 @@ async fn reopen<R: Runtime>(cx: &Services<R>, fields: &Fields) -> Result<Value, 
     done(take(cx, &object, Step::Reopen).await?)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sent {
-    line: Option<String>,
-    release: Option<String>,
-    object: Option<String>,
-    after: Option<String>,
-}
+/// The fields of an import, with their longest values in bytes.
+const SENT: [(&str, usize); 4] = [
+    ("line", MAX_LINE),
+    ("release", MAX_CURSOR),
+    ("object", MAX_OBJECT),
+    ("after", 32),
+];
 
 /// `POST /admin/import`: writes a line of an export; or, with the token of its
 /// release, activates the objects of a shard.
@@ -298,17 +299,21 @@ pub async fn import_step<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
-    let sent: Sent = serde_json::from_slice(request.body()).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let why = format!(
-            "The body is not one JSON object with line, or with release, object and after: line \
-             {line}, column {column}."
-        );
-        ApiError::new(Code::BodyNotJson, why)
-    })?;
-    match (&sent.line, &sent.release) {
-        (Some(line), None) => write_line(cx, line).await.map(success),
-        (None, Some(release)) => activate(cx, release, &sent).await.map(success),
+    let fields = Fields::read(request.body())?;
+    let unknown = |name: &&str| !SENT.iter().any(|(known, _)| known == name);
+    if let Some(name) = fields.names().find(unknown) {
+        return Err(fields.invalid(name, "is not a field of this call"));
+    }
+    for (name, longest) in SENT {
+        fields.text(name, longest)?;
+    }
+    let (line, release) = (
+        fields.text("line", MAX_LINE)?,
+        fields.text("release", MAX_CURSOR)?,
+    );
+    match (line, release) {
+        (Some(line), None) => write_line(cx, &line).await.map(success),
+        (None, Some(release)) => activate(cx, &release, &fields).await.map(success),
         _ => Err(ApiError::field(
             Code::FieldMissing,
             "line",
@@ -401,7 +406,7 @@ async fn may_begin<R: Runtime>(
 async fn activate<R: Runtime>(
     cx: &Services<R>,
     release: &str,
-    sent: &Sent,
+    fields: &Fields,
 ) -> Result<Value, ApiError> {
     let release: Release = cx
         .config
@@ -411,13 +416,7 @@ async fn activate<R: Runtime>(
             let why = "The field release is not the release of an export.";
             ApiError::field(Code::FieldInvalid, "release", why)
         })?;
-    let fields = Fields::of_query(
-        [("object", &sent.object), ("after", &sent.after)]
-            .into_iter()
-            .filter_map(|(name, text)| Some((name.to_owned(), text.clone()?)))
-            .collect(),
-    );
-    let Moved::Shard(shard) = object(&fields)? else {
+    let Moved::Shard(shard) = object(fields)? else {
         return Err(fields.invalid("object", "must be one of registry-00 to registry-63"));
     };
     let step = || Step::Activate {
@@ -434,7 +433,7 @@ async fn activate<R: Runtime>(
         _ => error,
     };
     // The books first: a merchant is found when its shard serves.
-    let (names, after) = listed(cx, shard, &fields).await?;
+    let (names, after) = listed(cx, shard, fields).await?;
     for name in &names {
         let Some(object) = Moved::named(name) else {
             continue;

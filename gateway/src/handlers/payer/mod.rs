@@ -98,7 +98,9 @@ pub async fn refusal<R: Runtime>(cx: &Services<R>, request: &Request, error: Api
     }
     let lang = lang_of(request, None);
     let message = match error.code {
-        Code::NotFound | Code::MethodNotAllowed => html::nothing_here(lang),
+        // `ORIGIN_UNKNOWN` is the answer to a call of a page on another host, which gets
+        // JSON; a browser that opens the address has no such page.
+        Code::NotFound | Code::MethodNotAllowed | Code::OriginUnknown => html::nothing_here(lang),
         code => match (Problem::from_code(code.name()), code.fault()) {
             // The request is wrong: this is not the gateway's fault, and
             // repeating it does not help.
