@@ -5,7 +5,7 @@
 //! `9900000000` where its examples send a text.
 
 use crate::http::error::{ApiError, Code};
-use crate::http::message::{json_object, query_once};
+use crate::http::message::{json_object, json_object_up_to, query_once};
 use crate::runtime::Request;
 use order::{Currency, Money, MoneyError, OutTradeNo, OutTradeNoError};
 use serde_json::{Map, Value};
@@ -38,6 +38,11 @@ impl Fields {
     /// Parses a request's body.
     pub fn read(body: &[u8]) -> Result<Self, ApiError> {
         json_object(body).map(Self)
+    }
+
+    /// As [`Fields::read`], of a body of at most so many bytes.
+    pub fn read_up_to(body: &[u8], most: usize) -> Result<Self, ApiError> {
+        json_object_up_to(body, most).map(Self)
     }
 
     /// Takes a query string's fields.

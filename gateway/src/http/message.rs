@@ -128,7 +128,12 @@ pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
 ///
 /// A repeated key is refused: two readers could disagree on which value counts.
 pub fn json_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    if body.len() > MAX_BODY_BYTES {
+    json_object_up_to(body, MAX_BODY_BYTES)
+}
+
+/// As [`json_object`], of at most so many bytes.
+pub fn json_object_up_to(body: &[u8], most: usize) -> Result<Map<String, Value>, ApiError> {
+    if body.len() > most {
         return Err(ApiError::of(Code::BodyTooLarge));
     }
     let wrong = |why: &dyn std::fmt::Display| {

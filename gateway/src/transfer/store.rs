@@ -318,7 +318,7 @@ pub(super) fn rows(
 }
 
 pub(super) fn count(storage: &impl Storage, table: &str) -> Result<i64, StorageError> {
-    integer(storage, &format!("SELECT count(*) FROM \"{table}\""), &[])
+    integer(storage, &format!("SELECT count(*) FROM [{table}]"), &[])
 }
 
 /// Writes rows. Returns whether the columns are the table's.

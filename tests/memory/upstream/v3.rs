@@ -383,7 +383,7 @@ fn an_invalid_key_is_refused_when_it_is_entered() {
         ),
         ("region", json!("moon"), "FIELD_INVALID", "region"),
         ("dialect", json!("v4"), "FIELD_INVALID", "dialect"),
-        ("dialect", json!("v2"), "FIELD_INVALID", "private_key"),
+        ("dialect", json!("v2"), "FIELD_INVALID", "serial_no"),
         (
             "wechatpay_public_key",
             v3["public_key"].clone(),
@@ -400,7 +400,8 @@ fn an_invalid_key_is_refused_when_it_is_entered() {
         let mut body = body(&world, "demo-v3");
         body[field] = value.clone();
         if value == "v2" {
-            // Of these, only the key is asked about here.
+            // Of these, only the key's number is asked about here: in v2 a private key
+            // belongs to the client certificate.
             body["region"].take();
             body["merchant_category_code"].take();
         }

@@ -28,6 +28,7 @@ use crate::merchants::merchant::is_merchant_id;
 use crate::merchants::registry::command::{Accounts, List, Transfer};
 use crate::merchants::seal::fingerprint;
 use crate::merchants::shards::ask;
+use crate::route::MAX_LINE_BYTES;
 use crate::runtime::{Request, Response, Runtime, Shard};
 use crate::services::Services;
 use crate::transfer::{Accepted, Outcome, Page, Position, Refusal, State, Step};
@@ -42,8 +43,6 @@ const AT_ONCE: i64 = 20;
 const MAX_OBJECT: usize = 80;
 /// The longest cursor: the key of a row is in it.
 const MAX_CURSOR: usize = 16 * 1024;
-/// The longest line of an export: the largest body of a request.
-const MAX_LINE: usize = 2 * 1024 * 1024;
 
 /// One page of an object, as it is moved.
 #[derive(Serialize, Deserialize)]
@@ -286,7 +285,7 @@ async fn reopen<R: Runtime>(cx: &Services<R>, fields: &Fields) -> Result<Value, 
 
 /// The fields of an import, with their longest values in bytes.
 const SENT: [(&str, usize); 4] = [
-    ("line", MAX_LINE),
+    ("line", MAX_LINE_BYTES),
     ("release", MAX_CURSOR),
     ("object", MAX_OBJECT),
     ("after", 32),
@@ -299,7 +298,7 @@ pub async fn import_step<R: Runtime>(
     request: &Request,
 ) -> Result<Response, ApiError> {
     admin(cx, request).await?;
-    let fields = Fields::read(request.body())?;
+    let fields = Fields::read_up_to(request.body(), MAX_LINE_BYTES)?;
     let unknown = |name: &&str| !SENT.iter().any(|(known, _)| known == name);
     if let Some(name) = fields.names().find(unknown) {
         return Err(fields.invalid(name, "is not a field of this call"));
@@ -308,7 +307,7 @@ pub async fn import_step<R: Runtime>(
         fields.text(name, longest)?;
     }
     let (line, release) = (
-        fields.text("line", MAX_LINE)?,
+        fields.text("line", MAX_LINE_BYTES)?,
         fields.text("release", MAX_CURSOR)?,
     );
     match (line, release) {
