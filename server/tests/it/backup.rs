@@ -1,7 +1,7 @@
 //! A backup is taken while orders arrive, and a restored deployment has them.
 
 use crate::system::{
-    ADMIN_TOKEN, ask, demo_merchant, directory, free_port, gateway, sandbox, wait_for, weceive,
+    ask, demo_merchant, directory, free_port, gateway, make_merchant, sandbox, wait_for, weceive,
 };
 use serde_json::json;
 use std::process::Stdio;
@@ -14,16 +14,7 @@ fn a_backup_under_load_is_restored_with_every_order_that_was_answered_before_it(
     let running = gateway(port, wechat_port, certified, &directory);
     let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let merchant = demo_merchant(wechat_port);
-    let admin = format!("Bearer {ADMIN_TOKEN}");
-    let made = ask(
-        "POST",
-        &at("/admin/merchants"),
-        &[("authorization", admin.as_str())],
-        &merchant.to_string(),
-    )
-    .unwrap();
-    let text = |name: &str| made["data"][name].as_str().unwrap().to_owned();
-    let (key, secret) = (text("api-key"), text("api-secret"));
+    let [key, secret] = make_merchant(port, &merchant);
     let keys = [("api-key", key.as_str()), ("api-secret", secret.as_str())];
     let order = |number: &str| {
         let order = json!({

@@ -4,7 +4,7 @@
 //! process alone; the sandbox keeps the real time, as WeChat does.
 
 use crate::system::{
-    ADMIN_TOKEN, Running, ask, demo_merchant, directory, free_port, sandbox, wait_for, weceive,
+    Running, ask, demo_merchant, directory, free_port, make_merchant, sandbox, serve, wait_for,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -104,40 +104,18 @@ fn the_clock_jumps_back_and_forward_by_hours_and_nothing_is_lost() {
     let (wechat_port, certified, port) = (free_port(), free_port(), free_port());
     let file = directory.join("sandbox.sqlite");
     let wechat = sandbox(wechat_port, certified, &file);
-    let mut command = weceive();
+    let mut command = serve(port, &directory);
     command
-        .args([
-            "serve",
-            "--listen",
-            &format!("127.0.0.1:{port}"),
-            "--directory",
-        ])
-        .arg(directory.join("data"))
-        .arg("--pages")
-        .arg(directory.join("pages"))
-        .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
-        .env("MASTER_KEY", "5a".repeat(32))
-        .env("ADMIN_TOKEN", ADMIN_TOKEN)
-        .env("DEVELOPMENT", "1")
         .env("WECHATPAY", format!("http://127.0.0.1:{wechat_port}"))
         .env("WECHATPAY_MTLS", format!("http://127.0.0.1:{certified}"))
         .env("LD_PRELOAD", library)
         .env("AHEAD_FILE", &ahead);
     let _running = Running(command.spawn().unwrap());
     wait_for(|| ask("GET", &format!("http://127.0.0.1:{port}/healthz"), &[], "").ok());
-    let admin = format!("Bearer {ADMIN_TOKEN}");
-    let made = ask(
-        "POST",
-        &format!("http://127.0.0.1:{port}/admin/merchants"),
-        &[("authorization", admin.as_str())],
-        &demo_merchant(wechat_port).to_string(),
-    )
-    .unwrap();
-    let text = |name: &str| made["data"][name].as_str().unwrap().to_owned();
     let shop = Shop {
         port,
         wechat_port,
-        keys: [text("api-key"), text("api-secret")],
+        keys: make_merchant(port, &demo_merchant(wechat_port)),
         ahead,
     };
     let codes: Vec<Value> = ["BACK", "HELD", "FORWARD", "OPEN"]

@@ -2,7 +2,8 @@
 //! named, and what was acknowledged is kept.
 
 use crate::system::{
-    ADMIN_TOKEN, Running, ask, demo_merchant, directory, free_port, sandbox, wait_for,
+    ADMIN_TOKEN, Running, ask, demo_merchant, directory, free_port, make_merchant, sandbox,
+    wait_for,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -51,21 +52,12 @@ fn a_full_disk_loses_no_order_that_was_answered_and_no_payment() {
     // Two megabytes a file.
     let running = gateway(port, wechat_port, &directory, 4000);
     let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
-    let admin = format!("Bearer {ADMIN_TOKEN}");
     let mut merchant = demo_merchant(wechat_port);
     merchant
         .as_object_mut()
         .unwrap()
         .remove("client_certificate");
-    let made = ask(
-        "POST",
-        &at("/admin/merchants"),
-        &[("authorization", admin.as_str())],
-        &merchant.to_string(),
-    )
-    .unwrap();
-    let text = |name: &str| made["data"][name].as_str().unwrap().to_owned();
-    let (key, secret) = (text("api-key"), text("api-secret"));
+    let [key, secret] = make_merchant(port, &merchant);
     let keys = [("api-key", key.as_str()), ("api-secret", secret.as_str())];
     let mut answered: Vec<(String, Value)> = Vec::new();
     let mut refused = 0;

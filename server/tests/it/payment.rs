@@ -1,7 +1,7 @@
 //! A complete payment with the program itself, which is killed in the middle.
 
 use crate::system::{
-    ADMIN_TOKEN, ask, demo_merchant, directory, free_port, gateway, sandbox, wait_for,
+    ask, demo_merchant, directory, free_port, gateway, make_merchant, sandbox, wait_for,
 };
 use serde_json::json;
 use std::io::{Read, Write};
@@ -18,17 +18,7 @@ fn a_payment_is_taken_delivered_and_kept_when_the_program_is_killed() {
     let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let wechat = |path: &str| format!("http://127.0.0.1:{wechat_port}{path}");
     let merchant = demo_merchant(wechat_port);
-    let admin = format!("Bearer {ADMIN_TOKEN}");
-    let admin = [("authorization", admin.as_str())];
-    let made = ask(
-        "POST",
-        &at("/admin/merchants"),
-        &admin,
-        &merchant.to_string(),
-    )
-    .unwrap();
-    let text = |name: &str| made["data"][name].as_str().expect("a key").to_owned();
-    let (key, secret) = (text("api-key"), text("api-secret"));
+    let [key, secret] = make_merchant(port, &merchant);
     let keys = [("api-key", key.as_str()), ("api-secret", secret.as_str())];
     let order = json!({
         "out_trade_no": "1", "body": "Two cups", "total_fee": 150, "trade_type": "NATIVE",

@@ -53,8 +53,9 @@ pub fn sandbox(port: u16, certified: u16, file: &Path) -> Running {
     running
 }
 
-/// The gateway, with its data below the directory.
-pub fn gateway(port: u16, wechat: u16, certified: u16, directory: &Path) -> Running {
+/// `weceive serve` on this port, with its data below the directory: without the
+/// setting that says where WeChat is.
+pub fn serve(port: u16, directory: &Path) -> Command {
     let mut command = weceive();
     command
         .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
@@ -65,7 +66,14 @@ pub fn gateway(port: u16, wechat: u16, certified: u16, directory: &Path) -> Runn
         .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
         .env("MASTER_KEY", "5a".repeat(32))
         .env("ADMIN_TOKEN", ADMIN_TOKEN)
-        .env("DEVELOPMENT", "1")
+        .env("DEVELOPMENT", "1");
+    command
+}
+
+/// The gateway, with its data below the directory.
+pub fn gateway(port: u16, wechat: u16, certified: u16, directory: &Path) -> Running {
+    let mut command = serve(port, directory);
+    command
         .env("WECHATPAY", format!("http://127.0.0.1:{wechat}"))
         .env("WECHATPAY_MTLS", format!("http://127.0.0.1:{certified}"));
     let running = Running(command.spawn().unwrap());
@@ -125,5 +133,18 @@ pub fn demo_merchant(wechat_port: u16) -> Value {
         "id": "demo", "name": "Demo Tea House", "fee_type": "HKD", "appid": account["appid"],
         "mch_id": account["mch_id"], "api_key": account["key"],
         "client_certificate": {"binding": "WECHATPAY_MTLS"},
+    })
+}
+
+/// Makes a merchant at the gateway on this port; its api-key and its api-secret.
+#[track_caller]
+pub fn make_merchant(port: u16, merchant: &Value) -> [String; 2] {
+    let url = format!("http://127.0.0.1:{port}/admin/merchants");
+    let admin = format!("Bearer {ADMIN_TOKEN}");
+    let headers = [("authorization", admin.as_str())];
+    let made = ask("POST", &url, &headers, &merchant.to_string()).unwrap();
+    ["api-key", "api-secret"].map(|name| {
+        let key = made["data"][name].as_str();
+        key.unwrap_or_else(|| panic!("{made}")).to_owned()
     })
 }

@@ -2,7 +2,8 @@
 //! client certificates for WeChat Pay.
 
 use crate::system::{
-    ADMIN_TOKEN, Running, ask, demo_merchant, directory, free_port, sandbox, wait_for, weceive,
+    ADMIN_TOKEN, Running, ask, demo_merchant, directory, free_port, make_merchant, sandbox, serve,
+    wait_for, weceive,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -54,24 +55,14 @@ impl Authority {
 }
 
 /// The gateway with these arguments and settings.
-fn serve(directory: &Path, port: u16, arguments: &[&str], settings: &[(&str, &str)]) -> Running {
-    let mut command = weceive();
-    command
-        .args([
-            "serve",
-            "--listen",
-            &format!("127.0.0.1:{port}"),
-            "--directory",
-        ])
-        .arg(directory.join("data"))
-        .arg("--pages")
-        .arg(directory.join("pages"))
-        .args(arguments)
-        .env("PUBLIC_URL", format!("http://127.0.0.1:{port}"))
-        .env("MASTER_KEY", "5a".repeat(32))
-        .env("ADMIN_TOKEN", ADMIN_TOKEN)
-        .env("DEVELOPMENT", "1")
-        .envs(settings.iter().copied());
+fn serve_with(
+    directory: &Path,
+    port: u16,
+    arguments: &[&str],
+    settings: &[(&str, &str)],
+) -> Running {
+    let mut command = serve(port, directory);
+    command.args(arguments).envs(settings.iter().copied());
     Running(command.spawn().unwrap())
 }
 
@@ -110,7 +101,7 @@ fn https_is_served_and_a_renewed_certificate_is_used_without_a_restart() {
         "--tls-key",
         key.to_str().unwrap(),
     ];
-    let _running = serve(&directory, port, &arguments, &[]);
+    let _running = serve_with(&directory, port, &arguments, &[]);
     let (status, first) = wait_for(|| healthz(port, authority.roots()));
     assert_eq!(status, "HTTP/1.1 200 OK\r\n");
     // A certificate of another authority is refused.
@@ -188,7 +179,7 @@ fn a_trusted_proxy_says_for_whom_a_request_is_and_a_client_cannot() {
         from("198.51.100.2")
     };
     let port = free_port();
-    let running = serve(
+    let running = serve_with(
         &directory,
         port,
         &["--threads", "1", "--trusted-proxy", "127.0.0.0/8"],
@@ -197,7 +188,7 @@ fn a_trusted_proxy_says_for_whom_a_request_is_and_a_client_cannot() {
     assert_eq!(flood(port), "API_KEY_UNKNOWN");
     drop(running);
     let port = free_port();
-    let _running = serve(
+    let _running = serve_with(
         &directory,
         port,
         &["--threads", "1", "--trusted-proxy", "10.0.0.1"],
@@ -303,20 +294,12 @@ fn a_refund_is_sent_with_the_merchants_client_certificate() {
     let port = free_port();
     let arguments = ["--settings", settings.to_str().unwrap()];
     let trusted = [("SSL_CERT_FILE", roots.to_str().unwrap())];
-    let _running = serve(&directory, port, &arguments, &trusted);
+    let _running = serve_with(&directory, port, &arguments, &trusted);
     let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let wechat = |path: &str| format!("http://127.0.0.1:{sandbox_port}{path}");
     wait_for(|| ask("GET", &at("/healthz"), &[], "").ok());
     let merchant = demo_merchant(sandbox_port);
-    let admin = format!("Bearer {ADMIN_TOKEN}");
-    let made = ask(
-        "POST",
-        &at("/admin/merchants"),
-        &[("authorization", admin.as_str())],
-        &merchant.to_string(),
-    )
-    .unwrap();
-    let key = made["data"]["api-key"].as_str().unwrap().to_owned();
+    let [key, _] = make_merchant(port, &merchant);
     let code = ask(
         "POST",
         &wechat("/sandbox/paycode"),
@@ -373,7 +356,7 @@ fn a_client_certificate_that_was_entered_is_sealed_presented_and_tried_by_the_do
         ("SSL_CERT_FILE", roots.to_str().unwrap()),
         ("WECHATPAY", wechat_origin.as_str()),
     ];
-    let _running = serve(&directory, port, &[], &settings);
+    let _running = serve_with(&directory, port, &[], &settings);
     let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
     wait_for(|| ask("GET", &at("/healthz"), &[], "").ok());
     let mut merchant = demo_merchant(sandbox_port);
@@ -383,17 +366,8 @@ fn a_client_certificate_that_was_entered_is_sealed_presented_and_tried_by_the_do
         .remove("client_certificate");
     let admin = format!("Bearer {ADMIN_TOKEN}");
     let admin = [("authorization", admin.as_str())];
-    let made = ask(
-        "POST",
-        &at("/admin/merchants"),
-        &admin,
-        &merchant.to_string(),
-    )
-    .unwrap();
-    let keys = [
-        ("api-key", made["data"]["api-key"].as_str().unwrap()),
-        ("api-secret", made["data"]["api-secret"].as_str().unwrap()),
-    ];
+    let [key, secret] = make_merchant(port, &merchant);
+    let keys = [("api-key", key.as_str()), ("api-secret", secret.as_str())];
     let order = json!({
         "out_trade_no": "O1", "body": "Tea", "total_fee": 100, "trade_type": "NATIVE",
     });
