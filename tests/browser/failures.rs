@@ -108,14 +108,19 @@ fn is_complete(
     payer.pictured(name, lang);
 }
 
+/// The payer is Alice, in WeChat on a phone.
+fn is_in_wechat(payer: &Browser) {
+    payer.calls_itself(WECHAT);
+    payer.has_a_window_of(390, 780);
+    payer.has_the_phone_of("alice");
+}
+
 const LATIN_AND_CHINESE: [Lang; 3] = [Lang::En, Lang::ZhHans, Lang::ZhHant];
 
 #[test]
 fn every_refusal_of_an_order_is_complete() {
     visit(|system, payer| {
-        payer.calls_itself(WECHAT);
-        payer.has_a_window_of(390, 780);
-        payer.has_the_phone_of("alice");
+        is_in_wechat(payer);
         payer.runs_first(crate::BRIDGE);
         payer.runs_first(ANSWERS);
         let mut problems = BTreeSet::new();
@@ -159,9 +164,7 @@ fn every_refusal_of_an_order_is_complete() {
 #[test]
 fn every_failure_at_wechats_sheet_is_complete() {
     visit(|system, payer| {
-        payer.calls_itself(WECHAT);
-        payer.has_a_window_of(390, 780);
-        payer.has_the_phone_of("alice");
+        is_in_wechat(payer);
         payer.runs_first(crate::BRIDGE);
         payer.runs_first(ANSWERS);
         for lang in Lang::ALL {
@@ -221,9 +224,7 @@ fn every_failure_at_wechats_sheet_is_complete() {
 #[test]
 fn a_missing_bridge_is_complete() {
     visit(|system, payer| {
-        payer.calls_itself(WECHAT);
-        payer.has_a_window_of(390, 780);
-        payer.has_the_phone_of("alice");
+        is_in_wechat(payer);
         for lang in LATIN_AND_CHINESE {
             let texts = texts(lang);
             let number = format!("FBRIDGE{}", lang.tag().replace('-', ""));
