@@ -12,7 +12,7 @@ use super::index::{List, RowState, StateFilter, alarm_key, paid_at_ms};
 use super::store::event_deliveries::IDS_ABOVE;
 use super::store::index::{Entry, Indexed, OrdersAlarm, Sum};
 use super::store::search::Found;
-use super::{Book, Checkout, Link, Price, audit, field_item, store};
+use super::{Book, Checkout, Link, LinkFacts, Price, audit, field_item, store};
 use crate::http::error::{ApiError, Code};
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::RefundLabel;
@@ -262,22 +262,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     }
 
     pub(super) fn link_item(&self, id: &str) -> Result<Option<Json>, ApiError> {
-        if self.indexed(List::Links, id)?.is_none() {
-            return Ok(None);
-        }
         let facts = self.links(Some(id))?;
-        let Some(facts) = facts.first() else {
-            return Ok(None);
-        };
-        Ok(Some(self.link_object(
-            &facts.link,
-            facts.sold,
-            facts.held,
-        )?))
+        let item = |facts: &LinkFacts| self.link_object(&facts.link, facts.sold, facts.held);
+        Ok(facts.first().map(item).transpose()?)
     }
 
-    /// A link in the form of new objects, with its pieces that are sold and held. It is
-    /// without its beginning until it is indexed.
+    /// A link in the form of new objects, with its pieces that are sold and held.
+    /// `created_at_ms` is `null` until the link is indexed.
     pub(super) fn link_object(
         &self,
         link: &Link,
