@@ -21,6 +21,9 @@ pub struct Origins {
     pub gateway: String,
     /// The sandbox.
     pub sandbox: String,
+    /// The page's other host, where there is one: the merchants are made with it,
+    /// because a merchant that has been used is remembered for 30 seconds.
+    pub host: Option<String>,
 }
 
 /// The running system: the addresses, the credentials and the merchants.
@@ -151,7 +154,11 @@ pub fn sandbox_merchants(sandbox: &str) -> Result<Vec<Value>> {
 /// because its old ones are not known here.
 fn make(origins: &Origins, admin_token: &str, kind: Kind, account: &Value) -> Result<Value> {
     let id = kind.id;
-    let wanted = kind.admin_body(account, &origins.sandbox);
+    let mut wanted = kind.admin_body(account, &origins.sandbox);
+    if let (Some(host), Some(wanted)) = (&origins.host, wanted.as_object_mut()) {
+        let both = json!([origins.sandbox, host]);
+        wanted.insert("redirect_origins".to_owned(), both);
+    }
     let admin = format!("{}/admin/merchants", origins.gateway);
     let bearer = format!("Bearer {admin_token}");
     let headers = [("authorization", bearer.as_str())];

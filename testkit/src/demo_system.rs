@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use demo::{Credentials, Demo};
+use demo::{Credentials, Demo, Origins, StaticHost};
 
 use crate::{
     Result,
@@ -24,12 +24,13 @@ pub struct DemoSystem {
 
 impl DemoSystem {
     /// Starts a pair on the ports of the gateway, the sandbox and the sandbox's TLS (two), with its store in `directory`, and
-    /// writes there the [variables of the documents](Demo::variables), in the file `env`.
+    /// writes there the [variables of the documents](Demo::variables), in the file `env`. `host` is the page's other
+    /// host, which new merchants register.
     ///
     /// # Errors
     ///
     /// Any step's.
-    pub fn start(directory: PathBuf, ports: [u16; 4]) -> Result<Self> {
+    pub fn start(directory: PathBuf, ports: [u16; 4], host: Option<&StaticHost>) -> Result<Self> {
         let [gateway_port, sandbox_port, tls_port, tls_port_2] = ports;
         let mut credentials = Credentials::of(&directory)?;
         let system = System {
@@ -44,7 +45,11 @@ impl DemoSystem {
             public_url: None,
         };
         let running = system.start()?;
-        let demo = demo::fill(&running.origins(), &mut credentials)?;
+        let origins = Origins {
+            host: host.map(StaticHost::origin),
+            ..running.origins()
+        };
+        let demo = demo::fill(&origins, &mut credentials)?;
         let started = Self {
             system,
             running,

@@ -387,6 +387,7 @@ impl Workerd {
         Origins {
             gateway: self.gateway().to_owned(),
             sandbox: self.sandbox.clone(),
+            host: None,
         }
     }
 

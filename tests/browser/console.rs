@@ -414,8 +414,8 @@ fn the_demo_shop_has_people_in_every_role_and_a_day_of_sales() {
     let directory = testkit::paths::root().join("target/live/console-demo");
     demo::wipe(&directory).unwrap_or_else(|failure| panic!("{failure}"));
     let ports = workerd::free_ports().unwrap_or_else(|failure| panic!("{failure}"));
-    let system =
-        DemoSystem::start(directory.clone(), ports).unwrap_or_else(|failure| panic!("{failure}"));
+    let system = DemoSystem::start(directory.clone(), ports, None)
+        .unwrap_or_else(|failure| panic!("{failure}"));
     let mut credentials =
         demo::Credentials::of(&directory).unwrap_or_else(|failure| panic!("{failure}"));
     let console = demo::console::open(&system.demo, &mut credentials, true)

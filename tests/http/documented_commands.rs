@@ -21,7 +21,7 @@ fn run_blocks(document: &Document) -> Option<String> {
     let [gateway, sandbox, ..] = ports;
     let script = document.script([gateway, sandbox])?;
     let home = documents::home(&format!("http-{}", document.name));
-    let pair = DemoSystem::start(home.join(".dev/8787"), ports);
+    let pair = DemoSystem::start(home.join(".dev/8787"), ports, None);
     let pair = pair.unwrap_or_else(|failure| panic!("{failure}"));
     let outcome = documents::end(&home, documents::begin(&home, &script));
     drop(pair);

@@ -69,22 +69,22 @@ pub fn run(options: Options) -> Result<()> {
     if options.fresh {
         wipe(&directory)?;
     }
+    let pages = Part::Page.directory();
+    let host = StaticHost::start(
+        move |name| std::fs::read(pages.join(name)).ok(),
+        &format!("http://127.0.0.1:{}", options.port),
+        host_port,
+    )?;
     let ports = [options.port, sandbox_port, tls_port, tls_port_2];
     let mut system = step::of(
         "start the gateway and the sandbox, with the demo merchants",
-        || DemoSystem::start(directory, ports),
+        || DemoSystem::start(directory, ports, Some(&host)),
     )?;
     let mut credentials = Credentials::of(&system.system.directory)?;
     let console = step::of("open the console with people and sales", || {
         console::open(&system.demo, &mut credentials, !options.json)
     })?;
     system.demo.console = Some(console);
-    let pages = Part::Page.directory();
-    let host = StaticHost::start(
-        move |name| std::fs::read(pages.join(name)).ok(),
-        &system.demo.origins.gateway,
-        host_port,
-    )?;
     system.demo.register(&host)?;
     if options.json {
         print_line(&system.demo.json());

@@ -71,7 +71,7 @@ pub fn schemathesis() -> Result<()> {
         running,
         demo,
         system,
-    } = DemoSystem::start(directory, free_ports()?)?;
+    } = DemoSystem::start(directory, free_ports()?, None)?;
     let shop = demo.merchants.first();
     let key = |name| shop.map_or("", |shop| text(&shop.gateway, name));
     let headers = [

@@ -193,7 +193,7 @@ fn tests(filter: Option<&str>, browser: &Browser) -> Result<()> {
 fn mini_program(filter: Option<&str>, counts: &mut Counts) -> Result<()> {
     let directory = dev::directory("miniprogram");
     wipe(&directory)?;
-    let DemoSystem { running, demo, .. } = DemoSystem::start(directory, free_ports()?)?;
+    let DemoSystem { running, demo, .. } = DemoSystem::start(directory, free_ports()?, None)?;
     let merchants: Vec<Value> = demo
         .merchants
         .iter()

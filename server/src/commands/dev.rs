@@ -73,6 +73,7 @@ impl DevOptions {
         let origins = Origins {
             gateway: origin(&gateway)?,
             sandbox: origin(&wechat)?,
+            host: None,
         };
         let store = self.directory.join(STORE);
         let data = store.join("gateway");
@@ -121,15 +122,20 @@ impl DevOptions {
         files: Pages,
         json: bool,
     ) -> Result<(), String> {
-        let mut demo = demo::fill(origins, credentials).map_err(in_short)?;
-        let console = demo::console::open(&demo, credentials, !json).map_err(in_short)?;
-        demo.console = Some(console);
         let start = |port| {
             let files = files.clone();
             StaticHost::start(move |name| files.get(name).cloned(), &origins.gateway, port)
         };
         let host = start(self.port.saturating_add(2)).or_else(|_| start(0));
-        demo.register(&host.map_err(in_short)?).map_err(in_short)?;
+        let host = host.map_err(in_short)?;
+        let with_host = Origins {
+            host: Some(host.origin()),
+            ..origins.clone()
+        };
+        let mut demo = demo::fill(&with_host, credentials).map_err(in_short)?;
+        let console = demo::console::open(&demo, credentials, !json).map_err(in_short)?;
+        demo.console = Some(console);
+        demo.register(&host).map_err(in_short)?;
         let variables = self.directory.join(VARIABLES);
         demo::write_secret(&variables, &demo.variables()).map_err(in_short)?;
         let shown = |path: &Path| path.display().to_string();

@@ -163,6 +163,22 @@ impl Drop for Home {
     }
 }
 
+/// The merchant knows the page's other host from the beginning: the printed address can
+/// be opened at once.
+#[test]
+fn the_page_on_another_host_is_let_in_at_once() {
+    let home = directory("dev-host");
+    let dev = Dev::start(&home, free_pair(), &[]);
+    let page = dev.text("/hosted_page");
+    let (host, session) = page.split_once("/checkout/pay.html?").unwrap();
+    let view = format!("{}/pay/view?{session}", dev.text("/gateway"));
+    let seen = ask("GET", &view, &[("origin", host)], "").unwrap();
+    // There are no files of the page here: the gateway gets as far as looking for them.
+    assert_eq!(seen["code"], "INTERNAL", "{seen}");
+    let refused = ask("GET", &view, &[("origin", "https://other.example.com")], "").unwrap();
+    assert_eq!(refused["code"], "ORIGIN_UNKNOWN", "{refused}");
+}
+
 #[test]
 fn dev_starts_from_nothing_and_keeps_orders_and_keys_between_two_runs() {
     let home = Home::new("dev");
