@@ -7,10 +7,7 @@ use leptos::prelude::*;
 use crate::address::Address;
 use crate::api::{Failure, Session};
 use crate::browser;
-use crate::texts::Text;
-
-/// Where this browser keeps the language that a person has chosen.
-const LANGUAGE: &str = "weceive-language";
+use crate::texts::{self, Text, t};
 
 /// The state that every page reads.
 #[derive(Clone, Copy)]
@@ -37,40 +34,34 @@ pub(crate) enum Who {
 
 impl App {
     pub(crate) fn new() -> Self {
-        let lang = browser::kept(LANGUAGE)
-            .into_iter()
-            .chain(browser::languages())
-            .filter_map(|tag| Lang::from_tag(&tag))
-            // The other languages are those of the payer's pages alone.
-            .find(|lang| matches!(lang, Lang::En | Lang::ZhHans | Lang::ZhHant))
-            .unwrap_or_default();
-        let app = Self {
+        Self {
             who: RwSignal::new(Who::Unknown),
             address: RwSignal::new(Address::read(&browser::hash())),
-            lang: RwSignal::new(lang),
+            lang: RwSignal::new(texts::language(&browser::lang())),
             online: RwSignal::new(browser::is_online()),
             visible: RwSignal::new(browser::is_visible()),
             said: RwSignal::new(None),
-        };
-        app.speak(lang);
-        app
+        }
     }
 
-    /// Changes the language and keeps the choice.
+    /// Changes the language, once its texts are there, and keeps the choice.
     pub(crate) fn choose(self, lang: Lang) {
-        browser::keep(LANGUAGE, lang.tag());
-        self.speak(lang);
-        self.lang.set(lang);
-    }
-
-    fn speak(self, lang: Lang) {
-        crate::texts::speak(lang);
-        browser::set_lang(lang.tag());
+        browser::spawn(async move {
+            match browser::texts(lang.tag()).await {
+                Some(file) => {
+                    texts::speak(file);
+                    browser::keep_language(lang.tag());
+                    browser::set_lang(lang.tag());
+                    self.lang.set(lang);
+                }
+                None => self.says(texts::NO_ANSWER),
+            }
+        });
     }
 
     /// Shows for a few seconds what was done.
     pub(crate) fn says(self, text: Text) {
-        self.said.set(Some(text.now().to_owned()));
+        self.said.set(Some(t(text).to_owned()));
         browser::after(5_000, move || {
             let _ = self.said.try_set(None);
         });

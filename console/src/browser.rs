@@ -76,12 +76,51 @@ pub(crate) fn set_lang(tag: &str) {
     }
 }
 
-/// The browser's languages, the preferred one first.
-pub(crate) fn languages() -> Vec<String> {
-    let languages = window().map(|window| window.navigator().languages());
-    languages
-        .map(|list| list.iter().filter_map(|tag| tag.as_string()).collect())
+/// Shows the element with this id, which was hidden.
+pub(crate) fn show(id: &str) {
+    let element = document().and_then(|document| document.get_element_by_id(id));
+    if let Some(element) = element {
+        let _ = element.remove_attribute("hidden");
+    }
+}
+
+/// The document's language.
+pub(crate) fn lang() -> String {
+    let root = document().and_then(|document| document.document_element());
+    root.and_then(|root| root.get_attribute("lang"))
         .unwrap_or_default()
+}
+
+/// The file with the texts of the page's language, which the browser loads at the same
+/// time as the program.
+pub(crate) async fn first_texts() -> Option<String> {
+    let loading = get(window()?.as_ref(), "consoleTexts")?;
+    let text = JsFuture::from(loading.dyn_into::<Promise>().ok()?).await;
+    text.ok()?.as_string()
+}
+
+/// The file with the texts of another language. The page names the file of its own.
+pub(crate) async fn texts(lang: &str) -> Option<String> {
+    let link = document()?.get_element_by_id("texts")?;
+    let file = link.get_attribute("href")?;
+    let (name, _) = file.strip_suffix(".txt")?.rsplit_once('.')?;
+    let address = format!("{name}.{lang}.txt");
+    let answer = JsFuture::from(window()?.fetch_with_str(&address)).await;
+    let answer: Response = answer.ok()?.dyn_into().ok()?;
+    if !answer.ok() {
+        return None;
+    }
+    let text = JsFuture::from(answer.text().ok()?).await.ok()?;
+    text.as_string()
+}
+
+/// Tells the server which language this browser's pages of the console have.
+pub(crate) fn keep_language(lang: &str) {
+    let cookie =
+        format!("weceive_language={lang}; Path=/console/; Max-Age=31536000; SameSite=Strict");
+    if let Some(document) = document() {
+        let _ = Reflect::set(&document, &"cookie".into(), &cookie.into());
+    }
 }
 
 /// Whether the browser reports a network.
@@ -169,14 +208,10 @@ pub(crate) struct Answer {
     pub(crate) retry_after_seconds: Option<u32>,
 }
 
-/// Sends a request to this origin, with its cookies. `None` without an answer.
-pub(crate) async fn fetch(
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: Body,
-) -> Option<Answer> {
-    with_response(method, path, headers, body, |response| async move {
+/// Sends a request to this origin, with its cookies, and with `once` as its
+/// `Idempotency-Key` unless it is empty. `None` without an answer.
+pub(crate) async fn fetch(method: &str, path: &str, once: &str, body: Body) -> Option<Answer> {
+    with_response(method, path, once, body, |response| async move {
         let text = JsFuture::from(response.text().ok()?).await.ok()?;
         Some(Answer {
             status: response.status(),
@@ -194,12 +229,8 @@ pub(crate) async fn fetch(
 /// # Errors
 ///
 /// The answer, where its status is not 2xx; `None` without an answer.
-pub(crate) async fn download(
-    path: &str,
-    headers: &[(&str, &str)],
-    name: &str,
-) -> Result<(), Option<Answer>> {
-    let answer = with_response("GET", path, headers, Body::None, |response| async move {
+pub(crate) async fn download(path: &str, name: &str) -> Result<(), Option<Answer>> {
+    let answer = with_response("GET", path, "", Body::None, |response| async move {
         if response.ok() {
             let blob = JsFuture::from(response.blob().ok()?).await.ok()?;
             return Some(Ok(blob.dyn_into::<Blob>().ok()?));
@@ -241,7 +272,7 @@ fn header(response: &Response, name: &str) -> Option<String> {
 async fn with_response<T, F: Future<Output = Option<T>>>(
     method: &str,
     path: &str,
-    headers: &[(&str, &str)],
+    once: &str,
     body: Body,
     read: impl FnOnce(Response) -> F,
 ) -> Option<T> {
@@ -251,16 +282,19 @@ async fn with_response<T, F: Future<Output = Option<T>>>(
     request.set_method(method);
     request.set_signal(Some(&controller.signal()));
     request.set_cache(RequestCache::NoStore);
-    let sent = object(headers);
+    let mut headers = Vec::new();
+    if !once.is_empty() {
+        headers.push(("idempotency-key", once));
+    }
     match body {
         Body::None => {}
         Body::Json(text) => {
-            let _ = Reflect::set(&sent, &"content-type".into(), &"application/json".into());
+            headers.push(("content-type", "application/json"));
             request.set_body(&text.into());
         }
         Body::File(ChosenFile(file)) => request.set_body(&file),
     }
-    request.set_headers(&sent);
+    request.set_headers(&object(&headers));
     let timer = after(REQUEST_TIMEOUT_MS, move || controller.abort());
     let answer = async {
         let response = JsFuture::from(window.fetch_with_str_and_init(path, &request)).await;
@@ -269,20 +303,6 @@ async fn with_response<T, F: Future<Output = Option<T>>>(
     .await;
     forget_timer(timer);
     answer
-}
-
-/// A value that this browser stores between visits.
-pub(crate) fn kept(name: &str) -> Option<String> {
-    window()?.local_storage().ok()??.get_item(name).ok()?
-}
-
-/// Stores a value in this browser. In a browser without storage nothing is
-/// stored.
-pub(crate) fn keep(name: &str, value: &str) {
-    let storage = window().and_then(|window| window.local_storage().ok()?);
-    if let Some(storage) = storage {
-        let _ = storage.set_item(name, value);
-    }
 }
 
 /// A random text of `0-9 a-z`, for numbers that must not repeat.

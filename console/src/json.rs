@@ -1,219 +1,389 @@
-//! Reads answers from values that the browser has parsed, as the checkout page
-//! does: a JSON parser in the module would be several times the code. Tests, which
-//! have no browser, use `serde_json`.
+//! Reads and writes JSON.
+//!
+//! The browser parses answers, and each message reads its members from the parsed
+//! value. Code that serde generates, with a JSON parser, would be several times as
+//! much. Tests, which have no browser, parse with `serde_json`.
 
-use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 
-/// Reads one message; `None` if the text is not JSON or not that message.
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_str(text).ok()
+/// A parsed value.
+pub(crate) struct Json(value::Value);
+
+/// Reads a text; `None` if it is not JSON.
+pub(crate) fn parse(text: &str) -> Option<Json> {
+    value::parse(text).map(Json)
 }
 
 /// Reads one message; `None` if the text is not JSON or not that message.
-#[cfg(target_arch = "wasm32")]
-pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
-    let value = js_sys::JSON::parse(text).ok()?;
-    T::deserialize(values::Json(value)).ok()
+#[cfg(test)]
+pub(crate) fn read<T: Read>(text: &str) -> Option<T> {
+    T::read(&parse(text)?)
 }
 
-#[cfg(target_arch = "wasm32")]
-mod values {
-    use core::fmt;
-
-    use js_sys::{Array, Object, Reflect};
-    use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
-    use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-    use serde::forward_to_deserialize_any;
-    use wasm_bindgen::JsValue;
-
-    /// The message is malformed. Every reason is handled in the same way, so the
-    /// error carries none.
-    #[derive(Debug)]
-    pub(super) struct NotThatMessage;
-
-    impl fmt::Display for NotThatMessage {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("not that message")
-        }
+impl Json {
+    /// The member of an object; `null` where there is none.
+    pub(crate) fn member(&self, name: &str) -> Self {
+        Self(value::member(&self.0, name))
     }
 
-    impl core::error::Error for NotThatMessage {}
-
-    impl de::Error for NotThatMessage {
-        fn custom<T: fmt::Display>(_: T) -> Self {
-            NotThatMessage
-        }
+    /// A member that must be there, unless its type can be absent.
+    pub(crate) fn needed<T: Read>(&self, name: &str) -> Option<T> {
+        T::read(&self.member(name))
     }
 
-    /// A value from `JSON.parse`.
-    pub(super) struct Json(pub(super) JsValue);
-
-    impl<'de> Deserializer<'de> for Json {
-        type Error = NotThatMessage;
-
-        fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotThatMessage> {
-            if let Some(text) = self.0.as_string() {
-                return visitor.visit_string(text);
-            }
-            if let Some(flag) = self.0.as_bool() {
-                return visitor.visit_bool(flag);
-            }
-            if let Some(number) = self.0.as_f64() {
-                // Times and amounts are whole numbers far below 2^53.
-                let whole = number as i64;
-                return if whole as f64 == number {
-                    visitor.visit_i64(whole)
-                } else {
-                    Err(NotThatMessage)
-                };
-            }
-            if self.0.is_null() {
-                return visitor.visit_unit();
-            }
-            if Array::is_array(&self.0) {
-                return self.deserialize_seq(visitor);
-            }
-            self.deserialize_map(visitor)
+    /// A member that has a default.
+    pub(crate) fn or_default<T: Read + Default>(&self, name: &str) -> Option<T> {
+        let member = self.member(name);
+        if value::is_null(&member.0) {
+            return Some(T::default());
         }
-
-        fn deserialize_option<V: Visitor<'de>>(
-            self,
-            visitor: V,
-        ) -> Result<V::Value, NotThatMessage> {
-            if self.0.is_null() {
-                visitor.visit_none()
-            } else {
-                visitor.visit_some(self)
-            }
-        }
-
-        fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotThatMessage> {
-            if !Array::is_array(&self.0) {
-                return Err(NotThatMessage);
-            }
-            visitor.visit_seq(Items {
-                list: Array::from(&self.0),
-                next: 0,
-            })
-        }
-
-        fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotThatMessage> {
-            let object = Object::try_from(&self.0).ok_or(NotThatMessage)?;
-            visitor.visit_map(Entries {
-                names: Object::keys(object),
-                object: self.0.clone(),
-                next: 0,
-            })
-        }
-
-        fn deserialize_struct<V: Visitor<'de>>(
-            self,
-            _name: &'static str,
-            fields: &'static [&'static str],
-            visitor: V,
-        ) -> Result<V::Value, NotThatMessage> {
-            visitor.visit_map(Members {
-                object: self.0,
-                names: fields.iter(),
-                value: JsValue::UNDEFINED,
-            })
-        }
-
-        forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string
-            bytes byte_buf unit unit_struct newtype_struct tuple tuple_struct
-            enum identifier ignored_any
-        }
+        T::read(&member)
     }
 
-    /// The items of a list.
-    struct Items {
-        list: Array,
-        next: u32,
+    /// A string.
+    pub(crate) fn text(&self) -> Option<String> {
+        value::text(&self.0)
     }
 
-    impl<'de> SeqAccess<'de> for Items {
-        type Error = NotThatMessage;
+    fn whole(&self) -> Option<i64> {
+        value::whole(&self.0)
+    }
+}
 
-        fn next_element_seed<T: DeserializeSeed<'de>>(
-            &mut self,
-            seed: T,
-        ) -> Result<Option<T::Value>, NotThatMessage> {
-            if self.next >= self.list.length() {
-                return Ok(None);
+/// A type that is read from a parsed value.
+pub(crate) trait Read: Sized {
+    /// `None` if the value is another one.
+    fn read(json: &Json) -> Option<Self>;
+}
+
+impl Read for String {
+    fn read(json: &Json) -> Option<Self> {
+        json.text()
+    }
+}
+
+impl Read for i64 {
+    fn read(json: &Json) -> Option<Self> {
+        json.whole()
+    }
+}
+
+impl Read for u32 {
+    fn read(json: &Json) -> Option<Self> {
+        json.whole()?.try_into().ok()
+    }
+}
+
+impl Read for bool {
+    fn read(json: &Json) -> Option<Self> {
+        value::flag(&json.0)
+    }
+}
+
+impl<T: Read> Read for Option<T> {
+    fn read(json: &Json) -> Option<Self> {
+        if value::is_null(&json.0) {
+            return Some(None);
+        }
+        T::read(json).map(Some)
+    }
+}
+
+impl<T: Read> Read for Vec<T> {
+    fn read(json: &Json) -> Option<Self> {
+        let items = value::items(&json.0)?;
+        items.into_iter().map(|item| T::read(&Json(item))).collect()
+    }
+}
+
+impl Read for BTreeMap<String, String> {
+    fn read(json: &Json) -> Option<Self> {
+        let names = value::names(&json.0)?;
+        let member = |name: String| json.needed(&name).map(|value| (name, value));
+        names.into_iter().map(member).collect()
+    }
+}
+
+/// Declares messages: structs that are read from an object's members. A member
+/// that is followed by `= default` may be absent; other members that the struct
+/// does not have are ignored.
+macro_rules! messages {
+    ($($(#[$about:meta])* struct $name:ident { $($(#[$field_about:meta])* $field:ident: $kind:ty $(= $or:ident)?,)* })*) => {
+        $(
+            $(#[$about])*
+            #[derive(Clone, Debug, PartialEq)]
+            pub(crate) struct $name {
+                $($(#[$field_about])* pub(crate) $field: $kind,)*
             }
-            let item = self.list.get(self.next);
-            self.next += 1;
-            seed.deserialize(Json(item)).map(Some)
-        }
-    }
 
-    /// All members of an object.
-    struct Entries {
-        object: JsValue,
-        names: Array,
-        next: u32,
-    }
-
-    impl<'de> MapAccess<'de> for Entries {
-        type Error = NotThatMessage;
-
-        fn next_key_seed<K: DeserializeSeed<'de>>(
-            &mut self,
-            seed: K,
-        ) -> Result<Option<K::Value>, NotThatMessage> {
-            let Some(name) = self.names.get(self.next).as_string() else {
-                return Ok(None);
-            };
-            seed.deserialize(StringDeserializer::new(name)).map(Some)
-        }
-
-        fn next_value_seed<V: DeserializeSeed<'de>>(
-            &mut self,
-            seed: V,
-        ) -> Result<V::Value, NotThatMessage> {
-            let name = self.names.get(self.next);
-            self.next += 1;
-            let value = Reflect::get(&self.object, &name).map_err(|_| NotThatMessage)?;
-            seed.deserialize(Json(value))
-        }
-    }
-
-    /// The members of an object that a struct asks for; others are skipped.
-    struct Members {
-        object: JsValue,
-        names: core::slice::Iter<'static, &'static str>,
-        value: JsValue,
-    }
-
-    impl<'de> MapAccess<'de> for Members {
-        type Error = NotThatMessage;
-
-        fn next_key_seed<K: DeserializeSeed<'de>>(
-            &mut self,
-            seed: K,
-        ) -> Result<Option<K::Value>, NotThatMessage> {
-            for name in self.names.by_ref() {
-                self.value =
-                    Reflect::get(&self.object, &(*name).into()).map_err(|_| NotThatMessage)?;
-                if !self.value.is_undefined() {
-                    return seed
-                        .deserialize(BorrowedStrDeserializer::new(name))
-                        .map(Some);
+            impl $crate::json::Read for $name {
+                #[allow(unused_variables, reason = "a message without members")]
+                fn read(json: &$crate::json::Json) -> Option<Self> {
+                    Some(Self {
+                        $($field: $crate::json::messages!(@member json, $field $(, $or)?),)*
+                    })
                 }
             }
-            Ok(None)
-        }
+        )*
+    };
+    (@member $json:ident, $field:ident) => {
+        $json.needed(stringify!($field))?
+    };
+    (@member $json:ident, $field:ident, default) => {
+        $json.or_default(stringify!($field))?
+    };
+}
+pub(crate) use messages;
 
-        fn next_value_seed<V: DeserializeSeed<'de>>(
-            &mut self,
-            seed: V,
-        ) -> Result<V::Value, NotThatMessage> {
-            seed.deserialize(Json(core::mem::replace(
-                &mut self.value,
-                JsValue::UNDEFINED,
-            )))
+/// A type that is written as JSON.
+pub(crate) trait Write {
+    /// Appends the value.
+    fn write(&self, out: &mut String);
+}
+
+impl Write for str {
+    fn write(&self, out: &mut String) {
+        out.push('"');
+        for letter in self.chars() {
+            match letter {
+                '"' | '\\' => {
+                    out.push('\\');
+                    out.push(letter);
+                }
+                '\0'..='\x1f' => {
+                    let digit = |number| char::from_digit(number, 16).unwrap_or('0');
+                    out.push_str("\\u00");
+                    out.push(digit(u32::from(letter) >> 4));
+                    out.push(digit(u32::from(letter) & 15));
+                }
+                _ => out.push(letter),
+            }
         }
+        out.push('"');
+    }
+}
+
+impl Write for String {
+    fn write(&self, out: &mut String) {
+        self.as_str().write(out);
+    }
+}
+
+impl Write for i64 {
+    fn write(&self, out: &mut String) {
+        out.push_str(&self.to_string());
+    }
+}
+
+impl Write for bool {
+    fn write(&self, out: &mut String) {
+        out.push_str(if *self { "true" } else { "false" });
+    }
+}
+
+impl<T: Write + ?Sized> Write for &T {
+    fn write(&self, out: &mut String) {
+        (**self).write(out);
+    }
+}
+
+impl<T: Write> Write for Option<T> {
+    fn write(&self, out: &mut String) {
+        match self {
+            Some(value) => value.write(out),
+            None => out.push_str("null"),
+        }
+    }
+}
+
+impl<T: Write> Write for Vec<T> {
+    fn write(&self, out: &mut String) {
+        out.push('[');
+        for (place, item) in self.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            item.write(out);
+        }
+        out.push(']');
+    }
+}
+
+/// An object that is being written: its members so far.
+#[derive(Clone, Default)]
+pub(crate) struct Object(String);
+
+impl Object {
+    /// Adds a member.
+    pub(crate) fn set(&mut self, name: &str, value: &dyn Write) {
+        if !self.0.is_empty() {
+            self.0.push(',');
+        }
+        name.write(&mut self.0);
+        self.0.push(':');
+        value.write(&mut self.0);
+    }
+
+    /// The whole object.
+    pub(crate) fn text(&self) -> String {
+        format!("{{{}}}", self.0)
+    }
+}
+
+impl Write for Object {
+    fn write(&self, out: &mut String) {
+        out.push_str(&self.text());
+    }
+}
+
+/// An [`Object`] with these members.
+macro_rules! object {
+    ($($name:literal: $value:expr),* $(,)?) => {{
+        #[allow(unused_mut, reason = "an object without members")]
+        let mut object = $crate::json::Object::default();
+        $(object.set($name, &$value);)*
+        object
+    }};
+}
+pub(crate) use object;
+
+/// Values that the browser has parsed.
+#[cfg(target_arch = "wasm32")]
+mod value {
+    use js_sys::{Array, JSON, Object, Reflect};
+    pub(super) use wasm_bindgen::JsValue as Value;
+
+    pub(super) fn parse(text: &str) -> Option<Value> {
+        JSON::parse(text).ok()
+    }
+
+    pub(super) fn member(value: &Value, name: &str) -> Value {
+        // What is no object has no members.
+        Reflect::get(value, &name.into()).unwrap_or(Value::NULL)
+    }
+
+    pub(super) fn is_null(value: &Value) -> bool {
+        value.is_null() || value.is_undefined()
+    }
+
+    pub(super) fn text(value: &Value) -> Option<String> {
+        value.as_string()
+    }
+
+    /// Times and amounts are whole numbers far below 2^53.
+    pub(super) fn whole(value: &Value) -> Option<i64> {
+        let number = value.as_f64()?;
+        let whole = number as i64;
+        (whole as f64 == number).then_some(whole)
+    }
+
+    pub(super) fn flag(value: &Value) -> Option<bool> {
+        value.as_bool()
+    }
+
+    pub(super) fn items(value: &Value) -> Option<Vec<Value>> {
+        Array::is_array(value).then(|| Array::from(value).to_vec())
+    }
+
+    pub(super) fn names(value: &Value) -> Option<Vec<String>> {
+        let names = Object::keys(Object::try_from(value)?);
+        names.iter().map(|name| name.as_string()).collect()
+    }
+}
+
+/// Values of tests.
+#[cfg(not(target_arch = "wasm32"))]
+mod value {
+    pub(super) use serde_json::Value;
+
+    pub(super) fn parse(text: &str) -> Option<Value> {
+        serde_json::from_str(text).ok()
+    }
+
+    pub(super) fn member(value: &Value, name: &str) -> Value {
+        value.get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn is_null(value: &Value) -> bool {
+        value.is_null()
+    }
+
+    pub(super) fn text(value: &Value) -> Option<String> {
+        value.as_str().map(str::to_owned)
+    }
+
+    pub(super) fn whole(value: &Value) -> Option<i64> {
+        value.as_i64()
+    }
+
+    pub(super) fn flag(value: &Value) -> Option<bool> {
+        value.as_bool()
+    }
+
+    pub(super) fn items(value: &Value) -> Option<Vec<Value>> {
+        value.as_array().cloned()
+    }
+
+    pub(super) fn names(value: &Value) -> Option<Vec<String>> {
+        Some(value.as_object()?.keys().cloned().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    messages! {
+        /// A message.
+        struct Message {
+            number: i64,
+            text: Option<String>,
+            list: Vec<u32> = default,
+        }
+    }
+
+    #[test]
+    fn a_message_is_read_from_its_members() {
+        let message: Option<Message> = read(r#"{"number":-7,"list":[1,2],"other":{}}"#);
+        let expected = Message {
+            number: -7,
+            text: None,
+            list: vec![1, 2],
+        };
+        assert_eq!(message, Some(expected));
+    }
+
+    #[test]
+    fn what_is_not_the_message_is_not_read() {
+        for text in [
+            "",
+            "null",
+            "[]",
+            r#"{"text":"a"}"#,
+            r#"{"number":"7"}"#,
+            r#"{"number":7,"text":1}"#,
+            r#"{"number":7,"list":[-1]}"#,
+            r#"{"number":7.5}"#,
+        ] {
+            assert_eq!(read::<Message>(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_json() {
+        let odd = "a\"b\\c\n\u{1f}号😀";
+        let inner = object! { "name": odd };
+        let object = object! {
+            "one": 1_i64,
+            "none": None::<bool>,
+            "flag": true,
+            "list": vec![inner],
+        };
+        let parsed: serde_json::Value = serde_json::from_str(&object.text()).unwrap();
+        let expected = serde_json::json!({
+            "one": 1, "none": null, "flag": true, "list": [{ "name": odd }],
+        });
+        assert_eq!(parsed, expected);
+        assert_eq!(object! {}.text(), "{}");
     }
 }

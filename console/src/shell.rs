@@ -8,6 +8,7 @@ use crate::address::{Address, Page};
 use crate::api::{self, Done, Failure, Session};
 use crate::app::{App, Who};
 use crate::browser::{self, On};
+use crate::json::object;
 use crate::outside::{language_choice, outside};
 use crate::pages;
 use crate::texts::{self as x, Text, t};
@@ -17,8 +18,19 @@ use crate::ui::{Act, Built, Part, dialog, dy, failed, icon, loading, nothing};
 /// the merchant's name may change.
 const AGAIN_MS: i32 = 60_000;
 
-/// Shows the console in the page's body.
+/// Shows the console in the page's body, once the texts of its language are there.
 pub fn start() {
+    browser::spawn(async {
+        match browser::first_texts().await {
+            Some(file) => x::speak(file),
+            // The page has a sentence for that.
+            None => return browser::show("failed"),
+        }
+        show();
+    });
+}
+
+fn show() {
     let Some(body) = browser::body() else {
         return;
     };
@@ -300,7 +312,7 @@ fn who(app: App, session: &Session) -> Part {
         <div class="who">
             <p><strong>{name}</strong><span class="quiet">{t(role)}</span></p>
             <button type="button" class="button second small" on:click=move |_| {
-                let task = async { api::post::<Done>("/console/api/sign-out", &serde_json::json!({})).await };
+                let task = api::post::<Done>("/console/api/sign-out", &object! {});
                 act.run(task, move |_| {
                     app.who.set(Who::SignedOut);
                 });

@@ -277,6 +277,7 @@ mod tests {
 
     #[test]
     fn a_step_is_shown_in_the_readers_words_and_units() {
+        crate::texts::speak_in(Lang::En);
         for (said, expected) in [
             (
                 "order SUCCESS, 3040 HKD, NATIVE",
@@ -295,6 +296,7 @@ mod tests {
 
     #[test]
     fn a_person_is_named_and_a_program_is_not() {
+        crate::texts::speak_in(Lang::En);
         assert_eq!(actor("person p1", Some("Mei")), "Mei");
         assert_eq!(actor("wechat", None), "WeChat");
         assert_eq!(actor("key 5d2b", None), "A program (key 5d2b)");

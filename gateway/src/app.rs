@@ -435,7 +435,7 @@ impl<R: Runtime + 'static> Gateway<R> {
             Endpoint::Docs => whole(site::docs()),
             Endpoint::SignTool => whole(site::sign_tool()),
             Endpoint::ConsoleEntrance => whole(site::console_entrance()),
-            Endpoint::Console => whole(boxed(|| site::console(cx)).await?),
+            Endpoint::Console => whole(boxed(|| site::console(cx, request)).await?),
             Endpoint::Openapi => whole(answer(200, "application/json", OPENAPI)),
             Endpoint::Healthz => {
                 let text = match cx.config.is_test {

@@ -95,10 +95,10 @@ fn shows(person: &Browser, page: &str) {
     person.evaluates(&format!("location.hash = '#/{page}'"));
 }
 
-/// Chooses a language by its button, in the bar or in the dialog.
+/// Opens the page again in the language that this browser keeps.
 fn reads_in(person: &Browser, tag: &str) {
     person.evaluates(&format!(
-        "localStorage.setItem('weceive-language', '{tag}')"
+        "document.cookie = 'weceive_language={tag}; Path=/console/'"
     ));
     person.reloads();
     person.waits_for(&format!("return document.documentElement.lang === '{tag}'"));

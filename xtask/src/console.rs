@@ -1,5 +1,5 @@
-//! Builds the console: a module, a script, a style and `console.html`, beside the
-//! checkout page's files.
+//! Builds the console: a module, a script, a style, the texts of each language and
+//! `console.html`, beside the checkout page's files.
 //!
 //! trunk, which builds the page, makes one application of one directory, so the
 //! console is bound and bundled here. Each file's name has a hash of its
@@ -22,8 +22,11 @@ use crate::{
     wasm::with_short_names,
 };
 
-/// Starts the program; the page names the module.
-const START: &str = "__wbg_init({ module_or_path: document.getElementById('module').href });\n";
+/// Loads the texts at the same time as the program, and starts the program; the page
+/// names both files.
+const START: &str = "globalThis.consoleTexts = fetch(document.getElementById('texts').href)
+    .then((answer) => (answer.ok ? answer.text() : null), () => null);
+__wbg_init({ module_or_path: document.getElementById('module').href });\n";
 
 /// Builds it, unless it is up to date.
 ///
@@ -111,15 +114,26 @@ fn publish(bound: &Path) -> Result<()> {
     let page = paths::root().join("console/index.html");
     let mut page = fs::read_to_string(page).map_err(failed)?;
     fs::create_dir_all(&dist).map_err(failed)?;
+    let texts = [0, 1, 2].map(console_texts::file);
+    // The files of all languages have one name, so that a page can name another one.
+    let name = format!("console-{:016x}", hash_of(&texts));
+    for (language, text) in console_texts::LANGUAGES.iter().zip(&texts) {
+        fs::write(dist.join(format!("{name}.{language}.txt")), text).map_err(failed)?;
+    }
+    page = page.replace("{{TEXTS}}", &name);
     for (place, file, ending) in files {
         let bytes = fs::read(file).map_err(failed)?;
-        let mut hash = DefaultHasher::new();
-        bytes.hash(&mut hash);
-        let name = format!("console-{:016x}{ending}", hash.finish());
+        let name = format!("console-{:016x}{ending}", hash_of(&bytes));
         fs::write(dist.join(&name), bytes).map_err(failed)?;
         page = page.replace(place, &name);
     }
     fs::write(dist.join("console.html"), page).map_err(failed)
+}
+
+fn hash_of(contents: &impl Hash) -> u64 {
+    let mut hash = DefaultHasher::new();
+    contents.hash(&mut hash);
+    hash.finish()
 }
 
 /// esbuild keeps the directories that its inputs do not share.

@@ -49,7 +49,8 @@ impl Part {
     #[must_use]
     pub fn files(self) -> Vec<PathBuf> {
         let sent: &[&str] = match self {
-            Self::Page | Self::Console => &["html", "css", "js", "wasm"],
+            Self::Page => &["html", "css", "js", "wasm"],
+            Self::Console => &["html", "css", "js", "wasm", "txt"],
             Self::Edge | Self::Sandbox => &["index.js", "index_bg.wasm"],
         };
         let mut files = files_below(&self.directory());

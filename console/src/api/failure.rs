@@ -1,11 +1,6 @@
 //! Why a call failed, as the server says it.
 
-use core::fmt;
-
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-
-use crate::json;
+use crate::json::{self, Json};
 
 /// Why a call failed.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,67 +30,12 @@ pub(crate) struct Refused {
     pub(crate) upstream: Option<String>,
 }
 
-/// The form of a refusal. `Code` repeats `code` for older clients.
-#[derive(Deserialize)]
-struct Sent {
-    code: Option<String>,
-    field: Option<String>,
-    message: Option<Message>,
-}
-
-/// A sentence, or WeChat's own answer.
-enum Message {
-    Sentence(String),
-    Upstream(Upstream),
-}
-
-/// The part of WeChat's answer that is shown.
-#[derive(Default)]
-struct Upstream {
-    err_code: Option<String>,
-    err_code_des: Option<String>,
-}
-
-impl Upstream {
-    fn in_words(self) -> Option<String> {
-        let known = |text: Option<String>| text.filter(|text| !text.is_empty());
-        match (known(self.err_code), known(self.err_code_des)) {
-            (Some(code), Some(sentence)) => Some(format!("{code}: {sentence}")),
-            (code, sentence) => sentence.or(code),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Message {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Message;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a sentence or an object")
-            }
-
-            fn visit_str<E>(self, sentence: &str) -> Result<Message, E> {
-                Ok(Message::Sentence(sentence.to_owned()))
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Message, M::Error> {
-                let mut upstream = Upstream::default();
-                while let Some(name) = members.next_key::<String>()? {
-                    // Other members may be no text.
-                    match name.as_str() {
-                        "err_code" => upstream.err_code = members.next_value()?,
-                        "err_code_des" => upstream.err_code_des = members.next_value()?,
-                        _ => {
-                            members.next_value::<serde::de::IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(Message::Upstream(upstream))
-            }
-        }
-        reader.deserialize_any(Either)
+/// WeChat's own code and sentence, in the place of a refusal's sentence.
+fn upstream(message: &Json) -> Option<String> {
+    let known = |name| message.member(name).text().filter(|text| !text.is_empty());
+    match (known("err_code"), known("err_code_des")) {
+        (Some(code), Some(sentence)) => Some(format!("{code}: {sentence}")),
+        (code, sentence) => sentence.or(code),
     }
 }
 
@@ -108,33 +48,23 @@ impl Failure {
         request_id: &str,
         retry_after_seconds: Option<u32>,
     ) -> Self {
-        let sent: Option<Sent> = json::read(text);
-        let Some(Sent {
-            code: Some(code),
-            field,
-            message,
-        }) = sent
-        else {
-            return Self::Refused(Box::new(Refused {
-                code: format!("HTTP {status}"),
-                request_id: request_id.to_owned(),
-                retry_after_seconds,
-                ..Refused::default()
-            }));
-        };
-        let (message, upstream) = match message {
-            Some(Message::Sentence(sentence)) => (sentence, None),
-            Some(Message::Upstream(upstream)) => (String::new(), upstream.in_words()),
-            None => (String::new(), None),
-        };
-        Self::Refused(Box::new(Refused {
-            code,
-            field,
-            message,
+        let mut refused = Refused {
+            code: format!("HTTP {status}"),
             request_id: request_id.to_owned(),
             retry_after_seconds,
-            upstream,
-        }))
+            ..Refused::default()
+        };
+        // `Code` repeats `code` for older clients.
+        let sent = json::parse(text);
+        if let Some((code, sent)) = sent.and_then(|sent| Some((sent.member("code").text()?, sent)))
+        {
+            let message = sent.member("message");
+            refused.code = code;
+            refused.field = sent.member("field").text();
+            refused.upstream = upstream(&message);
+            refused.message = message.text().unwrap_or_default();
+        }
+        Self::Refused(Box::new(refused))
     }
 
     /// The code of a refusal.

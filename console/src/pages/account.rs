@@ -2,11 +2,11 @@
 //! in.
 
 use leptos::prelude::*;
-use serde_json::json;
 
 use crate::api::{self, Done, OpenSession, RecoveryCodes, Session, Sessions, Totp};
 use crate::app::{App, Who, app};
 use crate::browser;
+use crate::json::object;
 use crate::live::{Live, live};
 use crate::texts::{self as x, t};
 use crate::ui::{
@@ -44,23 +44,20 @@ fn second_factor(app: App, session: &Session) -> Part {
     let codes = RwSignal::new(None::<Vec<String>>);
     let act = Act::new();
     let begin = move || {
-        let mut body = json!({ "password": password.get_untracked() });
-        if let (true, Some(fields)) = (is_on, body.as_object_mut()) {
-            fields.insert("code".to_owned(), json!(code.get_untracked().trim()));
+        let mut body = object! { "password": password.get_untracked() };
+        if is_on {
+            body.set("code", &code.get_untracked().trim());
         }
-        act.run(
-            async move { api::post::<Totp>("/console/api/totp", &body).await },
-            move |totp| {
-                code.set(String::new());
-                begun.set(Some(totp));
-                browser::after(0, || browser::focus("totp-code"));
-            },
-        );
+        act.run(api::post::<Totp>("/console/api/totp", &body), move |totp| {
+            code.set(String::new());
+            begun.set(Some(totp));
+            browser::after(0, || browser::focus("totp-code"));
+        });
     };
     let confirm = move || {
-        let body = json!({ "code": code.get_untracked().trim() });
+        let body = object! { "code": code.get_untracked().trim() };
         act.run(
-            async move { api::post::<RecoveryCodes>("/console/api/totp/confirm", &body).await },
+            api::post::<RecoveryCodes>("/console/api/totp/confirm", &body),
             move |made| codes.set(Some(made.recovery_codes)),
         );
     };
@@ -127,9 +124,9 @@ fn password() -> Part {
     let new = RwSignal::new(String::new());
     let act = Act::new();
     let send = move || {
-        let body = json!({ "password": old.get_untracked(), "new_password": new.get_untracked() });
+        let body = object! { "password": old.get_untracked(), "new_password": new.get_untracked() };
         act.run(
-            async move { api::post::<Done>("/console/api/password", &body).await },
+            api::post::<Done>("/console/api/password", &body),
             move |_| {
                 old.set(String::new());
                 new.set(String::new());
@@ -183,9 +180,7 @@ fn one(session: OpenSession, list: Live<Sessions>, act: Act) -> Part {
     let path = format!("/console/api/sessions/{}", session.id);
     let end = move || {
         let path = path.clone();
-        act.run(async move { api::delete::<Done>(&path).await }, move |_| {
-            list.again()
-        });
+        act.run(api::delete::<Done>(&path), move |_| list.again());
     };
     view! {
         <li class="row">

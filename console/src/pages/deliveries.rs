@@ -1,12 +1,12 @@
 //! Deliveries to the shop's own programs, and the endpoints that receive them.
 
 use leptos::prelude::*;
-use serde_json::json;
 
 use crate::address::{Address, Page};
 use crate::api::{self, Deliveries, Delivery, Done, Endpoint, Endpoints, Result};
 use crate::app::app;
 use crate::browser;
+use crate::json::object;
 use crate::live::{Live, live};
 use crate::texts::{self as x, Text, t};
 use crate::ui::{
@@ -170,7 +170,7 @@ fn attempt_list(delivery: &Delivery) -> Part {
 
 /// Sends a delivery again.
 async fn send_again(id: i64) -> Result<Done> {
-    api::post_once("/v1/delivery", &json!({ "id": id }), &once()).await
+    api::post_once("/v1/delivery", &object! { "id": id }, &once()).await
 }
 
 fn card(endpoint: Endpoint, builds: bool, resends: bool, list: Live<Endpoints>) -> Part {
@@ -190,16 +190,13 @@ fn card(endpoint: Endpoint, builds: bool, resends: bool, list: Live<Endpoints>) 
             let (path, once) = (format!("{path}/{what}"), once());
             // The time from which deliveries are still stored.
             let body = match what {
-                "resend" => json!({ "since_ms": browser::now_ms() - 90 * 86_400_000 }),
-                _ => json!({}),
+                "resend" => object! { "since_ms": browser::now_ms() - 90 * 86_400_000 },
+                _ => object! {},
             };
-            act.run(
-                async move { api::post_once::<Done>(&path, &body, &once).await },
-                move |_| {
-                    app().says(said);
-                    list.again();
-                },
-            );
+            act.run(api::post_once::<Done>(&path, &body, &once), move |_| {
+                app().says(said);
+                list.again();
+            });
         }
     };
     let rotate = {
@@ -207,7 +204,7 @@ fn card(endpoint: Endpoint, builds: bool, resends: bool, list: Live<Endpoints>) 
         move || {
             let (path, once) = (path.clone(), once());
             act.run(
-                async move { api::post_once::<Endpoint>(&path, &json!({}), &once).await },
+                async move { api::post_once::<Endpoint>(&path, &object! {}, &once).await },
                 move |made| {
                     secret.set(made.secret);
                 },
@@ -218,16 +215,13 @@ fn card(endpoint: Endpoint, builds: bool, resends: bool, list: Live<Endpoints>) 
         let (path, active) = (path.clone(), !endpoint.active);
         move || {
             let path = path.clone();
-            let body = json!({ "active": active });
-            act.run(
-                async move { api::patch::<Endpoint>(&path, &body).await },
-                move |_| list.again(),
-            );
+            let body = object! { "active": active };
+            act.run(api::patch::<Endpoint>(&path, &body), move |_| list.again());
         }
     };
     let delete = move || {
         let path = path.clone();
-        act.run(async move { api::delete::<Done>(&path).await }, move |_| {
+        act.run(api::delete::<Done>(&path), move |_| {
             asks_delete.set(false);
             list.again();
         });
@@ -281,25 +275,18 @@ fn add(close: impl Fn() + Copy + Send + 'static, list: Live<Endpoints>) -> Part 
     let act = Act::new();
     let once = once();
     let send = move || {
-        let mut body = json!({ "url": url.get_untracked().trim() });
-        if let Some(fields) = body.as_object_mut() {
-            if !description.get_untracked().trim().is_empty() {
-                fields.insert(
-                    "description".to_owned(),
-                    json!(description.get_untracked().trim()),
-                );
-            }
-            if !all.get_untracked() {
-                let names = chosen
-                    .iter()
-                    .filter(|(_, on)| on.get_untracked())
-                    .map(|(name, _)| *name);
-                fields.insert("events".to_owned(), json!(names.collect::<Vec<_>>()));
-            }
+        let mut body = object! { "url": url.get_untracked().trim() };
+        if !description.get_untracked().trim().is_empty() {
+            body.set("description", &description.get_untracked().trim());
+        }
+        if !all.get_untracked() {
+            let chosen = chosen.iter().filter(|(_, on)| on.get_untracked());
+            let names: Vec<&str> = chosen.map(|(name, _)| *name).collect();
+            body.set("events", &names);
         }
         let once = once.clone();
         act.run(
-            async move { api::post_once::<Endpoint>("/v1/endpoints", &body, &once).await },
+            api::post_once::<Endpoint>("/v1/endpoints", &body, &once),
             move |made| {
                 secret.set(made.secret);
                 list.again();

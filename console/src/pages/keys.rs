@@ -1,12 +1,12 @@
 //! Named keys for programs.
 
 use leptos::prelude::*;
-use serde_json::json;
 
 use crate::address::encode;
 use crate::api::{self, Done, Key, Keys};
 use crate::app::app;
 use crate::browser;
+use crate::json::object;
 use crate::live::{Live, live};
 use crate::texts::{self as x, Text, t};
 use crate::ui::{
@@ -97,15 +97,13 @@ fn make(like: Option<&Key>, close: impl Fn() + Copy + Send + 'static, list: Live
     let send = move || {
         let chosen = scopes.iter().filter(|(_, _, on)| on.get_untracked());
         let chosen: Vec<&str> = chosen.map(|(scope, ..)| *scope).collect();
-        let mut body = json!({ "name": name.get_untracked().trim(), "scopes": chosen });
-        if let (Ok(days), Some(fields)) =
-            (ends.get_untracked().parse::<u32>(), body.as_object_mut())
-        {
-            fields.insert("expires_in_seconds".to_owned(), json!(days * 86_400));
+        let mut body = object! { "name": name.get_untracked().trim(), "scopes": chosen };
+        if let Ok(days) = ends.get_untracked().parse::<i64>() {
+            body.set("expires_in_seconds", &(days * 86_400));
         }
         let once = once.clone();
         act.run(
-            async move { api::post_once::<Key>("/v1/keys", &body, &once).await },
+            api::post_once::<Key>("/v1/keys", &body, &once),
             move |key| {
                 made.set(key.key);
                 list.again();
@@ -157,7 +155,7 @@ fn end(key: &Key, close: impl Fn() + Copy + Send + 'static, list: Live<Keys>) ->
     let says = fill(t(x::REVOKE_SAYS), &[("name", &key.name)]);
     let send = move || {
         let path = path.clone();
-        act.run(async move { api::delete::<Done>(&path).await }, move |_| {
+        act.run(api::delete::<Done>(&path), move |_| {
             app.says(x::DONE);
             list.again();
             close();

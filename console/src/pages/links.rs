@@ -1,12 +1,12 @@
 //! Payment links, with their codes and sheets.
 
 use leptos::prelude::*;
-use serde_json::{Value, json};
 
 use crate::address::{Address, Page, encode};
 use crate::api::{self, Link, LinkMade, Links, Orders, Result};
 use crate::app::app;
 use crate::browser;
+use crate::json::object;
 use crate::live::{Live, live};
 use crate::money;
 use crate::pages::orders;
@@ -143,7 +143,7 @@ pub(crate) fn one(id: &str) -> Part {
         let path = format!("/v1/orders?limit=20&link={}", encode(id));
         live(EVERY_MS, move || {
             let path = path.clone();
-            async move { api::get::<Orders>(&path).await }
+            api::get::<Orders>(&path)
         })
     };
     let changes = RwSignal::new(false);
@@ -186,7 +186,7 @@ pub(crate) fn one(id: &str) -> Part {
 
 fn switch(link: &Link, may: bool, list: Live<Links>) -> Part {
     let act = Act::new();
-    let body = json!({ "id": link.id, "active": !link.active });
+    let body = object! { "id": link.id, "active": !link.active };
     let label = if link.active {
         x::SWITCH_OFF
     } else {
@@ -194,13 +194,10 @@ fn switch(link: &Link, may: bool, list: Live<Links>) -> Part {
     };
     let click = move || {
         let body = body.clone();
-        act.run(
-            async move { api::post::<LinkMade>("/v1/link", &body).await },
-            move |_| {
-                app().says(x::SAVED);
-                list.again();
-            },
-        );
+        act.run(api::post::<LinkMade>("/v1/link", &body), move |_| {
+            app().says(x::SAVED);
+            list.again();
+        });
     };
     view! {
         {may.then(|| button(label, "button second small", act, click))}
@@ -298,35 +295,33 @@ fn edit(link: Option<Link>, close: impl Fn() + Copy + Send + 'static, list: Live
             };
             let pieces = stock.get_untracked();
             let pieces = match pieces.trim() {
-                "" => Value::Null,
+                "" => None,
                 pieces => match pieces.parse::<u32>() {
-                    Ok(pieces) => json!(pieces),
+                    Ok(pieces) => Some(i64::from(pieces)),
                     Err(_) => {
                         stock_problem.set(Some(t(x::WHOLE_NUMBER)));
                         return browser::focus("link-stock");
                     }
                 },
             };
-            let mut sent = json!({ "body": body.get_untracked().trim(), "fee_type": currency, "stock": pieces });
-            if let Some(fields) = sent.as_object_mut() {
-                let (set, unset) = match open.get_untracked() {
-                    true => ("max_fee", "total_fee"),
-                    false => ("total_fee", "max_fee"),
-                };
-                fields.insert(set.to_owned(), json!(price));
-                if let Some(id) = &id {
-                    fields.insert("id".to_owned(), json!(id));
-                    fields.insert(unset.to_owned(), Value::Null);
-                }
-                let asked = question.get_untracked();
-                if !asked.trim().is_empty() {
-                    let field = json!([{ "name": "answer", "label": asked.trim(), "type": "text", "required": true }]);
-                    fields.insert("fields".to_owned(), field);
-                }
+            let mut sent = object! { "body": body.get_untracked().trim(), "fee_type": currency, "stock": pieces };
+            let (set, unset) = match open.get_untracked() {
+                true => ("max_fee", "total_fee"),
+                false => ("total_fee", "max_fee"),
+            };
+            sent.set(set, &price);
+            if let Some(id) = &id {
+                sent.set("id", id);
+                sent.set(unset, &None::<i64>);
+            }
+            let asked = question.get_untracked();
+            if !asked.trim().is_empty() {
+                let field = object! { "name": "answer", "label": asked.trim(), "type": "text", "required": true };
+                sent.set("fields", &vec![field]);
             }
             let once = once.clone();
             act.run(
-                async move { api::post_once::<LinkMade>("/v1/link", &sent, &once).await },
+                api::post_once::<LinkMade>("/v1/link", &sent, &once),
                 move |made: LinkMade| {
                     app.says(x::SAVED);
                     list.again();

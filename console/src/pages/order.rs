@@ -2,7 +2,6 @@
 //! can be done about it.
 
 use leptos::prelude::*;
-use serde_json::json;
 
 use crate::address::{Page, encode};
 use crate::api::{
@@ -11,6 +10,7 @@ use crate::api::{
 };
 use crate::app::{App, app};
 use crate::browser;
+use crate::json::object;
 use crate::live::{Live, live};
 use crate::pages::deliveries;
 use crate::pages::orders;
@@ -190,24 +190,21 @@ fn actions(
         let path = format!("/v1/order?refresh=1&out_trade_no={}", encode(&number));
         move || {
             let path = path.clone();
-            query.run(async move { api::get::<Payment>(&path).await }, move |_| {
+            query.run(api::get::<Payment>(&path), move |_| {
                 app.says(x::WECHAT_ANSWERED);
                 whole.again();
             });
         }
     };
     let copy_receipt = move || {
-        let body = json!({ "out_trade_no": number });
-        receipt.run(
-            async move { api::post::<Receipt>("/v1/receipt", &body).await },
-            move |made| {
-                if let Some(url) = made.receipt_url {
-                    browser::copy(url, move |done| {
-                        app.says(if done { x::COPIED } else { x::NOT_COPIED });
-                    });
-                }
-            },
-        );
+        let body = object! { "out_trade_no": number };
+        receipt.run(api::post::<Receipt>("/v1/receipt", &body), move |made| {
+            if let Some(url) = made.receipt_url {
+                browser::copy(url, move |done| {
+                    app.says(if done { x::COPIED } else { x::NOT_COPIED });
+                });
+            }
+        });
     };
     let asking = move |what: Asks, label: Text, class: &'static str| {
         view! {
@@ -251,15 +248,12 @@ fn confirm(
     let amount = money(order.amount, &order.currency);
     let says = fill(t(says), &[("amount", &amount), ("number", &number)]);
     let send = move || {
-        let body = json!({ "out_trade_no": number });
-        act.run(
-            async move { api::post::<Payment>(path, &body).await },
-            move |_| {
-                app.says(x::DONE);
-                whole.again();
-                close();
-            },
-        );
+        let body = object! { "out_trade_no": number };
+        act.run(api::post::<Payment>(path, &body), move |_| {
+            app.says(x::DONE);
+            whole.again();
+            close();
+        });
     };
     dialog(
         t(label).to_owned(),

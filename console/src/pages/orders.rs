@@ -309,7 +309,7 @@ mod tests {
             "link":null,"waiting":false,"duplicate_of":null,"created_at_ms":{created_at_ms},
             "paid_at_ms":null,"expires_at_ms":0}}"#
         );
-        serde_json::from_str(&text).unwrap()
+        crate::json::read(&text).unwrap()
     }
 
     fn numbers(orders: &[Order]) -> String {

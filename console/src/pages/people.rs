@@ -1,10 +1,10 @@
 //! The shop's staff: who may do what, and invitations.
 
 use leptos::prelude::*;
-use serde_json::{Value, json};
 
 use crate::api::{self, Done, OneTimeLink, OpenInvitation, People, Person};
 use crate::app::app;
+use crate::json::{Object, object};
 use crate::live::{Live, live};
 use crate::money;
 use crate::texts::{self as x, t};
@@ -104,9 +104,7 @@ fn invitation(open: OpenInvitation, list: Live<People>) -> Part {
     let path = format!("/console/api/invitations/{}", open.id);
     let withdraw = move || {
         let path = path.clone();
-        act.run(async move { api::delete::<Done>(&path).await }, move |_| {
-            list.again()
-        });
+        act.run(api::delete::<Done>(&path), move |_| list.again());
     };
     let name = open
         .name
@@ -163,20 +161,20 @@ impl Role {
     }
 
     /// The members of a request; `None` where the limit is no amount.
-    fn read(self) -> Option<Value> {
+    fn read(self) -> Option<Object> {
         let role = self.role.get_untracked();
         let written = self.limit.get_untracked();
         let limit = match written.trim() {
-            limit if role != "cashier" || limit.is_empty() || limit == "0" => Value::Null,
+            limit if role != "cashier" || limit.is_empty() || limit == "0" => None,
             limit => match money::read(limit, &app().session().merchant.currency) {
-                Ok(limit) => json!(limit),
+                Ok(limit) => Some(limit),
                 Err(problem) => {
                     self.problem.set(Some(words::entry(problem)));
                     return None;
                 }
             },
         };
-        Some(json!({ "role": role, "refund_limit": limit }))
+        Some(object! { "role": role, "refund_limit": limit })
     }
 }
 
@@ -190,11 +188,11 @@ fn invite(close: impl Fn() + Copy + Send + 'static, list: Live<People>) -> Part 
             return;
         };
         let note = name.get_untracked();
-        if let (false, Some(fields)) = (note.trim().is_empty(), body.as_object_mut()) {
-            fields.insert("name".to_owned(), json!(note.trim()));
+        if !note.trim().is_empty() {
+            body.set("name", &note.trim());
         }
         act.run(
-            async move { api::post::<OneTimeLink>("/console/api/invitations", &body).await },
+            api::post::<OneTimeLink>("/console/api/invitations", &body),
             move |link| {
                 made.set(Some(link));
                 list.again();
@@ -240,18 +238,13 @@ fn change(person: &Person, close: impl Fn() + Copy + Send + 'static, list: Live<
         let Some(mut body) = role.read() else {
             return;
         };
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert("is_off".to_owned(), json!(off.get_untracked()));
-        }
+        body.set("is_off", &off.get_untracked());
         let path = path.clone();
-        act.run(
-            async move { api::patch::<Person>(&path, &body).await },
-            move |_| {
-                app.says(x::SAVED);
-                list.again();
-                close();
-            },
-        );
+        act.run(api::patch::<Person>(&path, &body), move |_| {
+            app.says(x::SAVED);
+            list.again();
+            close();
+        });
     };
     dialog(
         person.name.clone(),
@@ -276,7 +269,7 @@ fn remove(person: &Person, close: impl Fn() + Copy + Send + 'static, list: Live<
     let says = fill(t(x::REMOVE_SAYS), &[("name", &person.name)]);
     let send = move || {
         let path = path.clone();
-        act.run(async move { api::delete::<Done>(&path).await }, move |_| {
+        act.run(api::delete::<Done>(&path), move |_| {
             app.says(x::DONE);
             list.again();
             close();
@@ -305,7 +298,7 @@ fn reset(person: &Person, close: impl Fn() + Copy + Send + 'static) -> Part {
     let send = move || {
         let path = path.clone();
         act.run(
-            async move { api::post::<OneTimeLink>(&path, &json!({})).await },
+            async move { api::post::<OneTimeLink>(&path, &object! {}).await },
             move |link| made.set(Some(link)),
         );
     };

@@ -1,11 +1,11 @@
 //! The dialog for a refund: amount, reason, and its effect.
 
 use leptos::prelude::*;
-use serde_json::json;
 
 use crate::api::{self, Order, RefundMade};
 use crate::app::app;
 use crate::browser;
+use crate::json::object;
 use crate::money;
 use crate::texts::{self as x, t};
 use crate::ui::{Act, Built, Field, Part, dialog, dy, form, money as shown};
@@ -63,17 +63,17 @@ pub(crate) fn refund(
                 browser::focus("refund-again");
                 return;
             }
-            let mut body = json!({
+            let mut body = object! {
                 "out_trade_no": order.out_trade_no,
                 "refund_fee": amount,
                 "out_refund_no": number,
-            });
+            };
             let why = reason.get_untracked();
-            if let (false, Some(fields)) = (why.trim().is_empty(), body.as_object_mut()) {
-                fields.insert("reason".to_owned(), json!(why.trim()));
+            if !why.trim().is_empty() {
+                body.set("reason", &why.trim());
             }
             act.run(
-                async move { api::post::<RefundMade>("/v1/refund", &body).await },
+                api::post::<RefundMade>("/v1/refund", &body),
                 move |made: RefundMade| {
                     app.says(match made.refund_status.as_str() {
                         "SUCCESS" => x::REFUND_DONE,

@@ -1,11 +1,11 @@
 //! The shop's brand, which payers see, and the shop's own settings.
 
 use leptos::prelude::*;
-use serde_json::{Value, json};
 
 use crate::api::{self, Brand, Image, Session, Settings};
 use crate::app::{App, Who, app};
 use crate::browser;
+use crate::json::{Object, object};
 use crate::money;
 use crate::texts::{self as x, Text, t};
 use crate::ui::{Act, Built, Field, Part, button, dy, failed, form, head, loading, nothing};
@@ -71,24 +71,21 @@ fn shop_form(settings: &Settings) -> Part {
     let send = move || {
         let written = limit.get_untracked();
         let limit = match written.trim() {
-            "" => Value::Null,
+            "" => None,
             written => match money::read(written, &currency) {
-                Ok(limit) => json!(limit),
+                Ok(limit) => Some(limit),
                 Err(wrong) => return problem.set(Some(words::entry(wrong))),
             },
         };
-        let body = json!({
+        let body = object! {
             "name": name.get_untracked().trim(),
             "time_zone": zone.get_untracked().trim(),
             "retype_refunds_from": limit,
+        };
+        act.run(api::patch::<Settings>("/v1/settings", &body), move |_| {
+            app.says(x::SAVED);
+            refresh(app);
         });
-        act.run(
-            async move { api::patch::<Settings>("/v1/settings", &body).await },
-            move |_| {
-                app.says(x::SAVED);
-                refresh(app);
-            },
-        );
     };
     view! {
         <section class="card">
@@ -144,25 +141,18 @@ fn brand_form(app: App, session: &Session, brand: Brand) -> Part {
     let logo = RwSignal::new(brand.logo_url.clone());
     let act = Act::new();
     let send = move || {
-        let mut body = serde_json::Map::new();
+        let mut body = Object::default();
         for (_, member, _, value, _) in fields {
             let value = value.get_untracked();
-            let value = match value.trim() {
-                "" => Value::Null,
-                value => json!(value),
-            };
-            body.insert(member.to_owned(), value);
+            let value = Some(value.trim()).filter(|value| !value.is_empty());
+            body.set(member, &value);
         }
         let colour = has_colour.get_untracked().then(|| colour.get_untracked());
-        body.insert("colour".to_owned(), json!(colour));
-        let body = Value::Object(body);
-        act.run(
-            async move { api::patch::<Brand>("/v1/brand", &body).await },
-            move |_| {
-                app.says(x::SAVED);
-                refresh(app);
-            },
-        );
+        body.set("colour", &colour);
+        act.run(api::patch::<Brand>("/v1/brand", &body), move |_| {
+            app.says(x::SAVED);
+            refresh(app);
+        });
     };
     let picture = Act::new();
     let choose = move || {
@@ -172,7 +162,7 @@ fn brand_form(app: App, session: &Session, brand: Brand) -> Part {
         picture.run(
             async move {
                 let image: Image = api::upload("/v1/images?purpose=logo", file).await?;
-                api::patch::<Brand>("/v1/brand", &json!({ "logo": image.id })).await
+                api::patch::<Brand>("/v1/brand", &object! { "logo": image.id }).await
             },
             move |brand: Brand| {
                 logo.set(brand.logo_url);
@@ -183,7 +173,7 @@ fn brand_form(app: App, session: &Session, brand: Brand) -> Part {
     };
     let remove = move || {
         picture.run(
-            async move { api::patch::<Brand>("/v1/brand", &json!({ "logo": null })).await },
+            async move { api::patch::<Brand>("/v1/brand", &object! { "logo": None::<bool> }).await },
             move |brand: Brand| {
                 logo.set(brand.logo_url);
                 refresh(app);

@@ -1,12 +1,12 @@
 //! Signing in, and joining from an invitation.
 
 use leptos::prelude::*;
-use serde_json::json;
 
 use crate::address::{Address, Page};
 use crate::api::{self, Invitation, Session};
 use crate::app::{Who, app};
 use crate::browser;
+use crate::json::object;
 use crate::outside::outside;
 use crate::texts::{self as x, t};
 use crate::ui::{Act, Built, Field, Part, dy, failed, form, loading};
@@ -24,12 +24,12 @@ pub(crate) fn sign_in() -> Part {
     let act = Act::new();
     let send = move || {
         let body = if needs_code.get_untracked() {
-            json!({ "login": login.get_untracked().trim(), "password": password.get_untracked(),
-                "code": code.get_untracked().trim() })
+            object! { "login": login.get_untracked().trim(), "password": password.get_untracked(),
+            "code": code.get_untracked().trim() }
         } else {
-            json!({ "login": login.get_untracked().trim(), "password": password.get_untracked() })
+            object! { "login": login.get_untracked().trim(), "password": password.get_untracked() }
         };
-        let task = async move { api::post::<Session>("/console/api/sign-in", &body).await };
+        let task = api::post::<Session>("/console/api/sign-in", &body);
         act.attempt(task, move |answer| match answer {
             Ok(session) => {
                 app.who.set(Who::Person(Box::new(session)));
@@ -78,7 +78,7 @@ pub(crate) fn join() -> Part {
     browser::set_title(t(x::JOIN));
     let token = app.address.with_untracked(|address| address.id.clone());
     let found = RwSignal::new(None);
-    let asked = json!({ "token": token });
+    let asked = object! { "token": token };
     browser::spawn(async move {
         let answer = api::post::<Invitation>("/console/api/invitation", &asked).await;
         let _ = found.try_set(Some(answer));
@@ -105,11 +105,11 @@ fn invited(token: &str, invitation: &Invitation) -> Part {
     let token = token.to_owned();
     let send = move || {
         let body = match resets {
-            true => json!({ "token": token, "password": password.get_untracked() }),
-            false => json!({ "token": token, "password": password.get_untracked(),
-                "login": login.get_untracked().trim(), "name": name.get_untracked().trim() }),
+            true => object! { "token": token, "password": password.get_untracked() },
+            false => object! { "token": token, "password": password.get_untracked(),
+            "login": login.get_untracked().trim(), "name": name.get_untracked().trim() },
         };
-        let task = async move { api::post::<Session>("/console/api/accept", &body).await };
+        let task = api::post::<Session>("/console/api/accept", &body);
         act.run(task, move |session| {
             // The token is used up; the history forgets it.
             app.filters(Address::of(Page::Today));

@@ -11,12 +11,12 @@
 
 use leptos::prelude::*;
 use qrcodegen::{QrCode, QrCodeEcc};
-use serde_json::json;
 
 use crate::address::{Page, encode};
 use crate::api::{self, Failure, Payment, Result};
 use crate::app::{App, app};
 use crate::browser::{self, Camera};
+use crate::json::{Object, object};
 use crate::money::{Key, keyed};
 use crate::texts::{self as x, t};
 use crate::ui::{Act, Built, Field, Part, button, dialog, dy, form, head, icon, money};
@@ -181,15 +181,12 @@ impl Till {
             &[("amount", &self.shown(sale.amount)), ("number", &number)],
         );
         let send = move || {
-            let body = json!({ "out_trade_no": number });
-            act.run(
-                async move { api::post::<Payment>("/v1/reverse", &body).await },
-                move |_| {
-                    self.app.says(x::REVERSED_DONE);
-                    asks.set(false);
-                    self.last.set(None);
-                },
-            );
+            let body = object! { "out_trade_no": number };
+            act.run(api::post::<Payment>("/v1/reverse", &body), move |_| {
+                self.app.says(x::REVERSED_DONE);
+                asks.set(false);
+                self.last.set(None);
+            });
         };
         dialog(
             t(x::REVERSE).to_owned(),
@@ -207,18 +204,18 @@ impl Till {
     }
 
     /// The members of an order that both ways have.
-    fn terms(self, sale: &Sale) -> serde_json::Value {
+    fn terms(self, sale: &Sale) -> Object {
         let what = self.what.get_untracked();
         let what = match what.trim() {
             "" => t(x::AT_THE_TILL),
             what => what,
         };
-        json!({
+        object! {
             "out_trade_no": sale.number,
             "body": what,
             "total_fee": sale.amount,
             "fee_type": self.currency(),
-        })
+        }
     }
 
     fn begin_show(self) {
@@ -226,19 +223,15 @@ impl Till {
             return;
         };
         let mut body = self.terms(&sale);
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert("trade_type".to_owned(), json!("NATIVE"));
-        }
-        self.act.attempt(
-            async move { api::post::<Payment>("/v1/order", &body).await },
-            move |answer| {
+        body.set("trade_type", &"NATIVE");
+        self.act
+            .attempt(api::post::<Payment>("/v1/order", &body), move |answer| {
                 let made = answer?;
                 let code = made.code_url.ok_or(Failure::Unreadable)?;
                 self.stage.set(Stage::Show(sale.clone(), Some(code)));
                 self.poll(sale);
                 Ok(())
-            },
-        );
+            });
     }
 
     fn begin_scan(self) {
@@ -307,10 +300,10 @@ impl Till {
 
     /// Closes the order; a payment that arrived meanwhile is shown.
     fn cancel(self, sale: &Sale) {
-        let body = json!({ "out_trade_no": sale.number });
+        let body = object! { "out_trade_no": sale.number };
         let sale = sale.clone();
         self.act.attempt(
-            async move { api::post::<Payment>("/v1/close", &body).await },
+            api::post::<Payment>("/v1/close", &body),
             move |answer| match answer {
                 Ok(_) => {
                     self.stage.set(Stage::Enter);
@@ -373,12 +366,10 @@ impl Till {
     fn charge(self, sale: &Sale, code: &str) {
         let code: String = code.chars().filter(char::is_ascii_digit).collect();
         let mut body = self.terms(sale);
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert("auth_code".to_owned(), json!(code));
-        }
+        body.set("auth_code", &code);
         let sale = sale.clone();
         self.act.attempt(
-            async move { api::post::<Payment>("/v1/micropay", &body).await },
+            api::post::<Payment>("/v1/micropay", &body),
             move |answer| match answer {
                 Ok(payment) => {
                     if !self.settles(&sale, &payment) {

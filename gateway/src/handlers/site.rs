@@ -2,9 +2,10 @@
 //! tool that explains signatures, and the page of the console.
 
 use crate::http::error::{ApiError, Code};
-use crate::http::message::{answer, redirect, set};
-use crate::runtime::{Response, Runtime};
+use crate::http::message::{answer, cookie, free_text, redirect, set};
+use crate::runtime::{Request, Response, Runtime};
 use crate::services::Services;
+use checkout::Lang;
 use http::header;
 
 /// The page at `/`, for a person who opens the gateway's address.
@@ -50,14 +51,37 @@ pub fn console_entrance() -> Response {
 
 /// `GET /console/`: the page of the console, which has no data and no inline
 /// script. Its files are named in it and served like the checkout page's.
-pub async fn console<R: Runtime>(cx: &Services<R>) -> Result<Response, ApiError> {
+/// The page and the file of its texts are in the language that the browser's cookie,
+/// WeChat or `Accept-Language` says.
+pub async fn console<R: Runtime>(
+    cx: &Services<R>,
+    request: &Request,
+) -> Result<Response, ApiError> {
     let page = cx.fetch_asset("console.html").await;
     let page = page.and_then(|bytes| String::from_utf8(bytes).ok());
+    let lang = console_lang(request);
+    let page = page.map(|page| page.replace("{{LANG}}", lang.tag()));
     let policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
                   img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; \
                   form-action 'none'; frame-ancestors 'none'";
     let page = page.ok_or_else(|| ApiError::of(Code::NotFound))?;
-    Ok(shown(page, policy))
+    let mut response = shown(page, policy);
+    set(
+        &mut response,
+        header::VARY,
+        "user-agent, accept-language, cookie",
+    );
+    Ok(response)
+}
+
+/// The console has no other languages: those are for payers.
+fn console_lang(request: &Request) -> Lang {
+    let kept = cookie(request, "weceive_language");
+    let [agent, accepted] = ["user-agent", "accept-language"].map(|name| free_text(request, name));
+    match Lang::choose(kept, &agent.unwrap_or_default(), accepted.as_deref()) {
+        lang @ (Lang::ZhHans | Lang::ZhHant) => lang,
+        _ => Lang::En,
+    }
 }
 
 fn shown(page: String, policy: &str) -> Response {
