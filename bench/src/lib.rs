@@ -169,7 +169,6 @@ type Round = Vec<Turn>;
 ///
 /// Those of any step.
 pub fn run(options: Options) -> Result<()> {
-    setup::all()?;
     build::run(&Part::ALL)?;
     let parts = AIMS.map(|(part, ..)| part);
 

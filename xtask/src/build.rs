@@ -17,32 +17,34 @@ use crate::{
     console,
     lean::without_classes,
     module::{FEATURES, bind, compile},
-    part::{Part, target_directory},
-    size, step, tools,
+    part::{APP, EDGE, EXPLAINER, Package, Part, SANDBOX, target_directory},
+    setup, size, step, tools,
     wasm::{with_short_names, without_names},
 };
 
-/// Builds `parts` and prints their sizes.
+/// Sets up, builds `parts` and prints their sizes.
 ///
 /// # Errors
 ///
-/// Something did not compile or link.
+/// Something could not be installed, or did not compile or link.
 pub fn run(parts: &[Part]) -> Result<()> {
+    setup::for_parts(parts)?;
     for part in parts {
         match part {
             Part::Page => page()?,
             Part::Console => console::build()?,
-            Part::Edge | Part::Sandbox => worker(*part)?,
+            Part::Edge => worker(*part, &EDGE)?,
+            Part::Sandbox => worker(*part, &SANDBOX)?,
         }
     }
     size::print(parts)
 }
 
 /// Builds a Worker.
-fn worker(part: Part) -> Result<()> {
-    let directory = part.name();
+fn worker(part: Part, package: &Package) -> Result<()> {
+    let directory = package.name;
     let inputs = [
-        compile(directory, &["--lib"])?,
+        compile(package)?,
         paths::root().join(directory).join("Cargo.toml"),
     ];
     let bundle = format!("bundle {directory}");
@@ -90,9 +92,9 @@ fn set_names_aside(part: Part) -> Result<()> {
 /// shares.
 fn page() -> Result<()> {
     let root = paths::root();
-    let compiled = compile("app", &["--bins"])?;
+    let compiled = compile(&APP)?;
     let hosted = compiled.with_file_name("hosted.wasm");
-    let explainer = compile("explainer", &["--lib"])?;
+    let explainer = compile(&EXPLAINER)?;
     let mut inputs = vec![
         compiled.clone(),
         hosted.clone(),

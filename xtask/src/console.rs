@@ -17,7 +17,7 @@ use crate::{
     build_cache::files_below,
     lean::without_classes,
     module::{FEATURES, bind, compile},
-    part::Part,
+    part::{CONSOLE, Part},
     step, tools,
     wasm::with_short_names,
 };
@@ -35,7 +35,7 @@ __wbg_init({ module_or_path: document.getElementById('module').href });\n";
 /// Something did not compile or link.
 pub fn build() -> Result<()> {
     let root = paths::root();
-    let compiled = compile("console", &["--bin", "console"])?;
+    let compiled = compile(&CONSOLE)?;
     let mut inputs = vec![compiled.clone()];
     inputs.extend(files_below(&root.join("console")));
     // The Rust files are inputs of the compiled module, which is an input itself.

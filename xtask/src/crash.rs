@@ -4,7 +4,7 @@ use std::process::Command;
 
 use testkit::{Result, paths};
 
-use crate::{build, part::Part, setup, step};
+use crate::{build, part::Part, step};
 
 /// The duration when the command line names none.
 const SECONDS: u64 = 60;
@@ -25,7 +25,6 @@ pub struct Options {
 ///
 /// An invariant was broken; which one has been printed.
 pub fn run(options: Options) -> Result<()> {
-    setup::all()?;
     build::run(&Part::ALL)?;
     let mut command = Command::new("cargo");
     command.current_dir(paths::root());

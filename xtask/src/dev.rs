@@ -12,7 +12,7 @@ use testkit::{
     workerd::{self, Workerd},
 };
 
-use crate::{build, part::Part, setup, step};
+use crate::{build, part::Part, step};
 
 /// The options of the command line.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,6 @@ pub fn run(options: Options) -> Result<()> {
     workerd::must_be_free(tls_port)?;
     workerd::must_be_free(tls_port_2)?;
     workerd::must_be_free(host_port)?;
-    setup::all()?;
     build::run(&Part::ALL)?;
 
     let directory = directory(&options.port.to_string());
@@ -92,6 +91,7 @@ pub fn run(options: Options) -> Result<()> {
         let shown = |file| paths::shown(&system.system.directory.join(file));
         println!("{}", system.demo.list(&shown("env"), &shown("workerd.log")));
     }
+    step::summary();
     until_stopped(&mut system.running)
 }
 

@@ -70,7 +70,6 @@ fn command(arguments: &[String]) -> Result<()> {
                 .iter()
                 .map(|name| Part::named(name).ok_or_else(|| unknown(arguments)));
             let parts = parts.collect::<Result<Vec<_>>>()?;
-            setup::all()?;
             build::run(if parts.is_empty() { &Part::ALL } else { &parts })
         }
         "native" if rest.is_empty() => native::run(false),

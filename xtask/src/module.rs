@@ -10,7 +10,7 @@ use testkit::{Failure, Result, paths};
 
 use crate::{
     lean::without_messages,
-    part::{Part, target_directory},
+    part::{Package, Part, target_directory},
     step,
     tools::{self, WASM},
 };
@@ -27,19 +27,19 @@ pub(crate) const FEATURES: [&str; 6] = [
 
 /// Compiles a package to WebAssembly with the options that trunk and
 /// worker-build use; returns the path of the module.
-pub(crate) fn compile(package: &str, selected: &[&str]) -> Result<PathBuf> {
+pub(crate) fn compile(package: &Package) -> Result<PathBuf> {
     step::run(
-        &format!("compile {package}"),
+        &format!("compile {}", package.name),
         Command::new("cargo")
-            .args(["build", "--release", "--target", WASM, "--package", package])
-            .args(selected)
+            .args(["build", "--release", "--target", WASM])
+            .args(["--package", package.name, package.selected])
             .current_dir(paths::root()),
         "repair what the compiler says above",
     )?;
     Ok(target_directory()?
         .join(WASM)
         .join("release")
-        .join(package)
+        .join(package.name)
         .with_extension("wasm"))
 }
 

@@ -26,7 +26,6 @@ const STATIC: &str = "x86_64-unknown-linux-musl";
 ///
 /// Something did not compile or link.
 pub fn run(is_static: bool) -> Result<()> {
-    setup::all()?;
     build::run(&[Part::Page, Part::Console])?;
     build(is_static)?;
     println!(

@@ -8,7 +8,49 @@ use std::{
 use serde_json::Value;
 use testkit::{Failure, Result, paths};
 
-use crate::build_cache::{Stamp, files_below};
+use crate::{
+    build_cache::{Stamp, files_below},
+    tools::CargoTool,
+};
+
+/// A package that is compiled to WebAssembly.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: &'static str,
+    /// Which of its targets.
+    pub selected: &'static str,
+}
+
+/// The checkout page, and the page on another host.
+pub const APP: Package = Package {
+    name: "app",
+    selected: "--bins",
+};
+
+/// The program of `/tools/sign`.
+pub const EXPLAINER: Package = Package {
+    name: "explainer",
+    selected: "--lib",
+};
+
+/// The console.
+pub const CONSOLE: Package = Package {
+    name: "console",
+    selected: "--bins",
+};
+
+/// The gateway's Worker.
+pub const EDGE: Package = Package {
+    name: "edge",
+    selected: "--lib",
+};
+
+/// The sandbox's Worker.
+pub const SANDBOX: Package = Package {
+    name: "sandbox",
+    selected: "--lib",
+};
 
 /// A part that can be built alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +69,27 @@ impl Part {
     /// All parts, in the order in which they are built:
     /// trunk empties the directory that the page shares with the console.
     pub const ALL: [Self; 4] = [Self::Page, Self::Console, Self::Edge, Self::Sandbox];
+
+    /// What is compiled for it.
+    #[must_use]
+    pub fn packages(self) -> &'static [Package] {
+        match self {
+            Self::Page => &[APP, EXPLAINER],
+            Self::Console => &[CONSOLE],
+            Self::Edge => &[EDGE],
+            Self::Sandbox => &[SANDBOX],
+        }
+    }
+
+    /// Whether a tool is needed to build it.
+    #[must_use]
+    pub fn is_built_with(self, tool: &CargoTool) -> bool {
+        match tool.package {
+            "trunk" => self == Self::Page,
+            "worker-build" => matches!(self, Self::Edge | Self::Sandbox),
+            _ => true,
+        }
+    }
 
     /// The part with this name: `page`, `console`, `edge`, `sandbox`.
     #[must_use]

@@ -12,7 +12,7 @@ use crate::{
     build,
     dev::{self, print_line},
     part::Part,
-    setup, step,
+    step,
 };
 
 /// The options of the command line.
@@ -43,7 +43,6 @@ impl Default for Options {
 /// Those of any step.
 pub fn run(options: Options) -> Result<()> {
     workerd::must_be_free(options.port)?;
-    setup::all()?;
     build::run(&[Part::Sandbox])?;
 
     let system = System::sandbox(

@@ -1,7 +1,7 @@
 //! Installs what is missing: the WebAssembly target, the npm tools, the cargo
 //! tools, a browser.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{env, fs, path::PathBuf, process::Command, thread};
 
 use testkit::{
     Failure, Result,
@@ -10,15 +10,14 @@ use testkit::{
 
 use crate::{
     build_cache::fingerprint,
+    module,
+    part::Part,
     step,
     tools::{self, CARGO_TOOLS, CargoTool, WASM},
 };
 
 /// Installs what every command needs: the target, and the tools that build and
 /// run the system.
-///
-/// Fast when nothing is missing: it looks at a few files and starts no program
-/// but `rustc`.
 ///
 /// # Errors
 ///
@@ -27,6 +26,41 @@ pub fn all() -> Result<()> {
     target(WASM)?;
     npm()?;
     CARGO_TOOLS.iter().try_for_each(cargo_tool)
+}
+
+/// Installs what the build of `parts` needs.
+///
+/// Fast when nothing is missing: it looks at a few files and starts no program
+/// but `rustc`. Where a tool is missing, it compiles the parts while the tools
+/// are installed: both take minutes, the end of each on one core only, and the
+/// tools are first used when the parts are compiled.
+///
+/// # Errors
+///
+/// As [`all`]; or a part does not compile.
+pub fn for_parts(parts: &[Part]) -> Result<()> {
+    target(WASM)?;
+    let mut missing = Vec::new();
+    for tool in CARGO_TOOLS {
+        let needed = parts.iter().any(|part| part.is_built_with(&tool));
+        if needed && !tool.path()?.exists() {
+            missing.push(tool);
+        }
+    }
+    if missing.is_empty() {
+        return npm();
+    }
+    thread::scope(|scope| {
+        let compiling = scope.spawn(|| {
+            let packages = parts.iter().rev().flat_map(|part| part.packages());
+            packages
+                .map(module::compile)
+                .try_for_each(|compiled| compiled.map(|_| ()))
+        });
+        let installed = npm().and_then(|()| missing.iter().try_for_each(cargo_tool));
+        let compiled = compiling.join().unwrap_or(Ok(()));
+        installed.and(compiled)
+    })
 }
 
 /// Installs a target of the compiler.
@@ -188,6 +222,7 @@ fn cargo_tool(tool: &CargoTool) -> Result<()> {
             .current_dir(paths::root())
             // The tools run on this machine and are built with the installed
             // compiler, independent of the target of the caller's build.
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("CARGO_BUILD_TARGET")
             .env_remove("RUSTFLAGS"),

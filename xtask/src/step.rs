@@ -4,10 +4,14 @@
 //! nothing else.
 
 use std::{
+    cmp::Reverse,
     ffi::OsStr,
     io::{IsTerminal, Read, Write, stderr},
     process::{Command, ExitStatus, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -122,12 +126,53 @@ pub fn unchanged(step: &str) {
 }
 
 /// A line that counts the seconds while a step runs, and keeps the total when
-/// it has ended.
+/// it has ended. Steps that run at once share the terminal's last line.
 struct Line {
     step: String,
     began: Instant,
     done: mpsc::Sender<()>,
     ticker: thread::JoinHandle<()>,
+}
+
+/// The steps that run, with their beginnings, and those that have ended, with
+/// their times.
+static STEPS: Mutex<Steps> = Mutex::new(Steps {
+    running: Vec::new(),
+    ended: Vec::new(),
+});
+
+struct Steps {
+    running: Vec<(String, Instant)>,
+    ended: Vec<(String, Duration)>,
+}
+
+impl Steps {
+    /// What runs, on one line of the terminal.
+    fn show_running(&self) {
+        let shown =
+            |(step, began): &(String, Instant)| format!("· {step} … {}", elapsed(began.elapsed()));
+        let shown: Vec<String> = self.running.iter().map(shown).collect();
+        rewrite(&shown.join("  "));
+    }
+}
+
+fn steps() -> MutexGuard<'static, Steps> {
+    STEPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Prints the time of each step so far that took a second or more, the longest
+/// first. Prints nothing where all took less than a minute together.
+pub fn summary() {
+    let mut long = steps().ended.clone();
+    long.retain(|(_, time)| *time >= Duration::from_secs(1));
+    if long.iter().map(|(_, time)| *time).sum::<Duration>() < Duration::from_secs(60) {
+        return;
+    }
+    long.sort_by_key(|(_, time)| Reverse(*time));
+    eprintln!("\n  The time of each step (some run at once):");
+    for (step, time) in long {
+        eprintln!("  {:>12}  {step}", elapsed(time));
+    }
 }
 
 impl Line {
@@ -136,17 +181,17 @@ impl Line {
         let (done, ticks) = mpsc::channel::<()>();
         let label = step.to_owned();
         let terminal = stderr().is_terminal();
+        steps().running.push((label.clone(), began));
         let ticker = thread::spawn(move || {
             let every = Duration::from_secs(if terminal { 1 } else { ALIVE_SECONDS });
             if terminal {
-                rewrite(&format!("· {label} …"));
+                steps().show_running();
             }
             while ticks.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                let so_far = elapsed(began.elapsed());
                 if terminal {
-                    rewrite(&format!("· {label} … {so_far}"));
+                    steps().show_running();
                 } else {
-                    eprintln!("· {label} … {so_far}");
+                    eprintln!("· {label} … {}", elapsed(began.elapsed()));
                 }
             }
         });
@@ -161,10 +206,17 @@ impl Line {
     fn end(self, mark: &str) {
         drop(self.done);
         let _ = self.ticker.join();
-        let line = format!("{mark} {} ({})", self.step, elapsed(self.began.elapsed()));
+        let time = self.began.elapsed();
+        let line = format!("{mark} {} ({})", self.step, elapsed(time));
+        let mut steps = steps();
+        steps
+            .running
+            .retain(|running| *running != (self.step.clone(), self.began));
+        steps.ended.push((self.step, time));
         if stderr().is_terminal() {
             rewrite(&line);
             eprintln!();
+            steps.show_running();
         } else {
             eprintln!("{line}");
         }

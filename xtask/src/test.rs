@@ -42,7 +42,7 @@ const WASI: &str = "wasm32-wasip1";
 ///
 /// The first check that failed, or the tests.
 pub fn run(filter: Option<&str>) -> Result<()> {
-    setup::all()?;
+    setup::for_parts(&Part::ALL)?;
     setup::target(WASI)?;
     let browser = setup::browser()?;
     // The test of licences reads, offline, the manifests of every platform's
