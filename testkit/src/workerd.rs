@@ -14,10 +14,12 @@
 //! ```
 
 use std::{
+    collections::BTreeSet,
     fs,
     net::TcpListener,
     path::PathBuf,
     process::Command,
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -477,7 +479,8 @@ pub fn must_be_free(port: u16) -> Result<()> {
     })
 }
 
-/// Ports that nothing listens on now.
+/// Ports that nothing listens on now, and that this process was not given before:
+/// what a browser stores for an origin belongs to one system.
 ///
 /// # Errors
 ///
@@ -490,13 +493,20 @@ pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
             "end something that uses many ports",
         )
     };
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     // All are held until all are known, so that they differ.
     let mut held = Vec::with_capacity(N);
     let mut ports = [0; N];
     for port in &mut ports {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
-        *port = listener.local_addr().map_err(failed)?.port();
-        held.push(listener);
+        *port = loop {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
+            let free = listener.local_addr().map_err(failed)?.port();
+            held.push(listener);
+            if given.insert(free) {
+                break free;
+            }
+        };
     }
     Ok(ports)
 }

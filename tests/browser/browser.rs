@@ -19,7 +19,7 @@ use std::future::{Future, ready};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::child_guard::ChildGuard;
@@ -37,8 +37,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// The interval between two checks.
 const AGAIN: Duration = Duration::from_millis(40);
 
-/// Flags to run headless, as root, and without the network.
-const FLAGS: [&str; 13] = [
+/// Flags to run headless, as root, and without the network. Through a pipe, a
+/// browser ends when its driver does, however that ends.
+const FLAGS: [&str; 14] = [
+    "--remote-debugging-pipe",
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -65,6 +67,31 @@ const VISUAL_CHECKS: &str = include_str!("visual_checks.js");
 /// One driver for all browsers. It ends with this process, however that ends.
 static DRIVER: LazyLock<Driver> = LazyLock::new(Driver::start);
 
+/// The browsers that tests which passed have left: starting one takes longer
+/// than making it as new.
+static IDLE: Mutex<Vec<WebDriver>> = Mutex::new(Vec::new());
+
+/// The profiles of the browsers of this process.
+fn profiles(process: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("weceive-chromium-{process}"))
+}
+
+/// Removes the profiles of processes that have ended.
+fn remove_old_profiles() {
+    let old = fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            name.strip_prefix("weceive-chromium-").map(str::to_owned)
+        })
+        .filter(|process| !Path::new("/proc").join(process).exists());
+    for process in old {
+        fs::remove_dir_all(profiles(&process)).ok();
+    }
+}
+
 struct Driver {
     _guard: ChildGuard,
     address: String,
@@ -75,6 +102,7 @@ impl Driver {
     fn start() -> Self {
         let found = paths::browser().unwrap_or_else(|failure| panic!("{failure}"));
         let [port] = workerd::free_ports().unwrap_or_else(|failure| panic!("{failure}"));
+        remove_old_profiles();
         let mut command = Command::new(&found.chromedriver);
         command.arg(format!("--port={port}"));
         let log = paths::root().join("target/chromedriver.log");
@@ -98,11 +126,10 @@ impl Driver {
     }
 }
 
-/// A new browser with a profile of its own. Dropping it closes it.
+/// A browser that remembers nothing. Dropping it leaves it to the next test.
 #[derive(Debug)]
 pub struct Browser {
     driver: Option<WebDriver>,
-    profile: PathBuf,
     /// Console messages that a test causes.
     expected: RefCell<Vec<String>>,
     /// The problems found so far: they are reported together at the end.
@@ -110,34 +137,16 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser on a desktop, online, in English.
+    /// A browser on a desktop, online, in English: one that an earlier test has
+    /// left, or else a new one.
     pub fn start() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let profile = std::env::temp_dir().join(format!(
-            "weceive-chromium-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        ));
-        let mut wanted = DesiredCapabilities::chrome();
-        let chromium = DRIVER.chromium.to_string_lossy();
-        wanted.set_binary(&chromium).expect("a capability");
-        for flag in FLAGS {
-            wanted.add_arg(flag).expect("a capability");
-        }
-        wanted
-            .add_arg(&format!("--user-data-dir={}", profile.display()))
-            .expect("a capability");
-        wanted
-            .set_browser_log_level(LoggingPrefsLogLevel::All)
-            .expect("a capability");
-        let driver = block_on(
-            WebDriver::builder(&DRIVER.address, wanted)
-                .client(Http::new())
-                .connect(),
-        );
+        let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let renewed = std::iter::from_fn(idle).find_map(|driver| {
+            let renewed = block_on(renew(&driver));
+            renewed.ok().map(|()| driver)
+        });
         let browser = Self {
-            driver: Some(driver.unwrap_or_else(|error| panic!("no browser: {error}"))),
-            profile,
+            driver: Some(renewed.unwrap_or_else(launch)),
             expected: RefCell::new(Vec::new()),
             complaints: RefCell::new(Vec::new()),
         };
@@ -659,16 +668,55 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        if let Some(driver) = self.driver.take() {
+        let Some(driver) = self.driver.take() else {
+            return;
+        };
+        if thread::panicking() {
             block_on(driver.quit()).ok();
+        } else {
+            let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.push(driver);
         }
-        remove(&self.profile);
     }
 }
 
-/// The browser's last processes may still be writing.
-fn remove(directory: &Path) {
-    until(|| (fs::remove_dir_all(directory).is_ok() || !directory.exists()).then_some(()));
+/// Starts a browser with a new profile.
+fn launch() -> WebDriver {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let profile = profiles(&std::process::id().to_string())
+        .join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
+    let mut wanted = DesiredCapabilities::chrome();
+    let chromium = DRIVER.chromium.to_string_lossy();
+    wanted.set_binary(&chromium).expect("a capability");
+    for flag in FLAGS {
+        wanted.add_arg(flag).expect("a capability");
+    }
+    wanted
+        .add_arg(&format!("--user-data-dir={}", profile.display()))
+        .expect("a capability");
+    wanted
+        .set_browser_log_level(LoggingPrefsLogLevel::All)
+        .expect("a capability");
+    let driver = WebDriver::builder(&DRIVER.address, wanted).client(Http::new());
+    block_on(driver.connect()).unwrap_or_else(|error| panic!("no browser: {error}"))
+}
+
+/// Makes a browser as new: one empty tab, which ends everything that was set for
+/// another tab, and no cookie and no cached file. What a site has stored needs
+/// no removing, because no two systems of a process have the same ports.
+async fn renew(driver: &WebDriver) -> WebDriverResult<()> {
+    let used = driver.windows().await?;
+    let empty = driver.new_tab().await?;
+    for tab in used {
+        driver.switch_to_window(tab).await?;
+        driver.close_window().await?;
+    }
+    driver.switch_to_window(empty).await?;
+    for method in ["Network.clearBrowserCookies", "Network.clearBrowserCache"] {
+        driver.cdp().send_raw(method, json!({})).await?;
+    }
+    driver.browser_log().await?;
+    Ok(())
 }
 
 /// A text with its no-break spaces as the checks in the page read them.
