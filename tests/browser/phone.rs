@@ -54,6 +54,17 @@ fn the_phone_speaks_one_language_and_its_tabs_never_wrap() {
                     payer.taps(tab);
                     payer.pictures(&format!("phone-{lang}-{width}-{tab}"));
                     payer.finds_that_it_fits(&format!("{tab}, {width}"));
+                    payer.finds_it_accessible(&format!("{tab} in {lang}, {width}"));
+                }
+                let labels = payer.evaluates(
+                    "return [document.title, ...[...document.querySelectorAll('[aria-label]')]
+                        .map((element) => element.getAttribute('aria-label'))]",
+                );
+                let labels = labels.as_array().unwrap();
+                assert!(labels.len() > 7, "{labels:?}");
+                for label in labels {
+                    let english = !label.as_str().unwrap().contains(|c| c >= '\u{3400}');
+                    assert_eq!(english, latin, "{label}");
                 }
                 let words = payer.words().unwrap();
                 let named = ["Alice", "Bob", "Carol", "openid", "English", "code_url"];

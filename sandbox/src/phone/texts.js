@@ -14,6 +14,7 @@ const STATIC_TEXTS = /** @type {Record<string, Record<string, string>>} */ ({
     behaviour: "扫码之后", by_amount: "由金额决定", pays: "立即支付", password: "要求输入密码", insufficient: "余额不足",
     unsupported: "不支持该银行卡", expired: "付款码已过期", used: "付款码已使用", bank_error: "银行系统异常，但已扣款",
     silent: "没有应答，但已扣款", fresh: "换一个码", payments: "账单", home: "首页", page: "页面",
+    document: "沙盒中的手机", device: "手机", browser: "微信内置浏览器", views: "视图",
   },
   zh_TW: {
     sandbox: "微信沙盒", heading: "付款人的手機",
@@ -26,6 +27,7 @@ const STATIC_TEXTS = /** @type {Record<string, Record<string, string>>} */ ({
     behaviour: "掃碼之後", by_amount: "由金額決定", pays: "立即付款", password: "要求輸入密碼", insufficient: "餘額不足",
     unsupported: "不支援該銀行卡", expired: "付款碼已過期", used: "付款碼已使用", bank_error: "銀行系統異常，但已扣款",
     silent: "沒有回應，但已扣款", fresh: "換一個碼", payments: "賬單", home: "首頁", page: "頁面",
+    document: "沙盒中的手機", device: "手機", browser: "微信內置瀏覽器", views: "檢視",
   },
 });
 
@@ -67,9 +69,11 @@ function phoneText(language, name, a = "", b = "") {
 
 /** @type {Map<Element, string>} */
 const english = new Map();
+/** @type {Map<Element, string>} */
+const englishLabels = new Map();
 
 /**
- * Writes every text of the page in this language.
+ * Writes every text of the page in this language, and every label for a screen reader.
  * @param {string} language
  */
 function translate(language) {
@@ -78,5 +82,10 @@ function translate(language) {
     if (!english.has(marked)) english.set(marked, marked.textContent || "");
     const name = marked.getAttribute("data-text") || "";
     marked.textContent = (STATIC_TEXTS[language] || {})[name] || english.get(marked) || "";
+  }
+  for (const marked of document.querySelectorAll("[data-label]")) {
+    if (!englishLabels.has(marked)) englishLabels.set(marked, marked.getAttribute("aria-label") || "");
+    const name = marked.getAttribute("data-label") || "";
+    marked.setAttribute("aria-label", (STATIC_TEXTS[language] || {})[name] || englishLabels.get(marked) || "");
   }
 }
