@@ -11,7 +11,7 @@
 //! It is a module of its own (`src/bin/hosted.rs`): the gateway's page does not
 //! load it.
 //!
-//! An openid is never read from the address: the token is signed by the gateway
+//! An openid is never read from the address: the token is sealed by the gateway
 //! for this checkout and this origin. The page removes it from the address at
 //! once, and accepts it only with the state that this tab has generated for its
 //! sign-in.

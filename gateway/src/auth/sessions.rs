@@ -58,6 +58,9 @@ struct HostedPayer {
 /// Purpose of the token of a page on another host.
 const HOSTED_PURPOSE: &str = "payer of a page on another host";
 
+/// How that token begins. The page takes a result without a point for an error's code.
+const SEALED: &str = "sealed.";
+
 /// The contents of a payer's cookie.
 #[derive(Serialize, Deserialize)]
 struct Payer {
@@ -240,7 +243,8 @@ pub fn arrive<R: Runtime>(
 }
 
 /// Redirects to a checkout's page on another host. The token is in the fragment,
-/// which browsers send to no server; the page removes it from the address.
+/// which browsers send to no server; the page removes it from the address. It is
+/// sealed: the host does not need the payer's openid.
 pub fn arrive_at_host<R: Runtime>(
     cx: &Services<R>,
     context: &MerchantContext,
@@ -259,8 +263,14 @@ pub fn arrive_at_host<R: Runtime>(
             until_ms: cx.runtime.now_ms() + PAYER_SECONDS * 1000,
         },
     };
-    let token = cx.config.master_key.token(HOSTED_PURPOSE, &hosted);
-    Some(redirect(&format!("{address}#weceive={state}.{token}")))
+    let hosted = serde_json::to_string(&hosted).ok()?;
+    let mut nonce = [0; 12];
+    cx.runtime.random(&mut nonce);
+    let key = &cx.config.master_key;
+    let sealed = key.seal(HOSTED_PURPOSE, &hosted, nonce).ok()?;
+    Some(redirect(&format!(
+        "{address}#weceive={state}.{SEALED}{sealed}"
+    )))
 }
 
 /// The payer's openid in the token of a page on another host, if that page is of
@@ -272,7 +282,9 @@ pub fn hosted_payer<R: Runtime>(
     checkout: &str,
     origin: &str,
 ) -> Option<String> {
-    let hosted: HostedPayer = cx.config.master_key.read_token(HOSTED_PURPOSE, token)?;
+    let sealed = token.strip_prefix(SEALED)?;
+    let hosted = cx.config.master_key.open(HOSTED_PURPOSE, sealed).ok()?;
+    let hosted: HostedPayer = serde_json::from_str(&hosted).ok()?;
     let service = context.merchant.quick_auth_service(cx.config.development);
     let by = service.map(|service| (context.merchant.id.clone(), name_of(service)));
     let holds = hosted.origin == origin

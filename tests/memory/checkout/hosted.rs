@@ -2,6 +2,7 @@
 //! who pays.
 
 use super::sign_in::{Browser, DESKTOP, WECHAT, call, checkout, with_secret};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use gateway::runtime::Response;
 use http::header;
 use serde_json::{Value, json};
@@ -107,6 +108,15 @@ fn a_token_pays_one_checkout_on_one_host_with_one_appid() {
     let token = token
         .expect("back, with a token in the fragment")
         .to_owned();
+    // The host learns nothing of the payer from it.
+    for part in token.split('.') {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(
+            !text.contains("openid") && !text.contains("wx5a11"),
+            "{text}"
+        );
+    }
     assert!(!arrived.contains("openid"), "{arrived}");
     assert!(
         payer

@@ -25,7 +25,7 @@
 //! two are in cookies of different names and purposes.
 //!
 //! A page on another host gets no cookie: the openid is in a token in the
-//! fragment of its address, readable by that page, signed, and bound to the checkout, the appid and the
+//! fragment of its address, sealed, and bound to the checkout, the appid and the
 //! page's origin ([`arrive_at_host`]). A `state` that the page makes up shows it
 //! that the token answers its own sign-in.
 //!
