@@ -12,7 +12,7 @@ use crate::browser::{self, On};
 use crate::flow::{Effect, Event, Failure, Flow};
 use crate::host::{self, Opened};
 use crate::json;
-use crate::screen::{Button, Code, Screen, StatusIcon, view_box};
+use crate::screen::{Button, Code, Screen, StatusIcon, in_groups, view_box};
 
 thread_local! {
     /// The running checkout; `None` on a page without a purchase.
@@ -255,7 +255,9 @@ fn draw(screen: Screen, checkout: Checkout) -> impl IntoView {
             draw_fact((label, browser::local_time(at_ms, checkout.texts.locale)))
         })}
         {screen.charged.map(draw_fact)}
-        {screen.transaction.map(draw_fact)}
+        {screen.transaction.map(|(label, number)| view! {
+            <p class="fact">{label} " " <b class="number" inner_html=in_groups(&number)></b></p>
+        })}
         {screen.copy_by_hand.map(|(label, link)| view! {
             <p class="by-hand">{label} <code>{link.unwrap_or_else(browser::address)}</code></p>
         })}

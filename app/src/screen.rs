@@ -38,7 +38,7 @@ pub struct Screen {
     pub way_back: Option<(&'static str, String)>,
     /// When it was paid: label and ms since 1970 UTC.
     pub paid_at: Option<(&'static str, i64)>,
-    /// WeChat's number of the payment, in groups: label and number.
+    /// WeChat's number of the payment: label and number.
     pub transaction: Option<(&'static str, String)>,
     /// What WeChat charged in another currency: label and amount.
     pub charged: Option<(&'static str, String)>,
@@ -332,7 +332,7 @@ impl Screen {
             End::Gone(problem) => Screen::problem(texts, problem),
         };
         if let Some(payment) = view.payment.as_ref().filter(|_| end.is_paid()) {
-            let number = grouped(&payment.transaction_id);
+            let number = payment.transaction_id.clone();
             screen.transaction = Some((texts.transaction_number, number));
             let charged = payment.charged_text.clone();
             screen.charged = charged.map(|amount| (texts.charged, amount));
@@ -390,15 +390,20 @@ fn scan_code(texts: &'static Texts, size: u32, path: &str) -> Code {
     }
 }
 
-/// A number in groups of four, to be read out.
-fn grouped(number: &str) -> String {
-    let mut out = String::with_capacity(number.len() + number.len() / 4);
-    for (index, digit) in number.chars().enumerate() {
+/// A number as HTML in groups of four, to be read out: as
+/// [`checkout::draw_number`] writes it. The spaces between the groups are the style
+/// sheet's, so a copied number has none.
+pub(crate) fn in_groups(number: &str) -> String {
+    let mut out = String::from("<span>");
+    // WeChat's numbers are digits; nothing else is taken for HTML.
+    let digits = number.chars().filter(char::is_ascii_alphanumeric);
+    for (index, digit) in digits.enumerate() {
         if index > 0 && index % 4 == 0 {
-            out.push(' ');
+            out.push_str("</span><span>");
         }
         out.push(digit);
     }
+    out.push_str("</span>");
     out
 }
 

@@ -6,7 +6,7 @@ use checkout::{
 };
 
 use crate::flow::{Action, Effect, End, Event, Failure, Flow, LiveMessage, Stage};
-use crate::screen::{Screen, StatusIcon};
+use crate::screen::{Screen, StatusIcon, in_groups};
 use std::sync::OnceLock;
 
 mod away;
@@ -972,4 +972,14 @@ fn only_the_server_makes_a_purchase_paid() {
             );
         }
     }
+}
+
+#[test]
+fn the_page_groups_wechats_number_as_the_server_does() {
+    let number = "4200002374202612019876543210";
+    let mut drawn = String::new();
+    checkout::draw_number(&mut drawn, number);
+    let groups = in_groups(number);
+    assert_eq!(drawn, format!("<span class=\"number\">{groups}</span>"));
+    assert_eq!(in_groups("4200<b>1"), "<span>4200</span><span>b1</span>");
 }

@@ -8,6 +8,7 @@
 use crate::brand;
 use crate::escape::escape;
 use crate::lines::{self, Line};
+use crate::number::draw_number;
 use crate::{Contents, Lang, Message, Offers, Page, Problem, View, format_amount, texts};
 
 /// The template does not match this version of the server.
@@ -209,7 +210,7 @@ fn place(out: &mut String, name: &str, page: &Page) -> Result<(), TemplateError>
         ("AMOUNT_CLASS", Page::View(view)) => {
             out.push_str(amount_class(&format_amount(view.money, lang)));
         }
-        ("OUT_TRADE_NO", Page::View(view)) => escape(out, &view.out_trade_no),
+        ("OUT_TRADE_NO", Page::View(view)) => draw_number(out, &view.out_trade_no),
         ("ITEM", Page::View(_)) => escape(out, texts.item),
         ("ORDER_NUMBER", Page::View(_)) => escape(out, texts.order_number),
         (
@@ -296,7 +297,7 @@ pub fn nothing_here(lang: Lang) -> Message {
         ),
         Lang::Th => (
             "ไม่พบหน้านี้",
-            "หากต้องการชำระเงิน โปรดเปิดลิงก์ของร้านค้าหรือสแกนรหัสของร้านค้าอีกครั้ง",
+            "หากต้องการชำระเงิน โปรดเปิดลิงก์ของร้านค้าหรือสแกนคิวอาร์โค้ดของร้านค้าอีกครั้ง",
         ),
     };
     Message { heading, body }

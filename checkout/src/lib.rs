@@ -21,6 +21,7 @@ pub mod html;
 mod lang;
 mod lines;
 pub mod link;
+mod number;
 mod plan;
 mod texts;
 pub mod view;
@@ -31,6 +32,7 @@ pub use environment::{App, Device, Environment, Version};
 pub use escape::escape;
 pub use lang::Lang;
 pub use lines::Line;
+pub use number::draw_number;
 pub use plan::{MINI_PROGRAM_PAGE, Method, Offers, Reason, plan};
 pub use texts::{Message, Texts, fill, texts};
 pub use view::{

@@ -58,11 +58,11 @@ pub(super) static TEXTS: Texts = Texts {
     paid: message("お支払いが完了しました", "{amount}"),
     partly_refunded: message(
         "一部返金済み",
-        "お店がこのお支払いの一部を返金しました。お支払いに使った口座に戻ります。",
+        "お店がこのお支払いの一部を返金しました。お支払いに使った残高またはカードに戻ります。",
     ),
     refunded: message(
         "返金済み",
-        "お店がこのお支払いを返金しました。お支払いに使った口座に戻ります。",
+        "お店がこのお支払いを返金しました。お支払いに使った残高またはカードに戻ります。",
     ),
     to_merchant: "{merchant}に戻る",
     back_to_merchant: "お店に戻る",
@@ -118,8 +118,8 @@ pub(super) static TEXTS: Texts = Texts {
         "WeComではお支払いできません。リンクをコピーし、WeChatで開いてください。",
     ),
     wechat_too_old: message(
-        "WeChatを更新してください",
-        "WeChatのバージョンが古すぎます。更新してから、このリンクを開き直してください。",
+        "WeChatをアップデートしてください",
+        "WeChatのバージョンが古すぎます。アップデートしてから、このリンクを開き直してください。",
     ),
     copy_link: "リンクをコピー",
     copied: "コピーしました",

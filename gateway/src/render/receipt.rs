@@ -1,6 +1,6 @@
 //! A receipt: what was bought, paid and refunded, for a screen and for paper.
 
-use checkout::{Brand, Colour, Lang, Line, escape, format_amount, monogram};
+use checkout::{Brand, Colour, Lang, Line, draw_number, escape, format_amount, monogram};
 use order::Money;
 use std::fmt::Write as _;
 
@@ -74,16 +74,16 @@ struct Words {
 
 const EN: Words = Words {
     title: "Receipt",
-    test: "TEST – no money moved",
+    test: "TEST · no money is paid",
     item: "For",
     paid: "Paid",
-    paid_at: "Time",
+    paid_at: "Paid at",
     order_number: "Order no.",
-    transaction: "WeChat Pay transaction",
+    transaction: "Transaction no.",
     charged: "Charged by WeChat",
     refunded: "Refunded",
     refunding: "Refund in progress",
-    kept: "Paid less refunds",
+    kept: "Total after refunds",
     questions: "Questions?",
     print: "Print",
     by: "Paid with WeChat Pay",
@@ -93,13 +93,13 @@ const EN: Words = Words {
 };
 const ZH_HANS: Words = Words {
     title: "收据",
-    test: "测试 – 未发生资金往来",
+    test: "测试 TEST · 不会扣款",
     item: "商品",
     paid: "已支付",
     paid_at: "支付时间",
     order_number: "商户单号",
     transaction: "交易单号",
-    charged: "微信扣款",
+    charged: "实际扣款",
     refunded: "已退款",
     refunding: "退款中",
     kept: "实付（扣除退款）",
@@ -112,13 +112,13 @@ const ZH_HANS: Words = Words {
 };
 const ZH_HANT: Words = Words {
     title: "收據",
-    test: "測試 – 沒有資金往來",
+    test: "測試 TEST · 不會扣款",
     item: "商品",
     paid: "已付款",
     paid_at: "付款時間",
     order_number: "商戶單號",
     transaction: "交易單號",
-    charged: "微信扣款",
+    charged: "實際扣款",
     refunded: "已退款",
     refunding: "退款中",
     kept: "實付（扣除退款）",
@@ -131,9 +131,9 @@ const ZH_HANT: Words = Words {
 };
 const JA: Words = Words {
     title: "レシート",
-    test: "テスト – 実際の支払いはありません",
+    test: "テスト TEST · 請求されません",
     item: "商品",
-    paid: "お支払い済み",
+    paid: "お支払い金額",
     paid_at: "支払日時",
     order_number: "注文番号",
     transaction: "取引番号",
@@ -150,9 +150,9 @@ const JA: Words = Words {
 };
 const KO: Words = Words {
     title: "영수증",
-    test: "테스트 – 실제 결제가 없습니다",
+    test: "테스트 TEST · 실제로 청구되지 않습니다",
     item: "상품",
-    paid: "결제됨",
+    paid: "결제 금액",
     paid_at: "결제 시간",
     order_number: "주문번호",
     transaction: "거래번호",
@@ -169,9 +169,9 @@ const KO: Words = Words {
 };
 const TH: Words = Words {
     title: "ใบเสร็จ",
-    test: "ทดสอบ – ไม่มีการชำระเงินจริง",
+    test: "ทดสอบ TEST · ไม่มีการเรียกเก็บเงิน",
     item: "สินค้า",
-    paid: "ชำระแล้ว",
+    paid: "ยอดที่ชำระ",
     paid_at: "เวลาที่ชำระ",
     order_number: "หมายเลขคำสั่งซื้อ",
     transaction: "หมายเลขธุรกรรม",
@@ -214,6 +214,7 @@ dt{color:var(--quiet)}\
 .says{white-space:pre-line}\
 dt small{display:block}\
 dd{margin-inline-start:auto;text-align:end;font-variant-numeric:tabular-nums}\
+.number>span+span::before{content:'\\2009'}\
 .sum dt,.sum dd{color:inherit;font-weight:600}\
 footer{padding-top:1rem;border-top:1px solid var(--line);color:var(--quiet);font-size:.875rem}\
 footer a{color:var(--brand-ink)}\
@@ -295,8 +296,8 @@ impl Sheet<'_> {
         if let Some(charged) = self.charged {
             out.row(words.charged, &amount(charged), "");
         }
-        out.row(words.order_number, self.out_trade_no, "");
-        out.row(words.transaction, self.transaction_id, "");
+        out.number(words.order_number, self.out_trade_no);
+        out.number(words.transaction, self.transaction_id);
         out.raw("</dl>\n");
         if !self.refunds.is_empty() {
             out.raw("<dl>\n");
@@ -417,6 +418,12 @@ impl Html {
             .raw("</dt><dd>")
             .text(value)
             .raw("</dd></div>\n");
+    }
+
+    fn number(&mut self, label: &str, number: &str) {
+        self.raw("<div><dt>").text(label).raw("</dt><dd>");
+        draw_number(&mut self.0, number);
+        self.raw("</dd></div>\n");
     }
 
     fn line(&mut self, label: &str, small: &str, value: &str) {

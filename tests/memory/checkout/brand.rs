@@ -430,6 +430,9 @@ fn a_receipt_shows_what_was_bought_paid_and_refunded() {
     pay_link(&world, url.strip_prefix(GATEWAY).unwrap());
     let paid = view(&world, &url);
     let transaction = paid["payment"]["transaction_id"].as_str().unwrap();
+    let mut in_groups = String::new();
+    ::checkout::draw_number(&mut in_groups, transaction);
+    assert!(in_groups.contains("</span><span>"), "{in_groups}");
     let receipt = receipt_of(&world, &url);
     let page = get(&world, &receipt, DESKTOP);
     assert_eq!(page.status(), 200);
@@ -442,7 +445,7 @@ fn a_receipt_shows_what_was_bought_paid_and_refunded() {
         "HK$140.00",
         "Cup",
         "R1",
-        transaction,
+        in_groups.as_str(),
     ] {
         assert!(page.contains(shown), "{shown}: {page}");
     }
