@@ -537,7 +537,100 @@ fn a_line_feed_in_a_value_loses_no_row() {
     let bill = read(&broken).unwrap();
     assert_eq!(bill.rows, &whole[1..]);
     let lines: Vec<_> = bill.odd.iter().map(|odd| (odd.line, odd.column)).collect();
-    assert_eq!(lines, [(2, None), (3, None)]);
+    assert_eq!(lines, [(2, None), (3, None), (7, None)]);
+    assert_eq!(
+        bill.odd[2].to_string(),
+        "line 7 counts 3.00 rows, and the statement has 4"
+    );
+}
+
+/// A product's name is the merchant's or the payer's text. None may give a row
+/// another amount, or be taken for a row that is equal.
+#[test]
+fn a_products_name_replaces_no_value_of_its_row() {
+    let names = [
+        ("x,`", "has 28 values for 27 columns"),
+        ("x,`,`", "has 29 values for 27 columns"),
+        (
+            // With the last column empty, the row has one surplus empty value.
+            "x,`,`0.00000,`0.60%,`0.01,`0.00",
+            "has 32 values for 27 columns",
+        ),
+        // A complete row, whose real values follow in the next line.
+        (
+            "x,`,`0.00000,`0.60%,`0.01,`0.00,`\nx",
+            "has 33 values for 27 columns",
+        ),
+        ("x\n\n,`", "has 28 values for 27 columns"),
+        ("x\n\u{FEFF}y,`", "has 28 values for 27 columns"),
+    ];
+    let row = |body: &str| Row {
+        fee_type: Currency::Cny,
+        body: Some(body.to_owned()),
+        attach: None,
+        rate: None,
+        rate_remark: None,
+        ..paid()
+    };
+    let csv = Bill::of(vec![row("first"), row("NAME")]);
+    let csv = csv.to_csv(&Column::MAINLAND, Language::Chinese);
+    for (name, problem) in names {
+        let bill = read(&csv.replacen("NAME", name, 1)).unwrap();
+        assert_eq!(bill.rows, read(&csv).unwrap().rows[..1], "{name:?}");
+        assert_eq!(bill.odd[0].problem, problem, "{name:?}");
+        assert_eq!(bill.odd.len(), 1, "{name:?}: {:?}", bill.odd);
+    }
+    // These change nothing but the name.
+    for name in [
+        "`", "`x", "x`", "x`,y", "x,,", "x, `y", "``", "x\ny", "x\n,y",
+    ] {
+        let bill = read(&csv.replacen("NAME", name, 1)).unwrap();
+        assert_eq!(bill.odd, [], "{name:?}");
+        let whole = read(&csv).unwrap().rows;
+        let body = bill.rows[1].body.clone();
+        assert_eq!(body.as_deref(), Some(name));
+        let same = Row {
+            body,
+            ..whole[1].clone()
+        };
+        assert_eq!(bill.rows[1], same, "{name:?}");
+    }
+    // A name with a row of its own adds one, but not unseen.
+    let own = format!("x\n{}\n`y", csv.lines().nth(1).unwrap());
+    let bill = read(&csv.replacen("NAME", &own, 1)).unwrap();
+    let problems: Vec<_> = bill.odd.iter().map(OddRow::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "line 3 has 21 values for 27 columns",
+            "line 5 has 7 values for 27 columns",
+            "line 7 counts 2.00 rows, and the statement has 4",
+        ]
+    );
+    // Without back-ticks a comma is a separator.
+    let unmarked = csv.replace('`', "");
+    let bill = read(&unmarked.replacen("NAME", "x,", 1)).unwrap();
+    assert_eq!((bill.rows.len(), bill.odd.len()), (1, 1));
+}
+
+/// A line that is no row ends the row before it, and is named.
+#[test]
+fn a_row_that_is_too_long_or_not_utf8_is_named() {
+    let csv = Bill::of(rows()).to_csv(&Column::OVERSEAS, Language::Chinese);
+    let at = csv.find("cake").unwrap();
+    for (inserted, problem) in [
+        (&b"\n\xFF"[..], "is not UTF-8".to_owned()),
+        (
+            &b"\nxxxxxxxxxxxxxxx".repeat(MAX_LINE_BYTES / 15),
+            format!("has more than {MAX_LINE_BYTES} bytes"),
+        ),
+    ] {
+        let mut bytes = csv.as_bytes().to_vec();
+        bytes.splice(at..at, inserted.iter().copied());
+        let bill = Bill::read(&bytes).unwrap();
+        assert_eq!(bill.rows, read(&csv).unwrap().rows[1..]);
+        assert_eq!((bill.odd[0].line, &bill.odd[0].problem), (2, &problem));
+    }
 }
 
 /// Without totals a statement is incomplete, unless a hash shows that it is

@@ -66,9 +66,10 @@ impl<C: Copy + PartialEq> Header<C> {
     ) -> Result<Cells<'a, C>, BillError> {
         let values = split(text);
         let columns = self.columns.len();
-        // Some exports end each line with a comma.
-        let extra = values.get(columns..).unwrap_or_default();
-        if values.len() < columns || extra.iter().any(|value| !value.is_empty()) {
+        // A value that contains a separator shifts those behind it, so no
+        // surplus value is accepted, not even an empty one. Some exports end each
+        // line with a comma; the header, too.
+        if values.len() != columns {
             let values = values.len();
             return Err(BillError::WrongWidth {
                 line,

@@ -82,8 +82,11 @@ pub struct Reader {
     part: Vec<u8>,
     /// How many lines have been read.
     lines: usize,
-    /// A row with too few values: one of its values may contain a line feed.
-    short: Option<(usize, String, OddRow)>,
+    /// The last row, until the next line shows that it is complete: a value may
+    /// contain a line feed.
+    held: Option<(usize, String)>,
+    /// Whether values are marked by back-ticks: the first row shows it.
+    is_marked: bool,
     sums: Sums,
 }
 
@@ -93,7 +96,8 @@ enum State {
     Refusal,
     Rows(Header<Column>),
     TotalsHeader(Header<Column>, Header<Total>),
-    Totals(Header<Column>, Vec<(Total, Decimal)>),
+    /// With the line of the totals.
+    Totals(Header<Column>, Vec<(Total, Decimal)>, usize),
 }
 
 impl Reader {
@@ -104,7 +108,8 @@ impl Reader {
             state: State::Header,
             part: Vec::new(),
             lines: 0,
-            short: None,
+            held: None,
+            is_marked: false,
             sums: Sums::default(),
         }
     }
@@ -116,8 +121,8 @@ impl Reader {
 
     /// How many bytes are in memory: less than two lines.
     pub fn held_bytes(&self) -> usize {
-        let short = self.short.as_ref().map_or(0, |(_, text, _)| text.len());
-        self.part.len() + short
+        let held = self.held.as_ref().map_or(0, |(_, text)| text.len());
+        self.part.len() + held
     }
 
     /// Reads the next piece.
@@ -142,20 +147,25 @@ impl Reader {
             let line = std::mem::take(&mut self.part);
             self.take_line(line, each)?;
         }
-        self.give_up_short(each);
-        let (header, totals) = match self.state {
+        self.end_row(each);
+        let state = std::mem::replace(&mut self.state, State::Header);
+        let (header, totals, line) = match state {
             State::Header => return Err(BillError::NoHeader),
             State::Refusal => {
                 let text = std::str::from_utf8(&self.part).map_err(|_| BillError::NotUtf8)?;
                 return Err(read_refusal(text)?);
             }
-            State::Rows(header) if self.totals == Totals::Optional => (header, Vec::new()),
+            State::Rows(header) if self.totals == Totals::Optional => {
+                (header, Vec::new(), self.lines)
+            }
             State::Rows(_) | State::TotalsHeader(..) => return Err(BillError::NoTotals),
-            State::Totals(header, totals) => (header, totals),
+            State::Totals(header, totals, line) => (header, totals, line),
         };
-        // Rows that could not be read count for the totals, too.
-        if self.sums.odd == 0 {
-            self.sums.check(&totals, &header)?;
+        // Rows that could not be read count for the totals, too: only their
+        // number can be compared.
+        match self.sums.odd {
+            0 => self.sums.check(&totals, &header)?,
+            _ => self.check_number(&totals, line, each),
         }
         Ok(Summary {
             rows: self.sums.rows,
@@ -170,9 +180,13 @@ impl Reader {
         let text = match std::str::from_utf8(&bytes) {
             Ok(text) => text.trim_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}'),
             Err(_) if matches!(self.state, State::Rows(_)) => {
-                self.give_up_short(each);
-                let problem = "is not UTF-8".to_owned();
-                self.odd(line, None, problem, each);
+                // Any other line than a row is part of the row before it.
+                let line = match self.held.take_if(|_| !bytes.starts_with(b"`")) {
+                    Some((begun, _)) => begun,
+                    None => line,
+                };
+                self.end_row(each);
+                self.odd(line, None, "is not UTF-8".to_owned(), each);
                 return Ok(());
             }
             Err(_) => return Err(BillError::NotUtf8),
@@ -190,7 +204,7 @@ impl Reader {
             State::Rows(header) if begins_totals(text) => {
                 let totals = Header::read(text, Total::from_name, Total::field)?;
                 let header = header.clone();
-                self.give_up_short(each);
+                self.end_row(each);
                 self.state = State::TotalsHeader(header, totals);
             }
             State::Rows(_) => self.take_row(line, text, each),
@@ -198,7 +212,7 @@ impl Reader {
                 let cells = totals.cells(line, text)?;
                 let totals = read_totals(&cells);
                 let totals = totals.map_err(|error| BillError::Value { line, error })?;
-                self.state = State::Totals(header.clone(), totals);
+                self.state = State::Totals(header.clone(), totals, line);
             }
             State::Totals(..) => return Err(BillError::TrailingContent { line }),
             State::Refusal => {}
@@ -206,25 +220,45 @@ impl Reader {
         Ok(())
     }
 
+    /// A row whose values are marked begins with a back-tick, so any other line
+    /// continues a row whose value contains a line feed. Such a row is complete
+    /// when the next one begins: a product's name must not replace the values
+    /// that follow it.
     fn take_row(&mut self, line: usize, text: &str, each: &mut dyn FnMut(Entry)) {
-        // A row begins with a back-tick, so any other line continues a row
-        // whose value contains a line feed.
-        let (line, text) = match self.short.take() {
-            Some((at, begun, _))
-                if !text.starts_with('`') && begun.len() + text.len() < MAX_LINE_BYTES =>
-            {
-                (at, format!("{begun}\n{text}"))
+        if text.starts_with('`') {
+            self.end_row(each);
+            self.is_marked = true;
+            self.held = Some((line, text.to_owned()));
+            return;
+        }
+        match self.held.take() {
+            Some((begun, row)) if row.len() + text.len() < MAX_LINE_BYTES => {
+                self.held = Some((begun, format!("{row}\n{text}")));
             }
-            Some((at, _, odd)) => {
-                self.odd(at, odd.column, odd.problem, each);
-                (line, text.to_owned())
+            Some((begun, _)) => {
+                let problem = format!("has more than {MAX_LINE_BYTES} bytes");
+                self.odd(begun, None, problem, each);
             }
-            None => (line, text.to_owned()),
-        };
+            None if self.is_marked => {
+                let problem = "does not begin with a back-tick".to_owned();
+                self.odd(line, None, problem, each);
+            }
+            None => self.read_row(line, text, each),
+        }
+    }
+
+    /// Reads the row that is complete now.
+    fn end_row(&mut self, each: &mut dyn FnMut(Entry)) {
+        if let Some((line, text)) = self.held.take() {
+            self.read_row(line, &text, each);
+        }
+    }
+
+    fn read_row(&mut self, line: usize, text: &str, each: &mut dyn FnMut(Entry)) {
         let State::Rows(header) = &self.state else {
             return;
         };
-        let read = match header.cells(line, &text) {
+        let read = match header.cells(line, text) {
             Ok(cells) => {
                 Row::read(&cells).map_err(|error| (Some(error.field), error.problem.to_string()))
             }
@@ -238,21 +272,24 @@ impl Reader {
                 self.sums.add(&row);
                 each(Entry::Row(Box::new(row)));
             }
-            Err((None, problem)) if text.starts_with('`') => {
-                let odd = OddRow {
-                    line,
-                    column: None,
-                    problem,
-                };
-                self.short = Some((line, text, odd));
-            }
             Err((column, problem)) => self.odd(line, column, problem, each),
         }
     }
 
-    fn give_up_short(&mut self, each: &mut dyn FnMut(Entry)) {
-        if let Some((line, _, odd)) = self.short.take() {
-            self.odd(line, odd.column, odd.problem, each);
+    /// Names the totals where they count another number of rows.
+    fn check_number(
+        &mut self,
+        totals: &[(Total, Decimal)],
+        line: usize,
+        each: &mut dyn FnMut(Entry),
+    ) {
+        let stated = totals.iter().find(|(total, _)| *total == Total::Count);
+        let read = self.sums.rows + self.sums.odd;
+        if let Some((_, stated)) = stated
+            && Decimal::parse(&read.to_string()) != Some(*stated)
+        {
+            let problem = format!("counts {stated} rows, and the statement has {read}");
+            self.odd(line, None, problem, each);
         }
     }
 
