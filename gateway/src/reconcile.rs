@@ -9,6 +9,8 @@
 //! once more with what the book has after WeChat's verified answer.
 
 use crate::observe::labels::Compared;
+use order::Account;
+use wechatpay::common::Date;
 use wechatpay::common::bill::{Decimal, Row, RowState};
 
 /// What a row is about. The numbers are stored.
@@ -47,6 +49,48 @@ impl Kind {
     pub fn of_number(number: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as i64 == number)
     }
+}
+
+const DAY_MS: i64 = 86_400_000;
+/// A payment from before midnight may be in the next day's statement.
+const PAID_BEFORE_MS: i64 = DAY_MS;
+/// A refund is requested up to a year after the payment, and a bank may need weeks.
+const REFUNDED_AFTER_MS: i64 = 400 * DAY_MS;
+
+/// Why a row cannot be of an account's statement of a day; reads as the end of a
+/// sentence. A row without a merchant's number counts as the account's own.
+pub fn foreign(row: &Row, account: &Account, date: Date) -> Option<String> {
+    let differs = |theirs: &Option<String>, ours: &str| match theirs {
+        Some(theirs) if theirs != ours => Some(theirs.clone()),
+        _ => None,
+    };
+    if let Some(theirs) = differs(&row.mch_id, &account.mch_id) {
+        let ours = &account.mch_id;
+        return Some(format!(
+            "is of the merchant {theirs}, and the statement of {ours}"
+        ));
+    }
+    if let Some(ours) = &account.sub_mch_id
+        && let Some(theirs) = differs(&row.sub_mch_id, ours)
+    {
+        return Some(format!(
+            "is of the sub-merchant {theirs}, and the statement of {ours}"
+        ));
+    }
+    let earliest_ms = match row.trade_state {
+        RowState::Success => date.start_ms() - PAID_BEFORE_MS,
+        RowState::Refund | RowState::Revoked => date.start_ms() - REFUNDED_AFTER_MS,
+    };
+    let requested_ms = row.refund.as_ref().and_then(|refund| refund.apply_time_ms);
+    let times = [Some(row.trade_time_ms), requested_ms];
+    let wrong = times
+        .into_iter()
+        .flatten()
+        .find(|at_ms| !(earliest_ms..date.end_ms()).contains(at_ms));
+    wrong.map(|at_ms| {
+        let theirs = Date::of(at_ms);
+        format!("is dated {theirs}, and the statement {date}")
+    })
 }
 
 /// A row of a statement, as far as it is compared and kept.
@@ -242,7 +286,7 @@ pub const fn to_do(compared: Compared) -> &'static str {
             "The statements list it twice. Compare with the settlement, and ask WeChat Pay."
         }
         Compared::Unreadable => {
-            "The row of the statement cannot be read. Download the statement with GET /v1/statement and format=csv, and look at the row."
+            "The row of the statement cannot be read, or is of another merchant or day; `problem` says which. Download the statement with GET /v1/statement and format=csv, and look at the row."
         }
         Compared::Equal | Compared::TakenOver | Compared::Carried | Compared::AnotherMerchants => {
             "Nothing is to be done."

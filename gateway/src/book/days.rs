@@ -23,9 +23,10 @@ use crate::merchants::shared_account::same_account;
 use crate::observe::alarm::Alarm;
 use crate::observe::labels::{Compared, Reconciled};
 use crate::observe::{Counter, Log};
-use crate::reconcile::{Kind, Line, compare};
+use crate::reconcile::{Kind, Line, compare, foreign};
 use crate::runtime::{Runtime, Storage, StorageError};
 use crate::upstream::{Failure, Reason, Statement};
+use order::Account;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -364,9 +365,14 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             return self.again(day, "it is not known who has the same account");
         };
         match upstream.statement(day.date, BillType::All).await {
-            Ok(statement) => self.compare_rows(shares, day, statement, until_ms).await,
+            Ok(statement) => {
+                let account = (&context.merchant.account, shares);
+                self.compare_rows(account, day, statement, until_ms).await
+            }
             Err(failure) if self.is_none(upstream.creates_for_ever(), day.date, &failure)? => {
-                store::days::forget(&self.storage, number_of(day.date))?;
+                let number = number_of(day.date);
+                self.storage
+                    .atomically(|| store::days::forget(&self.storage, number))?;
                 day.record = Record {
                     source: Source::None,
                     ..Record::default()
@@ -437,7 +443,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Compares the statement's rows that follow those already compared.
     async fn compare_rows(
         &self,
-        shares: bool,
+        account: (&Account, bool),
         day: &mut Day,
         mut statement: Statement,
         until_ms: i64,
@@ -461,7 +467,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 }
                 if waiting.len() == ROWS_AT_ONCE {
                     let rows = std::mem::take(&mut waiting);
-                    self.take_rows(shares, day, &rows, (seen, &prefix))?;
+                    self.take_rows(account, day, &rows, (seen, &prefix))?;
                     // Calls of the book are answered in between.
                     self.runtime.sleep(1).await;
                 }
@@ -471,7 +477,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             let is_over = seen > skipped && self.runtime.now_ms() >= until_ms;
             if is_end || is_over {
-                self.take_rows(shares, day, &waiting, (seen, &prefix))?;
+                self.take_rows(account, day, &waiting, (seen, &prefix))?;
                 waiting.clear();
             }
             if is_end {
@@ -495,7 +501,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     fn take_rows(
         &self,
-        shares: bool,
+        account: (&Account, bool),
         day: &mut Day,
         rows: &[Entry],
         (seen, prefix): (i64, &str),
@@ -503,7 +509,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let before = day.record.clone();
         let written = self.storage.atomically(|| {
             for (at, entry) in (1..).zip(rows) {
-                self.take_row(day, entry, before.rows + at, shares)?;
+                self.take_row(account, day, entry, before.rows + at)?;
             }
             (day.record.rows, day.record.prefix) = (seen, prefix.to_owned());
             self.write_day(day, self.continued_ms())
@@ -514,15 +520,19 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         written
     }
 
+    /// `account` comes with whether another merchant of the gateway has it, too.
     fn take_row(
         &self,
+        (account, shares): (&Account, bool),
         day: &mut Day,
         entry: &Entry,
         nth: i64,
-        shares: bool,
     ) -> Result<(), StorageError> {
         let line = match entry {
-            Entry::Row(row) => Line::of(row).ok_or_else(|| "names no refund".to_owned()),
+            Entry::Row(row) => match foreign(row, account, day.date) {
+                Some(problem) => Err(problem),
+                None => Line::of(row).ok_or_else(|| "names no refund".to_owned()),
+            },
             Entry::Odd(odd) => Err(odd.to_string()),
         };
         let number = number_of(day.date);

@@ -78,6 +78,9 @@ pub(super) struct Detail {
     /// The day whose statement has it.
     found_on: Option<i64>,
     notes: Vec<Note>,
+    /// Its statement is to be read again, and may not have it any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    set_aside: bool,
     closed_by: Option<String>,
     closed_at_ms: Option<i64>,
 }
@@ -201,7 +204,8 @@ type Answered = (Answer, Option<String>);
 
 impl<R: Runtime, S: Storage> Book<R, S> {
     /// Writes a difference, inside the transaction that has found it. `asks` is
-    /// whether WeChat is queried about it.
+    /// whether WeChat is queried about it. What was noted about it before its statement
+    /// was read again stays.
     pub(super) fn add_difference(
         &self,
         day: i64,
@@ -210,15 +214,24 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         asks: bool,
     ) -> Result<(), StorageError> {
         let now_ms = self.runtime.now_ms();
-        let detail = Detail {
+        let mut detail = Detail {
             found_at_ms: now_ms,
             ..detail.clone()
         };
-        let json = write_stored("difference", &detail)?;
         let (state, due_at_ms) = match asks {
             true => ("asked", Some(now_ms)),
             false => ("open", None),
         };
+        if let Some(stored) = store::differences::of_key(&self.storage, day, key)? {
+            let noted: Detail = read_stored("difference", &stored.json)?;
+            if noted.set_aside {
+                detail.notes = noted.notes;
+                let json = write_stored("difference", &detail)?;
+                store::differences::write(&self.storage, stored.id, state, due_at_ms, &json)?;
+            }
+            return Ok(());
+        }
+        let json = write_stored("difference", &detail)?;
         store::differences::add(&self.storage, day, key, state, due_at_ms, &json)?;
         Ok(())
     }
@@ -343,7 +356,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             if !has_statement {
                 self.book_answer(due, kind, &detail, wechat_number)?;
             }
-            store::differences::remove(&self.storage, due.id)?;
+            self.remove_or_settle(due.id, &detail)?;
             return self.count_compared(due.day, compared);
         }
         detail.reason = compared.name().to_owned();
@@ -355,6 +368,16 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let json = write_stored("difference", &detail)?;
         store::differences::write(&self.storage, due.id, state, None, &json)?;
         self.count_compared(due.day, compared)
+    }
+
+    /// Removes a difference that is none; with what a person has noted about it, it
+    /// stays.
+    fn remove_or_settle(&self, id: i64, detail: &Detail) -> Result<(), StorageError> {
+        if detail.notes.is_empty() {
+            return store::differences::remove(&self.storage, id);
+        }
+        let json = write_stored("difference", detail)?;
+        store::differences::write(&self.storage, id, "settled", None, &json)
     }
 
     /// Keeps a payment or refund that a query has confirmed, where the dialect has no
@@ -445,7 +468,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         }
         if kind == Kind::Refund {
             if !store::days::is_moved(&self.storage, kind, &stored.number)? {
-                store::differences::remove(&self.storage, stored.id)?;
+                self.remove_or_settle(stored.id, &detail)?;
                 return Ok(false);
             }
             // A bank may need days; the statement of that later day may then have the refund.

@@ -412,7 +412,11 @@ fn read_wrong_row(mut input: Input) -> Result<WrongRow, BadInput> {
     let sub_mch_id = input.text("sub_mch_id")?;
     let out_trade_no = input.required_text("out_trade_no")?;
     let out_refund_no = input.text("out_refund_no")?;
-    if out_refund_no.is_some() && matches!(wrong, RowFault::Reversed | RowFault::Added) {
+    let is_of_payment = matches!(
+        wrong,
+        RowFault::Reversed | RowFault::Added | RowFault::OtherYear
+    );
+    if out_refund_no.is_some() && is_of_payment {
         return Err(input.bad(
             "out_refund_no",
             "only a payment's row can be wrong in this way",

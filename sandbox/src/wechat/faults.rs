@@ -67,11 +67,13 @@ pub(crate) enum RowFault {
     Twice,
     NextDay,
     Added,
+    OtherMerchant,
+    OtherYear,
 }
 
 impl RowFault {
     /// Every fault with its name and its description.
-    pub(crate) const ALL: [(Self, &'static str, &'static str); 8] = [
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 10] = [
         (Self::OtherAmount, "OTHER_AMOUNT", "one minor unit more"),
         (
             Self::OtherCurrency,
@@ -99,6 +101,16 @@ impl RowFault {
             Self::Added,
             "ADDED",
             "a further payment, under the `number` that is sent with it",
+        ),
+        (
+            Self::OtherMerchant,
+            "OTHER_MERCHANT",
+            "the row has another merchant's `mch_id`",
+        ),
+        (
+            Self::OtherYear,
+            "OTHER_YEAR",
+            "the payment has the time of a year before",
         ),
     ];
 

@@ -658,3 +658,97 @@ fn a_quiet_day_whose_statement_is_never_made_is_done_in_the_evening() {
     );
     assert_eq!(shop.alarms(), []);
 }
+
+/// A row of another merchant or of another year is refused by name, and the payment
+/// that it replaces is looked for.
+#[test]
+fn rows_of_another_merchant_or_year_are_refused_by_name() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    for number in ["1", "2", "3"] {
+        shop.paid(number, 100);
+    }
+    refund(&shop, "3", "R3", 50);
+    let wrong = |row: Value| world.control("/sandbox/faults", &json!({ "wrong_row": row }));
+    for row in [
+        json!({"out_trade_no": "1", "wrong": "OTHER_MERCHANT"}),
+        json!({"out_trade_no": "2", "wrong": "OTHER_YEAR"}),
+        json!({"out_trade_no": "3", "out_refund_no": "R3", "wrong": "OTHER_MERCHANT"}),
+    ] {
+        let mut row = row;
+        row["mch_id"] = json!("1900000109");
+        wrong(row);
+    }
+    let data = compared(&world, &shop);
+    assert_eq!(data["state"], "done", "{data}");
+    assert_eq!(data["theirs"], sums((100, 1), (0, 0), (0, 0)), "{data}");
+    assert_eq!((&data["rows"], &data["unreadable"]), (&json!(4), &json!(3)));
+    let all = data["differences"].as_array().unwrap();
+    let refused = all.iter().filter(|one| one["kind"] == "unreadable");
+    let mut problems: Vec<_> = refused
+        .map(|one| one["problem"].as_str().unwrap())
+        .collect();
+    problems.sort_unstable();
+    let other = "is of the merchant 19000001099, and the statement of 1900000109";
+    let year = "is dated 20250102, and the statement 20260102";
+    assert_eq!(problems, [year, other, other], "{data}");
+    // WeChat confirms them, and the next day's statement should have them.
+    let mut found = differences(&data);
+    found.retain(|(_, reason, _)| reason != "unreadable");
+    found.sort();
+    let carried = ["1", "2", "R3"].map(|number| named(number, "carried", "carried"));
+    assert_eq!(found, carried, "{data}");
+    assert_eq!(shop.alarm_names(), ["RECONCILIATION_DIFFERS"]);
+    for number in ["1", "2", "3"] {
+        assert_ne!(shop.status(number)["trade_state"], "NOTPAY", "{number}");
+    }
+}
+
+/// A statement that is another one than before is read again from its beginning.
+#[test]
+fn a_statement_that_is_read_again_keeps_the_notes() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    for number in ["1", "2", "3"] {
+        shop.paid(number, 100);
+    }
+    forget_order(&world, &shop, "2");
+    forget_order(&world, &shop, "3");
+    let data = compared(&world, &shop);
+    let expected = [
+        named("2", "unknown_here", "open"),
+        named("3", "unknown_here", "open"),
+    ];
+    assert_eq!(differences(&data), expected);
+    let id = data["differences"][0]["id"].clone();
+    let body = json!({"note": "asked the till"}).to_string();
+    assert_eq!(
+        shop.call("POST", &format!("/v1/reconciliation/{id}"), body)
+            .0,
+        200
+    );
+
+    let sql = format!(
+        "UPDATE days SET phase = 'waiting', due_at_ms = 1,
+            json = json_set(json, '$.prefix', 'another') WHERE day = {DAY}"
+    );
+    world.sql(&shop.id, &sql).unwrap();
+    // A new order has a timer, which wakes the book.
+    shop.native("later", 100);
+    world.advance(60);
+    let data = day(&shop, DAY);
+    assert_eq!(data["problem"], "it is another one than before", "{data}");
+    assert_eq!(
+        differences(&data),
+        [named("2", "unknown_here", "settled")],
+        "without a note nothing stays"
+    );
+
+    world.advance(15 * 60);
+    let data = day(&shop, DAY);
+    assert_eq!(data["state"], "done", "{data}");
+    assert_eq!(differences(&data), expected, "{data}");
+    let all = data["differences"].as_array().unwrap().iter();
+    let notes: Vec<_> = all.map(|one| one["notes"][0]["text"].clone()).collect();
+    assert_eq!(notes, [json!("asked the till"), Value::Null], "{data}");
+}

@@ -182,10 +182,19 @@ pub(in crate::book) fn write(
     Ok(())
 }
 
-/// Removes the stored rows of a day's statement.
+/// Removes the stored rows of a day's statement, inside a transaction. Differences
+/// that a person has noted stay, until the statement is read again.
 pub(in crate::book) fn forget(storage: &impl Storage, day: i64) -> Result<(), StorageError> {
     storage.exec("DELETE FROM bookings WHERE day = ?", &[day.into()])?;
-    storage.exec("DELETE FROM differences WHERE day = ?", &[day.into()])?;
+    storage.exec(
+        "DELETE FROM differences WHERE day = ? AND json_extract(json, '$.notes[0]') IS NULL",
+        &[day.into()],
+    )?;
+    storage.exec(
+        "UPDATE differences SET state = 'settled', due_at_ms = NULL,
+            json = json_set(json, '$.set_aside', json('true')) WHERE day = ?",
+        &[day.into()],
+    )?;
     Ok(())
 }
 

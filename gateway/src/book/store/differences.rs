@@ -27,6 +27,21 @@ fn difference(row: &Row) -> Result<StoredDifference, StorageError> {
     })
 }
 
+/// The difference of a day with this kind and number.
+pub(in crate::book) fn of_key(
+    storage: &impl Storage,
+    day: i64,
+    (kind, number): (Kind, &str),
+) -> Result<Option<StoredDifference>, StorageError> {
+    first(
+        storage,
+        "SELECT id, day, kind, number, state, json FROM differences
+         WHERE day = ? AND kind = ? AND number = ?",
+        &[day.into(), (kind as i64).into(), number.into()],
+        difference,
+    )
+}
+
 /// Adds a difference; one of the same day, kind and number stays as it is. Returns
 /// whether it is new.
 pub(in crate::book) fn add(

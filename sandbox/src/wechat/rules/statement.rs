@@ -161,6 +161,10 @@ fn make_wrong(rows: &mut Vec<(i64, Row)>, wrong: &WrongRow) {
         (RowFault::OtherNumber, None) => {
             row.transaction_id = row.transaction_id.replacen("42000", "42009", 1);
         }
+        (RowFault::OtherMerchant, _) => {
+            row.mch_id = row.mch_id.map(|number| format!("{number}9"));
+        }
+        (RowFault::OtherYear, _) => row.trade_time_ms -= 365 * 86_400_000,
         (RowFault::Reversed, refund) => {
             row.trade_state = RowState::Revoked;
             refund.get_or_insert_with(|| RowRefund {
