@@ -752,3 +752,43 @@ fn a_statement_that_is_read_again_keeps_the_notes() {
     let notes: Vec<_> = all.map(|one| one["notes"][0]["text"].clone()).collect();
     assert_eq!(notes, [json!("asked the till"), Value::Null], "{data}");
 }
+
+/// A payment that was reversed has a row for each, and WeChat's answer shows that
+/// nothing differs. What a person has noted until then stays.
+#[test]
+fn a_noted_difference_that_is_none_is_settled() {
+    let world = Memory::default();
+    let shop = world.shop("demo");
+    for number in ["1", "2"] {
+        let code = world.control(
+            "/sandbox/paycode",
+            &json!({"payer": "alice", "behaviour": "pays"}),
+        );
+        let quick = json!({"out_trade_no": number, "body": "Tea", "total_fee": 1200,
+            "auth_code": code["auth_code"]});
+        assert_eq!(shop.call("POST", "/v1/micropay", quick.to_string()).0, 200);
+        // WeChat reverses no younger one.
+        world.advance(20);
+        let body = json!({ "out_trade_no": number }).to_string();
+        assert_eq!(shop.call("POST", "/v1/reverse", body).0, 200);
+    }
+    world.advance(22 * 3600 + 55 * 60);
+    let fail = json!({"path": "/pay/orderquery", "code": "SYSTEMERROR", "times": 20});
+    world.control("/sandbox/faults", &json!({ "fail_next": fail }));
+    world.advance(UNTIL_COMPARED - (22 * 3600 + 55 * 60));
+    let data = day(&shop, DAY);
+    let asked = ["1", "2"].map(|number| named(number, "only_at_wechat", "asked"));
+    assert_eq!(differences(&data), asked, "{data}");
+    let path = format!("/v1/reconciliation/{}", data["differences"][0]["id"]);
+    let body = json!({"note": "the payer came back"}).to_string();
+    assert_eq!(shop.call("POST", &path, body).0, 200);
+    world.advance(3 * 3600);
+    let data = day(&shop, DAY);
+    assert_eq!(data["state"], "done", "{data}");
+    assert_eq!(data["compared"], json!({"equal": 4}), "{data}");
+    let settled = named("1", "only_at_wechat", "settled");
+    assert_eq!(differences(&data), [settled], "{data}");
+    let note = &data["differences"][0]["notes"][0]["text"];
+    assert_eq!(note, "the payer came back", "{data}");
+    assert_eq!(shop.alarms(), []);
+}
