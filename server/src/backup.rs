@@ -5,6 +5,7 @@
 //! the backup is also in its registry. Payments after the backup are known to
 //! WeChat: after a restore, queries and notices find them.
 
+use crate::objects::create_private;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::fs;
@@ -124,7 +125,7 @@ fn create(directory: &Path) -> Result<(), String> {
             directory.display()
         ));
     }
-    fs::create_dir_all(directory.join(BOOKS))
+    create_private(&directory.join(BOOKS))
         .map_err(|error| format!("{} cannot be made: {error}", directory.display()))
 }
 

@@ -18,6 +18,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -38,7 +39,18 @@ const BUSY_MS: i64 = 50;
 ///
 /// It cannot be created.
 pub fn open_directory(directory: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(directory.join("books"))
+    create_private(&directory.join("books"))
+}
+
+/// Creates a directory, and those above it, if they are missing: only their owner
+/// can read them, because the data names payers.
+///
+/// # Errors
+///
+/// It cannot be created.
+pub fn create_private(directory: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(directory)
 }
 
 enum Kind {

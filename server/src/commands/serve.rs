@@ -5,7 +5,7 @@ use super::settings::{self, CERTIFICATES, Settings};
 use crate::cli::print;
 use crate::client::{Upstreams, WithCertificate};
 use crate::log::Log;
-use crate::objects::open_directory;
+use crate::objects::{create_private, open_directory};
 use crate::proxies::{TrustedProxies, network};
 use crate::threads::{Deployment, Threads};
 use crate::tls::{Files, ServerCertificate};
@@ -157,7 +157,7 @@ pub fn lock(directory: &Path) -> Result<File, String> {
             directory.display()
         )
     };
-    std::fs::create_dir_all(directory).map_err(|error| said(&error))?;
+    create_private(directory).map_err(|error| said(&error))?;
     let mut options = File::options();
     let lock = options.create(true).truncate(false).write(true);
     let lock = lock

@@ -4,6 +4,7 @@ use crate::system::{
     ask, demo_merchant, directory, free_port, gateway, make_merchant, sandbox, wait_for, weceive,
 };
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 #[test]
@@ -51,6 +52,12 @@ fn a_backup_under_load_is_restored_with_every_order_that_was_answered_before_it(
         .unwrap();
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&again.stderr).contains("not empty"));
+
+    // The data names payers: other users of the machine cannot read it.
+    for private in [directory.join("data"), target.clone()] {
+        let mode = std::fs::metadata(&private).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{}", private.display());
+    }
 
     drop(running);
     std::fs::rename(directory.join("data"), directory.join("lost")).unwrap();
