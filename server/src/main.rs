@@ -66,13 +66,10 @@ fn main() -> ExitCode {
         Command::Profile(command) => cli::profiles(command),
         Command::Sign(command) => cli::sign(command, &program.target),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                *shell,
-                &mut Program::command(),
-                "weceive",
-                &mut std::io::stdout(),
-            );
-            Ok(())
+            // In memory first: a reader that closes the pipe must not be a panic.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Program::command(), "weceive", &mut script);
+            cli::print(&String::from_utf8_lossy(&script))
         }
     };
     match done {

@@ -1,10 +1,11 @@
 //! The commands that call a deployment, and `sign explain`.
 
 use crate::shop::{Shop, run, text};
-use crate::system::{directory, free_port, wait_for};
+use crate::system::{directory, free_port, wait_for, weceive};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 
 #[test]
 fn a_merchant_can_do_its_work_in_the_terminal() {
@@ -263,5 +264,13 @@ fn each_shell_has_its_completions() {
         let output = run(Path::new("/"), &["completions", shell], "");
         assert!(output.status.success());
         assert!(text(&output.stdout).contains("deliveries"), "{shell}");
+        // A reader that stops early, as in `weceive completions bash | head`.
+        let mut cut = weceive()
+            .args(["completions", shell])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(cut.stdout.take());
+        assert!(cut.wait().unwrap().success(), "{shell}");
     }
 }
