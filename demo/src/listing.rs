@@ -74,7 +74,8 @@ impl Demo {
 
     /// The variables that the documents' commands use, as assignments of a
     /// shell: `A` and `GATEWAY`, `SANDBOX`, `PHONE`, the demo shop's `K`, `S`,
-    /// `delivery_secret` and `api_key` (its key at WeChat), and `ADMIN_TOKEN`.
+    /// `delivery_secret` and `api_key` (its key at WeChat), and `ADMIN_TOKEN`; and
+    /// the exported variables with which `weceive` calls this deployment.
     #[must_use]
     pub fn variables(&self) -> String {
         let (gateway, sandbox) = (self.origins.gateway.as_str(), self.origins.sandbox.as_str());
@@ -94,8 +95,16 @@ impl Demo {
             ),
             ("ADMIN_TOKEN", &self.admin_token),
         ];
+        let of_weceive = [
+            ("export WECEIVE_URL", gateway),
+            ("export WECEIVE_SANDBOX", sandbox),
+            ("export WECEIVE_API_KEY", at_gateway("/api-key")),
+            ("export WECEIVE_API_SECRET", at_gateway("/api-secret")),
+            ("export WECEIVE_ADMIN_TOKEN", &self.admin_token),
+        ];
         values
             .iter()
+            .chain(&of_weceive)
             .map(|(name, value)| format!("{name}='{value}'\n"))
             .collect()
     }

@@ -197,6 +197,18 @@ fn dev_starts_from_nothing_and_keeps_orders_and_keys_between_two_runs() {
     dev.order(0, "D1");
     dev.says(&["trigger", "order.paid", "--number", "D1"]);
     dev.waits_for(0, "D1", "SUCCESS");
+    // The variables of the shell lead every command to it.
+    for command in ["orders show D1", "doctor", "clock"] {
+        let line = format!(
+            ". {}; {} {command}",
+            env.display(),
+            env!("CARGO_BIN_EXE_weceive")
+        );
+        let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        let reached = matches!(output.status.code(), Some(0 | 5));
+        assert!(reached, "{command}: {said}");
+    }
 
     // A second program would not know the orders of the first.
     let second = command(home, free_pair(), &[]).output().unwrap();
