@@ -565,8 +565,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     /// Refuses a number that belongs to a checkout or to one of its attempts.
     pub(super) fn refuse_checkouts_number(&self, number: &OutTradeNo) -> Result<(), ApiError> {
-        let is_attempt = store::checkouts::is_attempt(&self.storage, number.as_str())?;
-        match is_attempt || self.checkout_of(number)?.is_some() {
+        match store::checkouts::has_number(&self.storage, number.as_str())? {
             true => Err(Refusal::DifferentTerms("out_trade_no").into()),
             false => Ok(()),
         }

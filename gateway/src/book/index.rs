@@ -289,10 +289,18 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         Ok(())
     }
 
-    /// Writes a new order, which may be an attempt of a link's checkout, to the
-    /// index.
-    pub(super) fn index_new_order(&self, order: &Order, age: Age) -> Result<(), StorageError> {
+    /// Writes a new order to the index. An attempt may be one of a link's
+    /// checkout.
+    pub(super) fn index_new_order(
+        &self,
+        order: &Order,
+        is_attempt: bool,
+        age: Age,
+    ) -> Result<(), StorageError> {
         self.index_order(&[], order, age)?;
+        if !is_attempt {
+            return Ok(());
+        }
         let number = order.terms().out_trade_no.as_str();
         store::index::copy_link_of_checkout(&self.storage, number)?;
         store::index::copy_answers_of_checkout(&self.storage, number)
@@ -429,7 +437,8 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         let Some(order) = self.readable_order(number)? else {
             return Ok(());
         };
-        self.index_new_order(&order, Age::Stored)
+        // Whether it is an attempt is not stored with it.
+        self.index_new_order(&order, true, Age::Stored)
     }
 
     /// The order, where this version can read it. A statement that the database

@@ -219,6 +219,8 @@ pub struct Book<R, S> {
     filling: Cell<bool>,
     /// When old events are looked for again.
     events_end_at_ms: Cell<i64>,
+    /// Whether the id of the merchant is known to be stored.
+    has_merchant_id: Cell<bool>,
     /// Whether the last answer of each endpoint was slow.
     endpoints_slow: RefCell<BTreeMap<String, bool>>,
     /// Whether more old events are to be removed at once.
@@ -252,6 +254,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             changes: Cell::default(),
             filling: Cell::default(),
             events_end_at_ms: Cell::default(),
+            has_merchant_id: Cell::default(),
             endpoints_slow: RefCell::default(),
             removing: Cell::default(),
             serving: Cell::new(serving),
@@ -266,6 +269,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// that could not start for some minutes uses up the runtime's retries.
     fn begin(&self) -> Result<(), StorageError> {
         self.reporting.set(Self::read_reporting(&self.storage)?);
+        self.merchant_id()?;
         if let Some(paused) = store::facts::get(&self.storage, Fact::Backoff)? {
             self.hosts.backoff().restore(&paused);
         }
@@ -382,7 +386,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         self.report_ended_checkouts()?;
         self.give_up_events()?;
         self.remove_old_events()?;
-        let Some(merchant) = store::facts::get(&self.storage, Fact::Merchant)? else {
+        let Some(merchant) = self.merchant_id()? else {
             return Ok(Timers::Done);
         };
         let context = match self.merchant(&merchant).await {
@@ -522,7 +526,17 @@ impl<R: Runtime, S: Storage> Book<R, S> {
     /// Stores the merchant's id, with the first row that needs a timer: an alarm has
     /// no caller that names the merchant.
     fn store_merchant_id(&self, context: &MerchantContext) -> Result<(), StorageError> {
+        if self.has_merchant_id.get() {
+            return Ok(());
+        }
         store::facts::set_once(&self.storage, Fact::Merchant, &context.merchant.id)
+    }
+
+    /// The stored id. Not inside a transaction, which may be rolled back.
+    fn merchant_id(&self) -> Result<Option<String>, StorageError> {
+        let id = store::facts::get(&self.storage, Fact::Merchant)?;
+        self.has_merchant_id.set(id.is_some());
+        Ok(id)
     }
 
     /// Whether the order may be queried now; if so, the time is stored as that

@@ -168,7 +168,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
             }
             let expires_at_ms = terms.expires_at_ms;
             let (order, effects) = Order::prepaid(terms, prepayment.clone(), now_ms);
-            self.insert_order(context, &order, &effects)?;
+            self.insert_order(context, &order, is_attempt, &effects)?;
             Ok(Prepaid {
                 prepayment,
                 expires_at_ms,
@@ -181,12 +181,13 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         &self,
         context: &MerchantContext,
         order: &Order,
+        is_attempt: bool,
         effects: &[Effect],
     ) -> Result<(), StorageError> {
         let timer = timer_of(effects);
         let number = order.terms().out_trade_no.as_str();
         store::orders::insert(&self.storage, number, &write_stored("order", order)?, timer)?;
-        self.index_new_order(order, Age::New)?;
+        self.index_new_order(order, is_attempt, Age::New)?;
         self.audit_order(None, order, "")?;
         self.store_merchant_id(context)?;
         match timer {

@@ -144,7 +144,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
                 return Ok(Some(order));
             }
             let (order, effects) = Order::quick_pay(terms, self.runtime.now_ms());
-            self.insert_order(context, &order, &effects)?;
+            self.insert_order(context, &order, false, &effects)?;
             Ok(None)
         })
     }

@@ -187,7 +187,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
         if let Some(merchant) = merchant {
             store::facts::set_once(&self.storage, Fact::Merchant, merchant)?;
         }
-        store::facts::get(&self.storage, Fact::Merchant)
+        self.merchant_id()
     }
 
     pub(super) fn report(&self) -> Result<Report, StorageError> {

@@ -53,14 +53,15 @@ pub(in crate::book) fn id_of_attempt(
     )
 }
 
-/// Whether a checkout has made an attempt under this number.
-pub(in crate::book) fn is_attempt(
+/// Whether a number belongs to a checkout, or to an attempt of one.
+pub(in crate::book) fn has_number(
     storage: &impl Storage,
     number: &str,
 ) -> Result<bool, StorageError> {
     exists(
         storage,
-        "SELECT 1 FROM attempts WHERE out_trade_no = ?",
+        "SELECT 1 FROM attempts WHERE out_trade_no = ?1
+         UNION ALL SELECT 1 FROM checkouts WHERE out_trade_no = ?1",
         &[number.into()],
     )
 }
