@@ -9,6 +9,7 @@
 
 #![allow(missing_docs, reason = "the attribute macros make undocumented items")]
 
+mod glue;
 mod listeners;
 mod message;
 mod rsa;
@@ -23,10 +24,14 @@ use runtime::WorkersRuntime;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use storage::WorkersStorage;
+use wasm_bindgen::prelude::*;
+use worker::worker_sys::DurableObjectState;
 use worker::{
-    Context, DurableObject, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, State,
-    WebSocket, WebSocketIncomingMessage, durable_object, event,
+    Context, Env, Response, Result, ScheduleContext, ScheduledEvent, State, event, web_sys,
 };
+
+/// An exception is thrown in place of `Err`.
+type Thrown<T> = std::result::Result<T, JsValue>;
 
 thread_local! {
     /// One gateway for each isolate, so that its cache of merchants serves the
@@ -36,14 +41,15 @@ thread_local! {
 
 /// Every external request.
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     let is_first = GATEWAY.with_borrow(Option::is_none);
     let gateway = match gateway(&env) {
         Ok(gateway) => gateway,
         // The message names the variable, never its value.
         Err(problem) => {
             worker::console_error!("the gateway cannot start: {problem}");
-            return Response::error(format!("The gateway cannot start: {problem}.\n"), 500);
+            let answer = format!("The gateway cannot start: {problem}.\n");
+            return Ok(Response::error(answer, 500)?.into());
         }
     };
     if is_first {
@@ -57,7 +63,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         Err((code, cause)) => gateway.refuse(code, &cause),
     };
     match response.extensions().get::<Listen>() {
-        Some(listen) => listeners::connect(&env, listen).await,
+        Some(listen) => Ok(listeners::connect(&env, listen).await?.into()),
         None => message::write_response(response),
     }
 }
@@ -95,15 +101,21 @@ fn config(env: &Env) -> std::result::Result<Rc<Config>, String> {
 const CANNOT_START_MS: i64 = 60_000;
 
 /// A merchant's book.
-#[durable_object]
+///
+/// The classes are written without the `worker` crate's trait: its requests and
+/// answers cross into JavaScript for what no object reads.
+#[wasm_bindgen]
 pub struct Book {
     alarm: storage::Alarm,
     listeners: Listeners,
     book: std::result::Result<gateway::book::Book<WorkersRuntime, WorkersStorage>, String>,
 }
 
-impl DurableObject for Book {
-    fn new(state: State, env: Env) -> Self {
+#[wasm_bindgen]
+impl Book {
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        let state = State::from(state);
         let storage = WorkersStorage::of(&state);
         let alarm = storage::Alarm::of(&state);
         let listeners = Listeners::of(state);
@@ -119,18 +131,20 @@ impl DurableObject for Book {
         }
     }
 
-    async fn fetch(&self, request: Request) -> Result<Response> {
-        if let Some(tag) = listeners::asked_for(&request)? {
-            return self.listeners.take(&tag);
-        }
-        let body = message::read_whole(&request).await?;
+    /// Answers one call, or connects a page.
+    pub async fn fetch(&self, request: web_sys::Request) -> Thrown<web_sys::Response> {
+        let Some(body) = glue::called(&request) else {
+            let tag = listeners::asked_for(&request)?;
+            return Ok(self.listeners.take(&tag)?);
+        };
+        let body = body.await?.to_vec();
         match &self.book {
-            Ok(book) => Response::from_bytes(book.handle(&body).await),
-            Err(problem) => Err(problem.clone().into()),
+            Ok(book) => glue::answer(200, "", &book.handle(&body).await),
+            Err(problem) => Err(js_sys::Error::new(problem).into()),
         }
     }
 
-    async fn alarm(&self) -> Result<Response> {
+    pub async fn alarm(&self) {
         match &self.book {
             Ok(book) => book.alarm().await,
             // The runtime repeats a failing alarm six times only. A deployment
@@ -140,43 +154,31 @@ impl DurableObject for Book {
                 self.alarm.set_in(CANNOT_START_MS);
             }
         }
-        Response::empty()
     }
 
     // Pages send only pings, which the runtime answers itself. Any other
     // message wakes the book, which serves all payers of its merchant, so a
     // page is closed at its first one.
-    async fn websocket_message(
-        &self,
-        socket: WebSocket,
-        _: WebSocketIncomingMessage,
-    ) -> Result<()> {
-        let _ = socket.close(Some(1008), Some("listeners only listen"));
-        Ok(())
+    #[wasm_bindgen(js_name = webSocketMessage)]
+    pub fn websocket_message(&self, socket: web_sys::WebSocket, _: JsValue) {
+        let _ = socket.close_with_code_and_reason(1008, "listeners only listen");
     }
 
-    async fn websocket_close(
-        &self,
-        socket: WebSocket,
-        _code: usize,
-        _reason: String,
-        _was_clean: bool,
-    ) -> Result<()> {
+    #[wasm_bindgen(js_name = webSocketClose)]
+    pub fn websocket_close(&self, socket: web_sys::WebSocket) {
         // Completes the closing handshake. The peer may be gone.
-        let _ = socket.close(Some(1000), Some(""));
-        Ok(())
+        let _ = socket.close_with_code_and_reason(1000, "");
     }
 
-    async fn websocket_error(&self, _: WebSocket, _: worker::Error) -> Result<()> {
-        Ok(())
-    }
+    #[wasm_bindgen(js_name = webSocketError)]
+    pub fn websocket_error(&self) {}
 }
 
 /// The registry's shards under the names `registry-00` to `registry-63`, and
 /// the registry of earlier versions under `registry`; the board under the name
 /// `board`. One class for both: a class of its own would need a migration, and
 /// Cloudflare cannot roll back across one.
-#[durable_object]
+#[wasm_bindgen]
 pub struct Registry {
     state: State,
     env: Env,
@@ -192,51 +194,57 @@ pub struct Registry {
 }
 
 impl Registry {
-    fn board(&self) -> Result<&gateway::board::Board<WorkersRuntime, WorkersStorage>> {
+    fn board(&self) -> Thrown<&gateway::board::Board<WorkersRuntime, WorkersStorage>> {
         let open = || {
             let runtime = WorkersRuntime::new(self.env.clone());
             gateway::board::Board::open(runtime, WorkersStorage::of(&self.state))
                 .map_err(|error| error.to_string())
         };
         let board = self.board.get_or_init(open).as_ref();
-        board.map_err(|problem| problem.clone().into())
+        board.map_err(|problem| js_sys::Error::new(problem).into())
     }
 
     fn registry(
         &self,
-    ) -> Result<&gateway::merchants::registry::Registry<WorkersRuntime, WorkersStorage>> {
+    ) -> Thrown<&gateway::merchants::registry::Registry<WorkersRuntime, WorkersStorage>> {
         let open = || {
             let runtime = WorkersRuntime::new(self.env.clone());
             gateway::merchants::registry::Registry::open(runtime, WorkersStorage::of(&self.state))
                 .map_err(|error| error.to_string())
         };
         let registry = self.registry.get_or_init(open).as_ref();
-        registry.map_err(|problem| problem.clone().into())
+        registry.map_err(|problem| js_sys::Error::new(problem).into())
     }
 }
 
-impl DurableObject for Registry {
-    fn new(state: State, env: Env) -> Self {
+#[wasm_bindgen]
+impl Registry {
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
         Self {
-            state,
+            state: State::from(state),
             env,
             registry: OnceCell::new(),
             board: OnceCell::new(),
         }
     }
 
-    async fn fetch(&self, request: Request) -> Result<Response> {
-        let is_board = request.path() == "/board";
-        let body = message::read_whole(&request).await?;
-        Response::from_bytes(match is_board {
+    pub async fn fetch(&self, request: web_sys::Request) -> Thrown<web_sys::Response> {
+        let is_board = request.url().ends_with("/board");
+        let body = match glue::called(&request) {
+            Some(body) => body.await?.to_vec(),
+            None => Vec::new(),
+        };
+        let answer = match is_board {
             true => self.board()?.handle(&body),
             false => self.registry()?.handle(&body),
-        })
+        };
+        glue::answer(200, "", &answer)
     }
 
     /// Only the board sets an alarm.
-    async fn alarm(&self) -> Result<Response> {
+    pub async fn alarm(&self) -> Thrown<()> {
         self.board()?.alarm().await;
-        Response::empty()
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use worker::{
     Env, Headers, Request, RequestInit, Response, Result, State, WebSocketPair,
-    WebSocketRequestResponsePair,
+    WebSocketRequestResponsePair, web_sys,
 };
 
 #[wasm_bindgen]
@@ -47,8 +47,9 @@ pub async fn connect(env: &Env, listen: &Listen) -> Result<Response> {
 }
 
 /// The tag in a request that [`connect`] has sent.
-pub fn asked_for(request: &Request) -> Result<Option<String>> {
-    request.headers().get(TAG)
+pub fn asked_for(request: &web_sys::Request) -> Result<String> {
+    let tag = request.headers().get(TAG)?;
+    tag.ok_or_else(|| "a page is connected under a tag".into())
 }
 
 /// The listeners of one object.
@@ -71,7 +72,7 @@ impl Listeners {
 
     /// Adds a listener and sends it `look` at once, because it missed the
     /// changes during its handshake.
-    pub fn take(&self, tag: &str) -> Result<Response> {
+    pub fn take(&self, tag: &str) -> Result<web_sys::Response> {
         let refused =
             || write_response(ApiError::of(Code::TooManyPages).response().map(Body::Whole));
         if self.state.get_websockets_with_tag(tag).len() >= MOST_LISTENERS {
@@ -90,7 +91,7 @@ impl Listeners {
             return refused();
         }
         server.send_with_str(LOOK)?;
-        Response::from_websocket(client)
+        Ok(Response::from_websocket(client)?.into())
     }
 
     /// Sends a message to all listeners of a tag. The runtime sends it when

@@ -1,15 +1,16 @@
 //! Conversion between the runtime's requests and answers and `http` values.
 
+use crate::glue;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, TryStreamExt};
 use gateway::http::error::Code;
 use gateway::route::max_body_bytes;
 use gateway::runtime::{Answer, Body};
 use js_sys::Uint8Array;
-use js_sys::futures::JsFuture;
 use std::pin::pin;
 use std::time::Duration;
-use worker::{Delay, Headers, Request, Response, Result};
+use wasm_bindgen::JsCast;
+use worker::{Delay, Headers, Request, Response, Result, web_sys};
 
 /// How much of a body that is too long is read and discarded.
 const DISCARD_AT_MOST: usize = 16 * 1024 * 1024;
@@ -24,48 +25,61 @@ const CHUNKS: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An external request, or the error in its transfer with its cause.
-pub async fn read_request(
-    request: Request,
-) -> std::result::Result<gateway::runtime::Request, (Code, String)> {
-    match select(pin!(read_all(request)), pin!(Delay::from(PATIENCE))).await {
-        // It was interrupted, or was not HTTP.
-        Either::Left((read, _)) => read.map_err(|error| (Code::BodyBroken, error.to_string())),
-        Either::Right(_) => Err((Code::BodyTooSlow, "the time limit is over".to_owned())),
-    }
-}
-
+///
 /// A body that is too long is read only as far as needed to detect that.
-async fn read_all(mut request: Request) -> Result<gateway::runtime::Request> {
-    // The runtime's own text: the `worker` crate turns unknown methods into
-    // GET.
+pub async fn read_request(
+    request: web_sys::Request,
+) -> std::result::Result<gateway::runtime::Request, (Code, String)> {
+    // It was interrupted, or was not HTTP.
+    let broken = |error: worker::Error| (Code::BodyBroken, error.to_string());
+    let head = glue::head(&request);
+    let mut lines = head.split('\n');
     let mut builder = http::Request::builder()
-        .method(request.inner().method().as_str())
-        .uri(request.url()?.as_str());
-    for (name, value) in request.headers().entries() {
+        .method(lines.next().unwrap_or_default())
+        .uri(lines.next().unwrap_or_default());
+    let mut declared = None;
+    while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
         // A header that `http` refuses is not one that the gateway reads.
         if let (Ok(name), Ok(value)) = (
             http::HeaderName::from_bytes(name.as_bytes()),
-            http::HeaderValue::from_str(&value),
+            http::HeaderValue::from_str(value),
         ) {
+            if name == http::header::CONTENT_LENGTH {
+                declared = value.to_str().ok().and_then(|length| length.parse().ok());
+            }
             builder = builder.header(name, value);
         }
     }
-    let max = max_body_bytes(request.inner().method().as_str(), request.url()?.path());
-    let declared = request.headers().get("content-length")?;
-    let declared = declared.and_then(|length| length.parse::<usize>().ok());
-    let body = match (request.inner().body(), declared) {
-        (None, _) => Vec::new(),
-        (Some(_), Some(length)) if length <= max => read_whole(&request).await?,
-        (Some(_), _) => read_body(request.stream()?, max).await?,
+    let head = builder.body(()).map_err(as_worker_error).map_err(broken)?;
+    let max = max_body_bytes(head.method().as_str(), head.uri().path());
+    let body = match declared {
+        Some(0_usize) => Vec::new(),
+        Some(length) if length <= max => read_whole(&request).await?,
+        _ if request.body().is_none() => Vec::new(),
+        _ => {
+            let mut request = Request::from(request);
+            let reading = pin!(async { read_body(request.stream()?, max).await });
+            match select(reading, pin!(Delay::from(PATIENCE))).await {
+                Either::Left((read, _)) => read.map_err(broken)?,
+                Either::Right(_) => return Err(too_slow()),
+            }
+        }
     };
-    builder.body(body).map_err(as_worker_error)
+    Ok(head.map(|()| body))
 }
 
-/// The whole body of a request that is known to be short: several times cheaper
-/// than a stream, whose chunks each cross into JavaScript.
-pub async fn read_whole(request: &Request) -> Result<Vec<u8>> {
-    let buffer = JsFuture::from(request.inner().array_buffer()?).await?;
-    Ok(Uint8Array::new(&buffer).to_vec())
+fn too_slow() -> (Code, String) {
+    (Code::BodyTooSlow, "the time limit is over".to_owned())
+}
+
+/// The whole body of a request that is known to be short.
+async fn read_whole(request: &web_sys::Request) -> std::result::Result<Vec<u8>, (Code, String)> {
+    let patience_ms = u32::try_from(PATIENCE.as_millis()).unwrap_or(u32::MAX);
+    match glue::body(request, patience_ms).await {
+        Ok(body) if body.is_undefined() => Err(too_slow()),
+        Ok(body) => Ok(body.unchecked_into::<Uint8Array>().to_vec()),
+        Err(error) => Err((Code::BodyBroken, worker::Error::from(error).to_string())),
+    }
 }
 
 /// At most one byte more than `max`, which shows that the body is too long.
@@ -94,39 +108,42 @@ pub async fn read_body(
     Ok(body)
 }
 
-/// The first bytes of a body; what follows is not read.
-pub async fn read_beginning(
-    mut stream: impl futures_util::Stream<Item = Result<Vec<u8>>> + Unpin,
-    max: usize,
-) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
-    while body.len() < max
-        && let Some(chunk) = stream.next().await
-    {
-        body.extend_from_slice(&chunk?);
-    }
-    body.truncate(max);
-    Ok(body)
+/// An answer to an external request.
+pub fn write_response(response: Answer) -> Result<web_sys::Response> {
+    let (parts, body) = response.into_parts();
+    let headers = lines(&parts.headers);
+    let body = match body {
+        Body::Whole(body) => body,
+        // An error breaks the connection: see `Body::Pieces`.
+        Body::Pieces(chunks) => {
+            let answer = Response::from_stream(chunks.map_err(as_worker_error))?;
+            let own = Headers::new();
+            for (name, value) in &parts.headers {
+                if let Ok(value) = value.to_str() {
+                    own.append(name.as_str(), value)?;
+                }
+            }
+            let answer = answer.with_status(parts.status.as_u16());
+            return Ok(answer.with_headers(own).into());
+        }
+    };
+    Ok(glue::answer(parts.status.as_u16(), &headers, &body)?)
 }
 
-/// An answer to an external request.
-pub fn write_response(response: Answer) -> Result<Response> {
-    let (parts, body) = response.into_parts();
-    let headers = Headers::new();
-    for (name, value) in &parts.headers {
+/// The name and the value of each header, one on each line.
+pub fn lines(headers: &http::HeaderMap) -> String {
+    let mut lines = String::new();
+    for (name, value) in headers {
         if let Ok(value) = value.to_str() {
-            headers.append(name.as_str(), value)?;
+            if !lines.is_empty() {
+                lines.push('\n');
+            }
+            lines.push_str(name.as_str());
+            lines.push('\n');
+            lines.push_str(value);
         }
     }
-    let answer = match body {
-        Body::Whole(body) if body.is_empty() => Response::empty()?,
-        Body::Whole(body) => Response::from_bytes(body)?,
-        // An error breaks the connection: see `Body::Pieces`.
-        Body::Pieces(chunks) => Response::from_stream(chunks.map_err(as_worker_error))?,
-    };
-    Ok(answer
-        .with_status(parts.status.as_u16())
-        .with_headers(headers))
+    lines
 }
 
 /// Converts any error to the runtime's.

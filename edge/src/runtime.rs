@@ -1,15 +1,22 @@
 //! Implements the gateway's [`Runtime`] for the Workers runtime.
 
-use crate::message::{read_beginning, read_body};
+use crate::glue;
+use crate::message::lines;
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, stream};
 use gateway::observe::{Log, without_addresses};
 use gateway::runtime::{CallError, Chunks, FetchError, Object, Request, Response, Route, Runtime};
+use js_sys::{Array, Date, Reflect, Uint8Array};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
+use wasm_bindgen::prelude::*;
+use worker::worker_sys::Fetcher as SysFetcher;
 use worker::{
-    AbortController, ByteStream, Date, Delay, Env, Fetch, Fetcher, Headers, Method, RequestInit,
+    AbortController, ByteStream, Delay, Env, Fetch, Fetcher, Headers, Method, RequestInit,
     RequestRedirect, web_sys,
 };
 
@@ -17,18 +24,36 @@ use worker::{
 #[derive(Clone)]
 pub struct WorkersRuntime {
     env: Env,
+    /// The bindings that were looked up; `None` is missing.
+    bindings: Rc<RefCell<HashMap<String, Option<JsValue>>>>,
 }
 
 impl WorkersRuntime {
     /// A runtime with these bindings.
     pub fn new(env: Env) -> Self {
-        Self { env }
+        Self {
+            env,
+            bindings: Rc::default(),
+        }
+    }
+
+    /// The binding with this name.
+    fn binding(&self, name: &str) -> Option<JsValue> {
+        if let Some(found) = self.bindings.borrow().get(name) {
+            return found.clone();
+        }
+        let found = Reflect::get(&self.env, &name.into()).ok();
+        let found = found.filter(|binding| !binding.is_undefined());
+        self.bindings
+            .borrow_mut()
+            .insert(name.to_owned(), found.clone());
+        found
     }
 
     /// The binding for a route. Without a binding the request goes to the
     /// public internet, which is right for every route except the page's own
     /// files.
-    fn binding(&self, route: Route<'_>) -> Option<Fetcher> {
+    fn fetcher(&self, route: Route<'_>, host: &str) -> Result<Option<JsValue>, FetchError> {
         let name = match route {
             Route::WeChatPay | Route::Statement => "WECHATPAY",
             Route::WeChatPayMtls(name) => name,
@@ -37,9 +62,17 @@ impl WorkersRuntime {
             Route::Ionline => "IONLINE",
             Route::Weixin => "WEIXIN",
             Route::Assets => "ASSETS",
-            Route::Merchant | Route::Webhook => return None,
+            Route::Merchant | Route::Webhook => return Ok(None),
         };
-        self.env.service(name).ok()
+        match self.binding(name) {
+            // A test deployment sends nothing to WeChat, also where a binding
+            // is missing.
+            None if self.is_test() && route.is_upstream() => {
+                self.log(format_args!("{host}: no binding leads to the sandbox"));
+                Err(FetchError::Unreachable)
+            }
+            binding => Ok(binding),
+        }
     }
 
     /// No answer arrived: the log gets the cause, without addresses.
@@ -87,7 +120,7 @@ impl WorkersRuntime {
         }
         let request =
             worker::Request::new_with_init(&parts.uri.to_string(), &init).map_err(unreachable)?;
-        let mut answer = match self.binding(route) {
+        let mut answer = match self.fetcher(route, &host)? {
             // A binding's call takes no abort signal itself: the request
             // carries it.
             Some(binding) => {
@@ -95,13 +128,8 @@ impl WorkersRuntime {
                 init.set_signal(Some(abort));
                 let request = web_sys::Request::new_with_request_and_init(request.inner(), &init)
                     .map_err(|error| self.unreachable(&host, error.into()))?;
+                let binding = Fetcher::from(binding.unchecked_into::<SysFetcher>());
                 binding.fetch_request(worker::Request::from(request)).await
-            }
-            // A test deployment sends nothing to WeChat, also where a binding
-            // is missing.
-            None if self.is_test() && route.is_upstream() => {
-                self.log(format_args!("{host}: no binding leads to the sandbox"));
-                return Err(FetchError::Unreachable);
             }
             None => Fetch::Request(request).send_with_signal(abort).await,
         }
@@ -127,28 +155,48 @@ impl WorkersRuntime {
         Ok((response, body))
     }
 
-    async fn send(
-        &self,
-        route: Route<'_>,
-        request: Request,
-        abort: &worker::AbortSignal,
-    ) -> Result<Response, FetchError> {
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        let (head, stream) = self.open(route, request, abort).await?;
-        let max = route.max_answer_bytes();
-        let body = match stream {
-            None => Vec::new(),
-            Some(stream) if route.cuts_answer() => read_beginning(stream, max)
-                .await
-                .map_err(|error| self.unreachable(&host, error))?,
-            Some(stream) => read_body(stream, max)
-                .await
-                .map_err(|error| self.unreachable(&host, error))?,
-        };
-        if body.len() > max {
+    /// Sends a request; returns the whole answer.
+    async fn send(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
+        let (parts, body) = request.into_parts();
+        let host = parts.uri.host().unwrap_or_default();
+        let binding = self.fetcher(route, host)?.unwrap_or_default();
+        let answer = glue::send(
+            &binding,
+            parts.method.as_str(),
+            &parts.uri.to_string(),
+            &lines(&parts.headers),
+            &body,
+            route.timeout_ms(),
+            u32::try_from(route.max_answer_bytes()).unwrap_or(u32::MAX),
+            route.cuts_answer(),
+        )
+        .await
+        .map_err(|error| self.unreachable(host, error.into()))?;
+        if answer.is_undefined() {
+            return Err(FetchError::TimedOut);
+        }
+        if answer.is_null() {
             return Err(FetchError::TooLong);
         }
-        Ok(head.map(|()| body))
+        let answer: Array = answer.unchecked_into();
+        let head = answer.get(0).as_string().unwrap_or_default();
+        let body: Uint8Array = answer.get(1).unchecked_into();
+        let mut lines = head.split('\n');
+        let mut response = Response::new(body.to_vec());
+        *response.status_mut() = http::StatusCode::from_bytes(
+            lines.next().unwrap_or_default().as_bytes(),
+        )
+        .map_err(|error| self.unreachable(host, worker::Error::RustError(error.to_string())))?;
+        while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
+            // Headers of one name arrive joined; an invalid header is left out.
+            if let (Ok(name), Ok(value)) = (
+                name.parse::<http::HeaderName>(),
+                value.parse::<http::HeaderValue>(),
+            ) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        Ok(response)
     }
 }
 
@@ -177,7 +225,9 @@ impl fmt::Debug for WorkersRuntime {
 
 impl Runtime for WorkersRuntime {
     fn now_ms(&self) -> i64 {
-        i64::try_from(Date::now().as_millis()).unwrap_or(i64::MAX)
+        #[expect(clippy::cast_possible_truncation, reason = "whole milliseconds")]
+        let now_ms = Date::now() as i64;
+        now_ms
     }
 
     fn random(&self, bytes: &mut [u8]) {
@@ -190,23 +240,7 @@ impl Runtime for WorkersRuntime {
     }
 
     async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
-        let abort = AbortController::default();
-        let signal = abort.signal();
-        let sending = pin!(self.send(route, request, &signal));
-        let patience = Duration::from_millis(u64::from(route.timeout_ms()));
-        match select(sending, pin!(Delay::from(patience))).await {
-            Either::Left((answer, _)) => {
-                if route.cuts_answer() {
-                    // An unread body would keep the connection open.
-                    abort.abort();
-                }
-                answer
-            }
-            Either::Right(_) => {
-                abort.abort();
-                Err(FetchError::TimedOut)
-            }
-        }
+        self.send(route, request).await
     }
 
     /// `fetch` takes no certificate, only a binding has one.
@@ -243,25 +277,20 @@ impl Runtime for WorkersRuntime {
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
         let shard;
-        let (binding, name, address) = match object {
-            Object::Book(merchant) => ("BOOK", merchant, "https://object.invalid/"),
+        let (binding, name, path) = match object {
+            Object::Book(merchant) => ("BOOK", merchant, ""),
             Object::Shard(number) => {
                 shard = number.name();
-                ("REGISTRY", shard.as_str(), "https://object.invalid/")
+                ("REGISTRY", shard.as_str(), "")
             }
-            Object::Registry => ("REGISTRY", "registry", "https://object.invalid/"),
-            Object::Board => ("REGISTRY", "board", "https://object.invalid/board"),
+            Object::Registry => ("REGISTRY", "registry", ""),
+            Object::Board => ("REGISTRY", "board", "board"),
         };
-        let call = async {
-            let stub = self.env.durable_object(binding)?.get_by_name(name)?;
-            let mut init = RequestInit::new();
-            init.with_method(Method::Post)
-                .with_body(Some(js_sys::Uint8Array::from(body.as_slice()).into()));
-            let request = worker::Request::new_with_init(address, &init)?;
-            stub.fetch_with_request(request).await?.bytes().await
-        };
-        call.await.map_err(|error: worker::Error| {
-            self.log(format_args!("{object:?}: {error}"));
+        let namespace = self.binding(binding).unwrap_or_default();
+        let answer = glue::call(&namespace, name, path, &body).await;
+        let bytes = answer.map(|answer| answer.unchecked_into::<Uint8Array>().to_vec());
+        bytes.map_err(|error| {
+            self.log(format_args!("{object:?}: {}", worker::Error::from(error)));
             CallError
         })
     }

@@ -5,12 +5,15 @@
 //! (answers, requests, messages to listeners) until all earlier writes are on
 //! disk. This guarantees that nothing is answered before it is durable.
 
+use crate::glue;
 use crate::listeners::Listeners;
 use gateway::runtime::{Row, Storage, StorageError, Value};
-use js_sys::{Date, Object, Reflect};
+use js_sys::{Date, JsString, Object, Reflect};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use wasm_bindgen::prelude::*;
-use worker::{SqlStorage, SqlStorageValue, State};
+use worker::State;
 
 #[wasm_bindgen]
 extern "C" {
@@ -27,7 +30,8 @@ extern "C" {
 /// One object's storage.
 pub struct WorkersStorage {
     storage: worker::Storage,
-    sql: SqlStorage,
+    /// `SqlStorage`.
+    sql: JsValue,
     listeners: Option<Listeners>,
 }
 
@@ -35,7 +39,7 @@ impl WorkersStorage {
     /// The storage of this object.
     pub fn of(state: &State) -> Self {
         let storage = state.storage();
-        let sql = storage.sql();
+        let sql = storage.sql().as_ref().clone();
         Self {
             storage,
             sql,
@@ -58,18 +62,9 @@ impl fmt::Debug for WorkersStorage {
 
 impl Storage for WorkersStorage {
     fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
-        let bindings: Vec<SqlStorageValue> = args.iter().map(write_value).collect();
-        let cursor = self.sql.exec(sql, bindings).map_err(refused)?;
-        cursor
-            .raw()
-            .map(|row| {
-                let row = row.map_err(refused)?;
-                row.into_iter()
-                    .map(read_value)
-                    .collect::<Result<_, _>>()
-                    .map(Row)
-            })
-            .collect()
+        let rows = glue::execute(&self.sql, &statement(sql), &write_values(args)?)
+            .map_err(|error| refused(&error.into()))?;
+        rows.map_or(Ok(Vec::new()), |rows| read_rows(&rows))
     }
 
     fn atomically<T, E: From<StorageError>>(
@@ -101,8 +96,7 @@ impl Storage for WorkersStorage {
     fn size_bytes(&self) -> i64 {
         // The `worker` crate's call has 32 bits, and an object up to ten
         // gigabytes.
-        let sql = Reflect::get(self.storage.as_raw(), &"sql".into());
-        let size = sql.and_then(|sql| Reflect::get(&sql, &"databaseSize".into()));
+        let size = Reflect::get(&self.sql, &"databaseSize".into());
         #[expect(clippy::cast_possible_truncation, reason = "a whole number of bytes")]
         size.ok()
             .and_then(|size| size.as_f64())
@@ -146,26 +140,64 @@ impl Alarm {
     }
 }
 
-fn write_value(value: &Value) -> SqlStorageValue {
+/// How many statements have a text in JavaScript. There are fewer of them.
+const STATEMENTS: usize = 512;
+
+thread_local! {
+    /// The texts of the statements in JavaScript: a text is converted once.
+    static TEXTS: RefCell<HashMap<String, JsString>> = RefCell::default();
+}
+
+fn statement(sql: &str) -> JsString {
+    TEXTS.with_borrow_mut(|texts| {
+        if let Some(text) = texts.get(sql) {
+            return text.clone();
+        }
+        let text = JsString::from(sql);
+        if texts.len() < STATEMENTS {
+            texts.insert(sql.to_owned(), text.clone());
+        }
+        text
+    })
+}
+
+/// The values as JSON.
+fn write_values(values: &[Value]) -> Result<String, StorageError> {
+    let json = |value: &Value| match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Int(int) => (*int).into(),
+        Value::Text(text) => text.as_str().into(),
+    };
+    let values: Vec<serde_json::Value> = values.iter().map(json).collect();
+    serde_json::to_string(&values).map_err(|error| StorageError::unreadable_json("values", &error))
+}
+
+fn read_rows(json: &str) -> Result<Vec<Row>, StorageError> {
+    let rows: Vec<Vec<serde_json::Value>> = serde_json::from_slice(json.as_bytes())
+        .map_err(|error| StorageError::unreadable_json("rows", &error))?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Row(row
+                .into_iter()
+                .map(read_value)
+                .collect::<Result<_, _>>()?))
+        })
+        .collect()
+}
+
+fn read_value(value: serde_json::Value) -> Result<Value, StorageError> {
     match value {
-        Value::Null => SqlStorageValue::Null,
-        Value::Int(int) => SqlStorageValue::Integer(*int),
-        Value::Text(text) => SqlStorageValue::String(text.clone()),
+        serde_json::Value::Null => Ok(Value::Null),
+        serde_json::Value::String(text) => Ok(Value::Text(text)),
+        other => match (other.as_i64(), other.as_f64()) {
+            (Some(int), _) => Ok(Value::Int(int)),
+            #[expect(clippy::cast_possible_truncation, reason = "checked to be whole")]
+            (_, Some(float)) if float.fract() == 0.0 => Ok(Value::Int(float as i64)),
+            _ => Err(StorageError("a value of another type".to_owned())),
+        },
     }
 }
 
-fn read_value(value: SqlStorageValue) -> Result<Value, StorageError> {
-    match value {
-        SqlStorageValue::Null => Ok(Value::Null),
-        SqlStorageValue::Integer(int) => Ok(Value::Int(int)),
-        SqlStorageValue::String(text) => Ok(Value::Text(text)),
-        // JavaScript has one number type: integers may arrive as a float.
-        #[expect(clippy::cast_possible_truncation, reason = "checked to be whole")]
-        SqlStorageValue::Float(float) if float.fract() == 0.0 => Ok(Value::Int(float as i64)),
-        other => Err(StorageError(format!("a value of another type: {other:?}"))),
-    }
-}
-
-fn refused(error: worker::Error) -> StorageError {
+fn refused(error: &worker::Error) -> StorageError {
     StorageError(error.to_string())
 }

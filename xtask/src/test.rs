@@ -93,6 +93,7 @@ fn lint() -> Result<()> {
     for (what, project) in [
         ("the Mini Program kit", "tests/miniprogram/jsconfig.json"),
         ("the embedded button", "tests/embed/jsconfig.json"),
+        ("the Worker's script", "edge/jsconfig.json"),
     ] {
         step::show(
             &format!("check the types of {what}"),
