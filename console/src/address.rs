@@ -14,6 +14,7 @@ pub(crate) enum Page {
     Links,
     Till,
     Deliveries,
+    Money,
     Keys,
     People,
     Settings,
@@ -24,12 +25,13 @@ pub(crate) enum Page {
 }
 
 impl Page {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Today,
         Self::Orders,
         Self::Links,
         Self::Till,
         Self::Deliveries,
+        Self::Money,
         Self::Keys,
         Self::People,
         Self::Settings,
@@ -46,6 +48,7 @@ impl Page {
             Self::Links => "links",
             Self::Till => "till",
             Self::Deliveries => "deliveries",
+            Self::Money => "money",
             Self::Keys => "keys",
             Self::People => "people",
             Self::Settings => "settings",

@@ -370,6 +370,28 @@ pub(crate) fn day_of(at_ms: i64, time_zone: &str) -> String {
     formatted(at_ms, "en-CA", time_zone, &options)
 }
 
+/// A day `YYYYMMDD`, or its month, in the reader's language.
+pub(crate) fn local_date(day: &str, lang: &str, only_month: bool) -> String {
+    let parts = (day.get(..4), day.get(4..6), day.get(6..));
+    let (Some(year), Some(month), Some(day)) = parts else {
+        return day.to_owned();
+    };
+    let noon = Date::parse(&format!("{year}-{month}-{day}T12:00:00Z"));
+    if !noon.is_finite() {
+        return format!("{year}{month}{day}");
+    }
+    let options = match only_month {
+        true => object(&[("year", "numeric"), ("month", "long")]),
+        false => object(&[
+            ("year", "numeric"),
+            ("month", "short"),
+            ("day", "numeric"),
+            ("weekday", "short"),
+        ]),
+    };
+    formatted(noon as i64, lang, "UTC", &options)
+}
+
 fn formatted(at_ms: i64, lang: &str, time_zone: &str, options: &Object) -> String {
     let date = Date::new(&JsValue::from(at_ms as f64));
     if !time_zone.is_empty() {

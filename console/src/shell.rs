@@ -145,7 +145,7 @@ struct Place {
     rights: &'static [&'static str],
 }
 
-const PLACES: [Place; 10] = [
+const PLACES: [Place; 11] = [
     Place {
         page: Page::Today,
         name: x::TODAY,
@@ -169,6 +169,12 @@ const PLACES: [Place; 10] = [
         name: x::LINKS,
         icon: "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 6 6l1-1",
         rights: &["links", "look"],
+    },
+    Place {
+        page: Page::Money,
+        name: x::MONEY,
+        icon: "M4 5h16v14H4zM4 10h16M9 10v9M12 14h5",
+        rights: &["reports"],
     },
     Place {
         page: Page::Deliveries,

@@ -61,6 +61,7 @@ fn known(code: &str, field: Option<&str>) -> Option<Text> {
         ("FIELD_INVALID" | "FIELD_MISSING", Some("password" | "new_password")) => x::PASSWORD_RULE,
         ("FIELD_INVALID" | "FIELD_MISSING", Some("login")) => x::LOGIN_RULE,
         ("FIELD_INVALID" | "FIELD_MISSING", Some("reason")) => x::REASON_RULE,
+        ("FIELD_INVALID" | "FIELD_MISSING", Some("note")) => x::NOTE_RULE,
         ("FIELD_INVALID", Some("auth_code")) => x::AUTH_CODE_RULE,
         ("FIELD_MISSING", _) => x::FIELD_MISSING,
         ("FIELD_INVALID", _) => x::FIELD_INVALID,
@@ -86,6 +87,8 @@ fn known(code: &str, field: Option<&str>) -> Option<Text> {
         ("REVERSE_TOO_LATE", _) => x::REVERSE_TOO_LATE,
         ("CLIENT_CERTIFICATE_MISSING" | "CERTIFICATE_EXPIRED", _) => x::CERTIFICATE,
         ("MERCHANT_SUSPENDED", _) => x::SUSPENDED,
+        ("DAY_NOT_FOUND", _) => x::DAY_NOT_FOUND,
+        ("DIFFERENCE_NOT_OPEN" | "DIFFERENCE_NOT_FOUND", _) => x::DIFFERENCE_NOT_OPEN,
         ("IMAGE_INVALID", _) => x::IMAGE_RULE,
         ("ENDPOINT_OFF", _) => x::ENDPOINT_OFF,
         ("NOTIFY_URL_REFUSED", _) => x::URL_RULE,
@@ -163,6 +166,49 @@ pub(crate) fn delivery_state(state: &str) -> (&'static str, Text) {
         "waiting" => ("wait", x::WAITING),
         _ => ("bad", x::GIVEN_UP),
     }
+}
+
+/// A state of a difference between the book and WeChat's statement.
+pub(crate) fn difference_state(state: &str) -> (&'static str, Text) {
+    match state {
+        "asked" => ("wait", x::DIFFERENCE_ASKED),
+        "settled" => ("good", x::DIFFERENCE_SETTLED),
+        "carried" => ("wait", x::DIFFERENCE_CARRIED),
+        "closed" => ("off", x::DIFFERENCE_ENDED),
+        _ => ("bad", x::DIFFERENCE_OPEN),
+    }
+}
+
+/// Why there is a difference.
+pub(crate) fn difference_reason(reason: &str) -> String {
+    let text = match reason {
+        "taken_over" => x::TAKEN_OVER,
+        "only_at_wechat" => x::ONLY_AT_WECHAT,
+        "unknown_here" => x::UNKNOWN_HERE,
+        "only_here" => x::ONLY_HERE,
+        "other_amount" => x::OTHER_AMOUNT,
+        "other_currency" => x::OTHER_CURRENCY,
+        "refunded_elsewhere" => x::REFUNDED_ELSEWHERE,
+        "carried" => x::CARRIED,
+        "listed_twice" => x::LISTED_TWICE,
+        "unreadable" => x::ROW_UNREADABLE,
+        _ => return reason.to_owned(),
+    };
+    t(text).to_owned()
+}
+
+/// What a person does about an open difference.
+pub(crate) fn difference_to_do(reason: &str) -> Option<Text> {
+    Some(match reason {
+        "only_at_wechat" => x::ONLY_AT_WECHAT_TO_DO,
+        "unknown_here" => x::UNKNOWN_HERE_TO_DO,
+        "only_here" => x::ONLY_HERE_TO_DO,
+        "other_amount" | "other_currency" => x::OTHER_AMOUNT_TO_DO,
+        "refunded_elsewhere" => x::REFUNDED_ELSEWHERE_TO_DO,
+        "listed_twice" => x::LISTED_TWICE_TO_DO,
+        "unreadable" => x::ROW_UNREADABLE_TO_DO,
+        _ => return None,
+    })
 }
 
 /// A role.

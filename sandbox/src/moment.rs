@@ -30,6 +30,11 @@ impl<'a> Moment<'a> {
         }
     }
 
+    /// The rest of the call is about an account whose clock is behind.
+    pub(crate) fn set_back(&mut self, seconds: i64) {
+        self.now_ms = self.now_ms.saturating_sub(seconds.saturating_mul(1000));
+    }
+
     /// `length` characters of `alphabet`. The modulo bias is harmless: nothing
     /// here protects money.
     pub(crate) fn text(&mut self, alphabet: &[u8], length: usize) -> String {

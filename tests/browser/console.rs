@@ -6,8 +6,6 @@ use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use testkit::demo_system::DemoSystem;
-use testkit::{demo, workerd};
 use tests::live::{send, wait_for};
 use totp_rs::{Builder, Secret};
 
@@ -36,14 +34,14 @@ fn code(secret: &str) -> String {
 }
 
 /// Answers that are refused are part of signing in.
-fn refusals_are_expected(person: &Browser) {
+pub fn refusals_are_expected(person: &Browser) {
     for status in ["401", "403"] {
         person.expects_in_the_console(status);
     }
 }
 
 /// A person of this role who has just joined, in English.
-fn joins(system: &TestSystem, person: &Browser, wanted: &Value, login: &str) {
+pub fn joins(system: &TestSystem, person: &Browser, wanted: &Value, login: &str) {
     refusals_are_expected(person);
     person.opens(&invitation(system, wanted));
     person.sees("Join Demo");
@@ -54,7 +52,7 @@ fn joins(system: &TestSystem, person: &Browser, wanted: &Value, login: &str) {
 }
 
 /// Scrolls to a button that may be behind the bar at the bottom, and taps it.
-fn scrolls_and_taps(person: &Browser, name: &str) {
+pub fn scrolls_and_taps(person: &Browser, name: &str) {
     person.sees(name);
     person.evaluates(&format!(
         "const named = [...document.querySelectorAll('button, a[href]')]
@@ -91,12 +89,12 @@ fn owner(system: &TestSystem, person: &Browser) -> String {
 }
 
 /// Goes to a page of the console by its address.
-fn shows(person: &Browser, page: &str) {
+pub fn shows(person: &Browser, page: &str) {
     person.evaluates(&format!("location.hash = '#/{page}'"));
 }
 
 /// Opens the page again in the language that this browser keeps.
-fn reads_in(person: &Browser, tag: &str) {
+pub fn reads_in(person: &Browser, tag: &str) {
     person.evaluates(&format!(
         "document.cookie = 'weceive_language={tag}; Path=/console/'"
     ));
@@ -406,37 +404,4 @@ fn every_page_fits_and_is_accessible_in_every_language() {
             }
         }
     });
-}
-
-/// What `cargo xtask dev` and `weceive dev` make: a shop with people and sales.
-#[test]
-fn the_demo_shop_has_people_in_every_role_and_a_day_of_sales() {
-    let directory = testkit::paths::root().join("target/live/console-demo");
-    demo::wipe(&directory).unwrap_or_else(|failure| panic!("{failure}"));
-    let ports = workerd::free_ports().unwrap_or_else(|failure| panic!("{failure}"));
-    let system = DemoSystem::start(directory.clone(), ports, None)
-        .unwrap_or_else(|failure| panic!("{failure}"));
-    let mut credentials =
-        demo::Credentials::of(&directory).unwrap_or_else(|failure| panic!("{failure}"));
-    let console = demo::console::open(&system.demo, &mut credentials, true)
-        .unwrap_or_else(|failure| panic!("{failure}"));
-    // The next start makes another owner's link, and nothing twice.
-    let again = demo::console::open(&system.demo, &mut credentials, true)
-        .unwrap_or_else(|failure| panic!("{failure}"));
-    assert_ne!(console.owner, again.owner);
-
-    let person = Browser::start();
-    refusals_are_expected(&person);
-    person.opens(&again.owner);
-    person.sees("Your role: Owner.");
-    person.opens(&console.address);
-    person.writes("Login name", "viewer@demo");
-    person.writes("Password", demo::staff::PASSWORD);
-    person.taps("Sign in");
-    person.sees("Paid today");
-    person.sees("凤凰单丛 100 克");
-    person.pictures("console-demo");
-    person.has_nothing_to_complain_about();
-    drop(system);
-    demo::wipe(&directory).unwrap_or_else(|failure| panic!("{failure}"));
 }

@@ -377,6 +377,88 @@ messages! {
         currency: String,
         retype_refunds_from: Option<i64>,
     }
+
+    /// `GET /v1/reconciliations`.
+    struct Days {
+        days: Vec<Day>,
+    }
+
+    /// A day that is compared with WeChat's statement; its differences are in the answer
+    /// about the day alone.
+    #[derive(Default)]
+    struct Day {
+        date: String = default,
+        state: String = default,
+        source: String = default,
+        theirs: Vec<DaySums> = default,
+        ours: Vec<DaySums> = default,
+        fees: Vec<Fee> = default,
+        open: i64 = default,
+        not_kept: i64 = default,
+        problem: Option<String>,
+        differences: Vec<Difference> = default,
+        after: Option<i64>,
+    }
+
+    /// The sums of a day in one currency.
+    #[derive(Default)]
+    struct DaySums {
+        currency: String = default,
+        paid_amount: i64 = default,
+        paid_count: i64 = default,
+        refunded_amount: i64 = default,
+        reversed_amount: i64 = default,
+    }
+
+    /// WeChat's fees of a day, a decimal of the main unit.
+    struct Fee {
+        currency: String,
+        amount: String,
+    }
+
+    /// A payment or refund about which the book and WeChat's statement disagree.
+    struct Difference {
+        id: i64,
+        state: String,
+        reason: String,
+        out_trade_no: Option<String>,
+        out_refund_no: Option<String>,
+        row: Option<String>,
+        theirs: Option<Side>,
+        ours: Option<Side>,
+        problem: Option<String>,
+        notes: Vec<Note>,
+    }
+
+    /// A difference as one side has it.
+    struct Side {
+        amount: i64,
+        currency: String,
+        wechat_number: Option<String>,
+        at_ms: Option<i64>,
+    }
+
+    /// What a person has found out about a difference.
+    struct Note {
+        at_ms: i64,
+        by: String,
+        name: Option<String>,
+        text: String,
+    }
+
+    /// `GET /v1/settlement`.
+    struct Settlements {
+        records: Vec<Settlement>,
+    }
+
+    /// What WeChat paid out; every value is a text, the amount in the smallest unit.
+    struct Settlement {
+        date_settlement: Option<String>,
+        date_start: Option<String>,
+        date_end: Option<String>,
+        settlement_fee: String,
+        settlementfee_type: String,
+    }
 }
 
 impl Session {

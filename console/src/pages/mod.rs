@@ -5,6 +5,7 @@ pub(crate) mod deliveries;
 pub(crate) mod keys;
 pub(crate) mod links;
 pub(crate) mod log;
+pub(crate) mod money;
 pub(crate) mod order;
 pub(crate) mod orders;
 pub(crate) mod people;
@@ -31,6 +32,8 @@ pub(crate) fn page(page: Page, id: &str) -> Part {
         (Page::Links, id) => links::one(id),
         (Page::Till, _) => till::page(),
         (Page::Deliveries, _) => deliveries::page(),
+        (Page::Money, "") => money::page(),
+        (Page::Money, day) => money::one(day),
         (Page::Keys, _) => keys::page(),
         (Page::People, _) => people::page(),
         (Page::Settings, _) => settings::page(),

@@ -32,6 +32,7 @@ pub(super) fn change(
     let order = wechat.orders.get(&key);
     let order = order.ok_or_else(|| Failure::NotFound("there is no such order".into()))?;
     let total_fee = order.money.amount_minor();
+    moment.set_back(wechat.behind_seconds(mch_id));
     let at_ms = moment.now_ms;
     let done = match by_hand.as_str() {
         "refund" => {

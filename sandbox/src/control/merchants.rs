@@ -47,6 +47,7 @@ pub(super) fn make(wechat: &mut WeChat, body: &[u8], moment: &mut Moment<'_>) ->
         ionline: ionline(&mut input)?,
         funds: BTreeMap::new(),
         strict: input.boolean("strict")?.unwrap_or(true),
+        behind_seconds: behind_seconds(&mut input)?.unwrap_or_default(),
         notice_schedule: notice_schedule(&mut input)?.unwrap_or_default(),
         mch_id,
         appid,
@@ -89,6 +90,7 @@ pub(super) fn change(wechat: &mut WeChat, mch_id: &str, body: &[u8]) -> Done {
     let ionline = ionline(&mut input)?;
     let funds = funds(&mut input)?;
     let strict = input.boolean("strict")?;
+    let behind_seconds = behind_seconds(&mut input)?;
     let notice_schedule = notice_schedule(&mut input)?;
     input.finish()?;
     let Some(merchant) = wechat.merchants.get_mut(mch_id) else {
@@ -107,6 +109,7 @@ pub(super) fn change(wechat: &mut WeChat, mch_id: &str, body: &[u8]) -> Done {
     replace(&mut merchant.fee_type, fee_type);
     replace(&mut merchant.trade_types, trade_types);
     replace(&mut merchant.strict, strict);
+    replace(&mut merchant.behind_seconds, behind_seconds);
     replace(&mut merchant.notice_schedule, notice_schedule);
     replace(&mut merchant.jsapi_directories, jsapi_directories);
     if native_callback_url.is_some() {
@@ -119,6 +122,18 @@ pub(super) fn change(wechat: &mut WeChat, mch_id: &str, body: &[u8]) -> Done {
 fn replace<T>(old: &mut T, new: Option<T>) {
     if let Some(new) = new {
         *old = new;
+    }
+}
+
+/// How far back an account's clock can be set. No statement is older.
+const MOST_BEHIND_SECONDS: i64 = 90 * 24 * 60 * 60;
+
+fn behind_seconds(input: &mut Input) -> Result<Option<i64>, BadInput> {
+    match input.integer("behind_seconds")? {
+        Some(seconds) if !(0..=MOST_BEHIND_SECONDS).contains(&seconds) => {
+            Err(input.bad("behind_seconds", "send 0 to 7776000, which is 90 days"))
+        }
+        seconds => Ok(seconds),
     }
 }
 

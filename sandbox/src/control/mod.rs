@@ -289,6 +289,7 @@ fn pay(wechat: &mut WeChat, body: &[u8], moment: &mut Moment<'_>) -> Done {
     let action = read_action(&mut input)?;
     input.finish()?;
     let key = orders::key(&mch_id, sub_mch_id.as_deref(), &out_trade_no);
+    moment.set_back(wechat.behind_seconds(&mch_id));
     Ok(invoke::pay_directly(wechat, &key, payer, action, moment))
 }
 

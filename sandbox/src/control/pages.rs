@@ -18,12 +18,12 @@ pub(crate) const HELP: [(&str, &str, &str); 25] = [
     (
         "POST",
         "/sandbox/merchants",
-        "make one: {name?, appid?, mch_id?, key?, app_secret?, mini_program?: {appid, app_secret?}, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, public_key_percent?, ionline?: {mid, key}, strict?: true|false}",
+        "make one: {name?, appid?, mch_id?, key?, app_secret?, mini_program?: {appid, app_secret?}, fee_type?, sign_type?, trade_types?, jsapi_directories?, sub_merchants?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, public_key_percent?, ionline?: {mid, key}, strict?: true|false, behind_seconds?: 0}",
     ),
     (
         "POST",
         "/sandbox/merchants/{mch_id}",
-        "change one: {name?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, rotate_platform_certificate?, public_key_percent?, ionline?: {mid, key}, funds?: {HKD: 0, …}, strict?: true|false}",
+        "change one: {name?, key?, app_secret?, fee_type?, sign_type?, trade_types?, jsapi_directories?, native_callback_url?, apiv3_key?, certificate? or public_key? with serial_no?, rotate_platform_certificate?, public_key_percent?, ionline?: {mid, key}, funds?: {HKD: 0, …}, strict?: true|false, behind_seconds?: 0}",
     ),
     (
         "GET",

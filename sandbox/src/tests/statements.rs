@@ -239,3 +239,39 @@ fn a_report_is_listed_and_never_signed() {
     let answer = bench.call("/payitil/report", fields("time_it_took"));
     assert_eq!(refused(&answer), ("unsigned", "LACK_PARAMS".into()));
 }
+
+/// What an account does while its clock is behind has happened so long ago; the
+/// others' clock stays.
+#[test]
+fn an_account_has_a_past() {
+    let mut bench = Bench::new();
+    let behind = |bench: &mut Bench, seconds: i64| {
+        bench.control(
+            &format!("/sandbox/merchants/{MCH_ID}"),
+            &json!({ "behind_seconds": seconds }),
+        )
+    };
+    assert_eq!(behind(&mut bench, 3 * 86_400)["behind_seconds"], 259_200);
+    bench.order(|fields| fields.set("out_trade_no", "old"));
+    let paid = json!({"mch_id": MCH_ID, "out_trade_no": "old", "payer": "alice", "action": "pay"});
+    bench.control("/sandbox/pay", &paid);
+    behind(&mut bench, 0);
+    bench.order(|fields| fields.set("out_trade_no", "new"));
+    bench.pay("new");
+    let told = bench.call("/pay/orderquery", ids().with("out_trade_no", "old"));
+    assert_eq!(told.get("trade_state"), Some("SUCCESS"));
+    assert!(
+        told.get("time_end").unwrap().starts_with("20231112"),
+        "{told:?}"
+    );
+    let told = bench.call("/pay/orderquery", ids().with("out_trade_no", "new"));
+    assert!(told.get("time_end").unwrap().starts_with(TODAY), "{told:?}");
+    let file = statement(&mut bench, of_day("20231112"));
+    let text = String::from_utf8_lossy(file.body()).into_owned();
+    assert!(text.contains("old"), "{text}");
+    assert!(!text.contains("new"), "{text}");
+    for wrong in [-1, 90 * 86_400 + 1] {
+        let refused = behind(&mut bench, wrong);
+        assert_eq!(refused["field"], "behind_seconds", "{refused}");
+    }
+}

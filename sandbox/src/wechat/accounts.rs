@@ -60,6 +60,10 @@ pub struct Merchant {
     /// accounts"). An account that an older sandbox stored stays lenient.
     #[serde(default)]
     pub strict: bool,
+    /// How many seconds the account's clock is behind WeChat's own: what happens
+    /// meanwhile has happened so long ago (`docs/sandbox.md`, section "A past").
+    #[serde(default)]
+    pub(crate) behind_seconds: i64,
     /// How long notices of v2 orders are repeated.
     #[serde(default)]
     pub(crate) notice_schedule: NoticeSchedule,
@@ -256,6 +260,7 @@ impl Merchant {
             },
             "ionline": self.ionline,
             "strict": self.strict,
+            "behind_seconds": self.behind_seconds,
             "notice_schedule": self.notice_schedule.name(),
         })
     }
@@ -320,6 +325,7 @@ pub(crate) fn built_in() -> [Merchant; 4] {
         ionline: None,
         funds: BTreeMap::new(),
         strict: true,
+        behind_seconds: 0,
         notice_schedule: NoticeSchedule::default(),
         mch_id: mch_id.to_owned(),
     };

@@ -96,10 +96,13 @@ pub(crate) fn scan(
             "二维码已失效",
             "no order has this code_url, or a newer one took its place",
         )),
-        Some(order) => order
-            .payable(moment.now_ms)
-            .map(|()| order.key())
-            .map_err(SheetRefusal::from),
+        Some(order) => {
+            moment.set_back(wechat.behind_seconds(&order.account.mch_id));
+            order
+                .payable(moment.now_ms)
+                .map(|()| order.key())
+                .map_err(SheetRefusal::from)
+        }
     };
     match key {
         Ok(key) => act(wechat, &key, payer, action, moment),

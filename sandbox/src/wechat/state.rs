@@ -62,6 +62,12 @@ impl WeChat {
         wechat
     }
 
+    /// How far this merchant's clock is behind WeChat's own.
+    pub(crate) fn behind_seconds(&self, mch_id: &str) -> i64 {
+        let merchant = self.merchants.get(mch_id);
+        merchant.map_or(0, |merchant| merchant.behind_seconds)
+    }
+
     /// WeChat without a merchant, for [`load`](Self::load).
     pub(crate) fn empty(settings: Settings) -> Self {
         Self {

@@ -61,10 +61,13 @@ pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment
     }
     let (refusal, verified) = match authenticate(wechat, request) {
         Err(refusal) => (refusal, None),
-        Ok(verified) => match perform(wechat, &verified, moment) {
-            Ok(fields) => return web::json_text(answer::to_json(fields, &verified.key())),
-            Err(refusal) => (refusal, Some(verified)),
-        },
+        Ok(verified) => {
+            moment.set_back(verified.merchant.behind_seconds);
+            match perform(wechat, &verified, moment) {
+                Ok(fields) => return web::json_text(answer::to_json(fields, &verified.key())),
+                Err(refusal) => (refusal, Some(verified)),
+            }
+        }
     };
     refuse(refusal, verified.as_ref(), moment)
 }

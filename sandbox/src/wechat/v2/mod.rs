@@ -145,14 +145,17 @@ pub(crate) fn handle(
     }
     let (refusal, verified) = match authenticate(wechat, call, request) {
         Err(refusal) => (refusal, None),
-        Ok(verified) => match perform(wechat, call, &verified, moment) {
-            Ok(Done::Signed(fields)) => {
-                let sealed = fields.sealed(&verified.merchant.secret(), verified.sign_type);
-                return web::xml(sealed.to_xml());
+        Ok(verified) => {
+            moment.set_back(verified.merchant.behind_seconds);
+            match perform(wechat, call, &verified, moment) {
+                Ok(Done::Signed(fields)) => {
+                    let sealed = fields.sealed(&verified.merchant.secret(), verified.sign_type);
+                    return web::xml(sealed.to_xml());
+                }
+                Ok(Done::AsItIs(answer)) => return answer,
+                Err(refusal) => (refusal, Some(verified)),
             }
-            Ok(Done::AsItIs(answer)) => return answer,
-            Err(refusal) => (refusal, Some(verified)),
-        },
+        }
     };
     match (call.own_refusal)(refusal) {
         Refusal::NoAnswer => web::no_answer(),

@@ -200,6 +200,7 @@ pub(crate) fn handle(wechat: &mut WeChat, request: &Request, moment: &mut Moment
         Err((refusal, merchant)) => (merchant, Vec::new(), Err(refusal)),
         Ok(verified) => {
             let merchant = Some(verified.merchant.mch_id.clone());
+            moment.set_back(verified.merchant.behind_seconds);
             let done = perform(wechat, call, &verified, moment);
             (merchant, verified.numbers(), done)
         }
