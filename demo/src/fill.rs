@@ -10,7 +10,6 @@ use crate::{
     credentials::Credentials,
     http::{self, text},
     merchants::{Kind, MERCHANTS},
-    staff::Console,
 };
 
 /// The addresses on which the gateway and the sandbox listen, with no slash at
@@ -35,8 +34,6 @@ pub struct Demo {
     pub admin_token: String,
     /// The merchants, the demo shop's first.
     pub merchants: Vec<Merchant>,
-    /// The demo shop's console, once it is [opened](crate::console::open).
-    pub console: Option<Console>,
     /// The address of the demo shop's checkout on another host, where one
     /// serves the page.
     pub hosted_page: Option<String>,
@@ -127,7 +124,6 @@ pub fn fill(origins: &Origins, credentials: &mut Credentials) -> Result<Demo> {
         origins: origins.clone(),
         admin_token: credentials.admin_token().to_owned(),
         merchants,
-        console: None,
         hosted_page: None,
     })
 }
@@ -152,7 +148,12 @@ pub fn sandbox_merchants(sandbox: &str) -> Result<Vec<Value>> {
 
 /// Makes one merchant at the gateway. A merchant that exists gets new keys,
 /// because its old ones are not known here.
-fn make(origins: &Origins, admin_token: &str, kind: Kind, account: &Value) -> Result<Value> {
+pub(crate) fn make(
+    origins: &Origins,
+    admin_token: &str,
+    kind: Kind,
+    account: &Value,
+) -> Result<Value> {
     let id = kind.id;
     let mut wanted = kind.admin_body(account, &origins.sandbox);
     if let (Some(host), Some(wanted)) = (&origins.host, wanted.as_object_mut()) {

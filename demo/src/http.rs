@@ -13,6 +13,8 @@ pub struct Answer {
     pub status: u16,
     /// The body.
     pub body: Value,
+    /// The cookie that it sets, as a client sends it back.
+    pub cookie: Option<String>,
 }
 
 /// Sends `GET` to `url`.
@@ -22,7 +24,20 @@ pub struct Answer {
 /// No HTTP answer arrived: nothing listens there, or it took longer than ten
 /// seconds.
 pub fn get(url: &str) -> Result<Answer> {
-    answer(url, agent().get(url).call())
+    get_with(url, &[])
+}
+
+/// As [`get`], with `headers`.
+///
+/// # Errors
+///
+/// As [`get`].
+pub fn get_with(url: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+    let mut request = agent().get(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    answer(url, request.call())
 }
 
 /// Sends `body` to `url`, with `headers` in addition to the content type.
@@ -79,9 +94,16 @@ fn answer(
     };
     let mut response = outcome.map_err(failed)?;
     let status = response.status().as_u16();
+    let cookie = response.headers().get("set-cookie");
+    let cookie = cookie.and_then(|cookie| cookie.to_str().ok()?.split(';').next());
+    let cookie = cookie.map(str::to_owned);
     let text = response.body_mut().read_to_string().map_err(failed)?;
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Ok(Answer { status, body })
+    Ok(Answer {
+        status,
+        body,
+        cookie,
+    })
 }
 
 impl Answer {

@@ -8,8 +8,10 @@
 //! |---|---|
 //! | [`merchants`] | the demo merchants |
 //! | [`fill`](mod@fill) | makes them at the gateway, and opens a checkout for each |
-//! | [`console`] | the console: people in every role, and a day of sales |
-//! | [`staff`] | who they are, and how the console is opened |
+//! | [`console`] | the console of a shop: people in every role, and sales |
+//! | `month`, `day` | the sales of a month, and of a day |
+//! | `shop` | a shop's calls, and its payers' |
+//! | [`staff`] | who the people are, and how they are signed in |
 //! | [`credentials`] | the keys and passwords of a run, kept for the next one |
 //! | [`listing`] | the list that is printed, and the variables for the commands of the documents |
 //! | [`files`] | the files that a run keeps |
@@ -19,12 +21,15 @@
 
 pub mod console;
 pub mod credentials;
+mod day;
 pub mod failure;
 pub mod files;
 pub mod fill;
 pub mod http;
 pub mod listing;
 pub mod merchants;
+mod month;
+mod shop;
 pub mod staff;
 pub mod static_host;
 

@@ -7,7 +7,6 @@ use crate::{
     fill::{Demo, Merchant},
     http::text,
     merchants::Kind,
-    staff::Console,
 };
 
 impl Demo {
@@ -26,7 +25,7 @@ impl Demo {
   … on another host  {}
   The phone          {}
   The delivery inbox {sandbox}/shop/inbox
-{}
+  The console        {}/console/ (its sign-ins follow below)
   The API            {}
     api-key          {}
     api-secret       {}
@@ -42,9 +41,7 @@ impl Demo {
             phone(sandbox, Some(self.checkout())),
             self.hosted_page.as_deref().unwrap_or("none"),
             phone(sandbox, None),
-            self.console
-                .as_ref()
-                .map_or_else(String::new, Console::list),
+            self.origins.gateway,
             self.origins.gateway,
             key("/api-key"),
             key("/api-secret"),
@@ -67,7 +64,7 @@ impl Demo {
             "phone": phone(sandbox, Some(self.checkout())),
             "hosted_page": self.hosted_page,
             "admin_token": self.admin_token,
-            "console": self.console.as_ref().map(Console::json),
+            "console": format!("{}/console/", self.origins.gateway),
             "merchants": self.merchants.iter().map(Merchant::json).collect::<Vec<_>>(),
         })
     }

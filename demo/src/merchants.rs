@@ -96,10 +96,11 @@ impl Kind {
             }
             _ => {
                 set("api_key", account.get("key"));
-                // These two bindings are in `testkit/workerd/weceive.capnp`.
+                // `testkit/workerd/weceive.capnp` has the bindings of 1900000109 and
+                // 1900000110, `weceive dev` one more.
                 let binding = match self.mch_id {
-                    "1900000109" => "WECHATPAY_MTLS",
-                    _ => "WECHATPAY_MTLS_1900000110",
+                    "1900000109" => "WECHATPAY_MTLS".to_owned(),
+                    mch_id => format!("WECHATPAY_MTLS_{mch_id}"),
                 };
                 set("client_certificate", Some(&json!({ "binding": binding })));
             }

@@ -23,6 +23,7 @@ mod backup;
 mod channels;
 pub mod cli;
 mod client;
+mod clock;
 pub mod commands;
 mod encoding;
 mod gate;

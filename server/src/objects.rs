@@ -3,11 +3,13 @@
 //!
 //! An alarm is a row of the object's own file. When it is due, the row is moved
 //! aside before the object is called, and removed when the object has answered:
-//! after a crash in between, the alarm is due again.
+//! after a crash in between, the alarm is due again. Its time is that of the object's
+//! own clock ([`crate::clock`]).
 
+use crate::clock::{Clocks, now_ms};
 use crate::listeners::Listeners;
 use crate::object_name::ObjectName;
-use crate::runtime::{NativeRuntime, Thread, now_ms};
+use crate::runtime::{NativeRuntime, Thread};
 use crate::storage::{Report, SqliteStorage};
 use gateway::board::Board;
 use gateway::book::Book;
@@ -103,19 +105,30 @@ impl Alarms {
         self.changed.notify_one();
     }
 
-    fn take_due(&self, now_ms: i64) -> Option<(i64, ObjectName)> {
+    fn take_due(&self, clocks: &Clocks) -> Option<(i64, ObjectName)> {
+        let now_ms = now_ms();
         let mut by_time = self.by_time.borrow_mut();
         let due = by_time
-            .first()
-            .filter(|(at_ms, _)| *at_ms <= now_ms)?
+            .iter()
+            .take_while(|(at_ms, _)| *at_ms <= now_ms)
+            .find(|(at_ms, name)| *at_ms <= clocks.now_ms(name))?
             .clone();
         by_time.remove(&due);
         self.by_name.borrow_mut().remove(&due.1);
         Some(due)
     }
 
-    fn next_ms(&self) -> Option<i64> {
-        self.by_time.borrow().first().map(|(at_ms, _)| *at_ms)
+    /// The real time at which the next alarm is due.
+    fn next_ms(&self, clocks: &Clocks) -> Option<i64> {
+        let mut next_ms = None;
+        for (at_ms, name) in self.by_time.borrow().iter() {
+            if next_ms.is_some_and(|next_ms| next_ms <= *at_ms) {
+                break;
+            }
+            let due_ms = at_ms + clocks.behind_ms(name);
+            next_ms = Some(next_ms.map_or(due_ms, |next_ms: i64| next_ms.min(due_ms)));
+        }
+        next_ms
     }
 }
 
@@ -148,14 +161,16 @@ impl Objects {
         let objects = self.clone();
         tokio::task::spawn_local(async move {
             loop {
-                let alarms = &objects.alarms;
-                while let Some((at_ms, name)) = alarms.take_due(now_ms()) {
+                let (alarms, clocks) = (&objects.alarms, &objects.thread.clocks);
+                while let Some((at_ms, name)) = alarms.take_due(clocks) {
                     let objects = objects.clone();
                     tokio::task::spawn_local(async move {
                         objects.run_alarm(&name, at_ms).await;
                     });
                 }
-                let wait_ms = alarms.next_ms().map_or(TICK_MS, |at_ms| at_ms - now_ms());
+                let wait_ms = alarms
+                    .next_ms(clocks)
+                    .map_or(TICK_MS, |at_ms| at_ms - now_ms());
                 let wait = Duration::from_millis(wait_ms.clamp(0, TICK_MS).unsigned_abs());
                 tokio::select! {
                     () = alarms.changed.notified() => {}
@@ -212,7 +227,10 @@ impl Objects {
             return Ok(opened.clone());
         }
         let storage = self.storage(name)?;
-        let runtime = NativeRuntime::new(self.thread.clone(), Some(storage.gate().clone()));
+        let runtime = NativeRuntime::new(
+            self.thread.clone(),
+            Some((name.clone(), storage.gate().clone())),
+        );
         let kind = match name {
             ObjectName::Book(_) => {
                 let book = Book::open(runtime, storage.clone(), self.thread.config.clone())?;
@@ -256,7 +274,8 @@ impl Objects {
     /// Runs an alarm. A failed one is due again.
     async fn run_alarm(&self, name: &ObjectName, at_ms: i64) {
         if !self.running_alarms.borrow_mut().insert(name.clone()) {
-            self.alarms.set(name, Some(now_ms() + BUSY_MS));
+            let now_ms = self.thread.clocks.now_ms(name);
+            self.alarms.set(name, Some(now_ms + BUSY_MS));
             return;
         }
         let rung = async {
@@ -279,7 +298,7 @@ impl Objects {
                 "the alarm of {name:?} failed and is repeated: {error}"
             ));
             let set = self.alarms.by_name.borrow().get(name).copied();
-            let again = now_ms() + RETRY_MS;
+            let again = self.thread.clocks.now_ms(name) + RETRY_MS;
             self.alarms
                 .set(name, Some(set.map_or(again, |set| set.min(again))));
         }

@@ -2,6 +2,7 @@
 
 use crate::channels::Channels;
 use crate::client::Client;
+use crate::clock::{Clocks, now_ms};
 use crate::gate::Gate;
 use crate::log;
 use crate::object_name::ObjectName;
@@ -12,7 +13,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// What the gateway and the objects of one thread share.
 pub struct Thread {
@@ -24,26 +25,27 @@ pub struct Thread {
     pub client: Client,
     pub pages: Arc<HashMap<String, Vec<u8>>>,
     pub log: log::Log,
+    pub clocks: Clocks,
 }
 
 /// The runtime of a gateway or an object.
 #[derive(Clone)]
 pub struct NativeRuntime {
     thread: Rc<Thread>,
-    /// The object's output gate, if this is an object: its writes are on disk
-    /// before a request leaves.
-    gate: Option<Gate>,
+    /// The object's name and output gate, if this is an object: its writes are on
+    /// disk before a request leaves.
+    object: Option<(ObjectName, Gate)>,
 }
 
 impl NativeRuntime {
-    pub fn new(thread: Rc<Thread>, gate: Option<Gate>) -> Self {
-        Self { thread, gate }
+    pub fn new(thread: Rc<Thread>, object: Option<(ObjectName, Gate)>) -> Self {
+        Self { thread, object }
     }
 
     /// Waits for the object's output gate.
     async fn passed(&self) -> bool {
-        match &self.gate {
-            Some(gate) => gate.passed().await.is_ok(),
+        match &self.object {
+            Some((_, gate)) => gate.passed().await.is_ok(),
             None => true,
         }
     }
@@ -55,17 +57,12 @@ impl fmt::Debug for NativeRuntime {
     }
 }
 
-/// Unix time in milliseconds.
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
-}
-
 impl Runtime for NativeRuntime {
     fn now_ms(&self) -> i64 {
-        now_ms()
+        match &self.object {
+            Some((name, _)) => self.thread.clocks.now_ms(name),
+            None => now_ms(),
+        }
     }
 
     fn random(&self, bytes: &mut [u8]) {

@@ -2,6 +2,7 @@
 
 use crate::channels::{Channels, Job};
 use crate::client::{Client, Upstreams};
+use crate::clock::Clocks;
 use crate::incoming::{self, Server};
 use crate::log::Log;
 use crate::objects::Objects;
@@ -47,6 +48,8 @@ pub struct Deployment {
     pub log: Log,
     /// The number of threads.
     pub threads: usize,
+    /// The books' clocks.
+    pub clocks: Clocks,
 }
 
 /// The threads of a deployment.
@@ -139,6 +142,7 @@ fn run(
             client,
             pages: deployment.pages.clone(),
             log: deployment.log.clone(),
+            clocks: deployment.clocks.clone(),
         });
         let runtime = NativeRuntime::new(thread.clone(), None);
         let gateway = Rc::new(Gateway::new(runtime, thread.config.clone()));

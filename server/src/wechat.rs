@@ -1,7 +1,7 @@
 //! The sandbox of WeChat as a server: its state in one SQLite file or in
 //! memory, notices sent when they are due, and the pages of its phone.
 
-use crate::runtime::now_ms;
+use crate::clock::now_ms;
 use futures_util::future::join_all;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, Uri};

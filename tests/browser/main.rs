@@ -15,6 +15,7 @@ mod accessibility;
 mod bridges;
 mod browser;
 mod console;
+mod console_demo;
 mod console_money;
 mod desktop;
 mod dialects;

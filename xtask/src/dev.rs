@@ -80,16 +80,16 @@ pub fn run(options: Options) -> Result<()> {
         || DemoSystem::start(directory, ports, Some(&host)),
     )?;
     let mut credentials = Credentials::of(&system.system.directory)?;
-    let console = step::of("open the console with people and sales", || {
-        console::open(&system.demo, &mut credentials, !options.json)
-    })?;
-    system.demo.console = Some(console);
     system.demo.register(&host)?;
     if options.json {
         print_line(&system.demo.json());
     } else {
         let shown = |file| paths::shown(&system.system.directory.join(file));
         println!("{}", system.demo.list(&shown("env"), &shown("workerd.log")));
+        let console = step::of("open the console with people and sales", || {
+            console::open(&system.demo, &mut credentials, None)
+        })?;
+        println!("{}", console.list());
     }
     step::summary();
     until_stopped(&mut system.running)

@@ -72,14 +72,27 @@ pub(crate) fn sign_in() -> Part {
     )
 }
 
-/// The page of an invitation, or of a link that resets a password.
+/// The page of an invitation, or of a link that resets a password. On a developer's
+/// machine such a link also signs its person in (`?enter=1`).
 pub(crate) fn join() -> Part {
     let app = app();
     browser::set_title(t(x::JOIN));
-    let token = app.address.with_untracked(|address| address.id.clone());
+    let (token, enters) = app
+        .address
+        .with_untracked(|address| (address.id.clone(), !address.filter("enter").is_empty()));
     let found = RwSignal::new(None);
     let asked = object! { "token": token };
     browser::spawn(async move {
+        if enters {
+            match api::post::<Session>("/console/api/accept", &asked).await {
+                Ok(session) => {
+                    app.filters(Address::of(Page::Today));
+                    app.who.set(Who::Person(Box::new(session)));
+                }
+                Err(failure) => _ = found.try_set(Some(Err(failure))),
+            }
+            return;
+        }
         let answer = api::post::<Invitation>("/console/api/invitation", &asked).await;
         let _ = found.try_set(Some(answer));
     });

@@ -14,7 +14,7 @@ use super::api::{Api, Badge, query};
 use super::profile;
 use super::terminal::{Failure, note, print};
 use crate::client::{Connection, to_any_address};
-use crate::runtime::now_ms;
+use crate::clock::now_ms;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;

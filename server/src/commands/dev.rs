@@ -6,13 +6,14 @@ use super::sandbox::listen;
 use super::serve::{accept, end, ended, executor, lock, most_useful_threads};
 use crate::cli::print;
 use crate::client::{Upstreams, WithCertificate};
+use crate::clock::Clocks;
 use crate::log::Log;
 use crate::objects::open_directory;
 use crate::proxies::TrustedProxies;
 use crate::threads::{Deployment, Threads};
 use crate::wechat::SandboxServer;
 use clap::Args;
-use demo::{Credentials, Failure, Origins, StaticHost};
+use demo::{Credentials, Demo, Failure, Origins, StaticHost};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -23,9 +24,10 @@ use tokio::sync::oneshot;
 
 /// The merchants of the sandbox for which the gateway has a client certificate,
 /// by the names of the bindings.
-const CERTIFICATES: [(&str, &str); 2] = [
+const CERTIFICATES: [(&str, &str); 3] = [
     ("WECHATPAY_MTLS", "1900000109"),
     ("WECHATPAY_MTLS_1900000110", "1900000110"),
+    ("WECHATPAY_MTLS_1900000120", "1900000120"),
 ];
 
 /// The files that a run writes into its directory.
@@ -80,6 +82,7 @@ impl DevOptions {
         let _data_lock = lock(&data)?;
         open_directory(&data).map_err(|error| unusable(&data, &error))?;
         let upstreams = start_sandbox(&origins.sandbox, wechat, store.join("sandbox.sqlite"))?;
+        let clocks = Clocks::default();
         let deployment = Deployment {
             variables: variables(&origins, &credentials),
             directory: data,
@@ -89,6 +92,7 @@ impl DevOptions {
             proxies: TrustedProxies::default(),
             log: self.log()?,
             threads: most_useful_threads(),
+            clocks: clocks.clone(),
         };
         let (threads, handles) = Threads::start(&deployment)?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -107,7 +111,12 @@ impl DevOptions {
         let ended = ended(&waiting)?;
         let done = self
             .show(&origins, &mut credentials, files, json)
-            .map(|()| waiting.block_on(ended));
+            .map(|demo| {
+                if !json {
+                    open_console(demo, credentials, clocks);
+                }
+                waiting.block_on(ended);
+            });
         drop(stop);
         let accepted = accepting.join();
         end(&threads, handles);
@@ -121,7 +130,7 @@ impl DevOptions {
         credentials: &mut Credentials,
         files: Pages,
         json: bool,
-    ) -> Result<(), String> {
+    ) -> Result<Demo, String> {
         let start = |port| {
             let files = files.clone();
             StaticHost::start(move |name| files.get(name).cloned(), &origins.gateway, port)
@@ -133,8 +142,6 @@ impl DevOptions {
             ..origins.clone()
         };
         let mut demo = demo::fill(&with_host, credentials).map_err(in_short)?;
-        let console = demo::console::open(&demo, credentials, !json).map_err(in_short)?;
-        demo.console = Some(console);
         demo.register(&host).map_err(in_short)?;
         let variables = self.directory.join(VARIABLES);
         demo::write_secret(&variables, &demo.variables()).map_err(in_short)?;
@@ -144,7 +151,8 @@ impl DevOptions {
             false => demo.list(&shown(&variables), &shown(&self.directory.join(LOG))),
         };
         // A script that reads one line may then close the pipe.
-        print(&format!("{text}\n")).map_err(|failure| failure.to_string())
+        print(&format!("{text}\n")).map_err(|failure| failure.to_string())?;
+        Ok(demo)
     }
 
     /// Deletes what earlier runs wrote, and nothing else in the directory.
@@ -169,6 +177,19 @@ impl DevOptions {
         let file = file.map_err(|error| unusable(&path, &error))?;
         Ok(Log::File(Arc::new(file)))
     }
+}
+
+/// Makes the shop of the console in a thread of its own, and prints who signs in where.
+/// The thread runs until the process ends: a shop that is made in part stays so.
+fn open_console(demo: Demo, mut credentials: Credentials, clocks: Clocks) {
+    std::thread::spawn(move || {
+        let set_back = |merchant: &str, behind_ms| clocks.set_back(merchant, behind_ms);
+        match demo::console::open(&demo, &mut credentials, Some(&set_back)) {
+            // A script that has read the list may have closed the pipe.
+            Ok(console) => _ = print(&format!("{}\n", console.list())),
+            Err(failure) => eprintln!("The console's shop was not made: {failure}"),
+        }
+    });
 }
 
 /// Starts the sandbox; returns how the gateway reaches it.

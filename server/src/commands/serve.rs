@@ -4,6 +4,7 @@ use super::pages;
 use super::settings::{self, CERTIFICATES, Settings};
 use crate::cli::print;
 use crate::client::{Upstreams, WithCertificate};
+use crate::clock::Clocks;
 use crate::log::Log;
 use crate::objects::{create_private, open_directory};
 use crate::proxies::{TrustedProxies, network};
@@ -123,6 +124,7 @@ impl ServeOptions {
             proxies: TrustedProxies(self.trusted_proxy.clone()),
             log: Log::Stdout,
             threads: self.threads.unwrap_or_else(most_useful_threads),
+            clocks: Clocks::default(),
         };
         let listener = TcpListener::bind(self.listen)
             .map_err(|error| format!("{} cannot be listened on: {error}", self.listen))?;
