@@ -26,6 +26,7 @@ mod fill;
 mod load;
 mod page;
 mod pages;
+mod profile;
 mod rate;
 mod signed;
 mod spread;
@@ -51,6 +52,8 @@ pub struct Options {
     pub only_page: bool,
     /// Measures only the gateway under load.
     pub only_load: bool,
+    /// Shows only where the Worker's time goes.
+    pub only_profile: bool,
 }
 
 /// The numbers of connections over which orders are made.
@@ -169,6 +172,9 @@ type Round = Vec<Turn>;
 ///
 /// Those of any step.
 pub fn run(options: Options) -> Result<()> {
+    if options.only_profile {
+        return profiled(&Plan::of(options));
+    }
     build::run(&Part::ALL)?;
     let parts = AIMS.map(|(part, ..)| part);
 
@@ -225,6 +231,17 @@ pub fn run(options: Options) -> Result<()> {
     if let Some(page) = page {
         print!("\nThe page, on slow 4G and a quarter of the processor\n\n{page}");
     }
+    Ok(())
+}
+
+/// Shows where the Worker's time goes when it makes orders.
+fn profiled(plan: &Plan) -> Result<()> {
+    build::run(&[Part::Edge])?;
+    let stub = Stub::start()?;
+    let table = step::of("profile orders of the Worker, v2", || {
+        profile::run(&stub, NOTICE_CONNECTIONS, plan.warm_up * 5, plan.each * 5)
+    })?;
+    print!("\nMaking a JSAPI order over {NOTICE_CONNECTIONS} connections\n\n{table}");
     Ok(())
 }
 

@@ -8,6 +8,7 @@ fn main() -> ExitCode {
         quick: has("--quick"),
         only_page: has("--page"),
         only_load: has("--load"),
+        only_profile: has("--profile"),
     };
     match bench::run(options) {
         Ok(()) => ExitCode::SUCCESS,

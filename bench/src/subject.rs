@@ -107,6 +107,15 @@ impl Subject {
     ///
     /// It is not built, or it ended.
     pub fn start(self, stub: &Stub) -> Result<Running> {
+        self.start_with(stub, None)
+    }
+
+    /// As [`Subject::start`], with the inspector of `workerd` at this port.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subject::start`].
+    pub fn start_with(self, stub: &Stub, inspector: Option<u16>) -> Result<Running> {
         let store = part::target_directory()?.join("xtask/bench/store");
         wipe(&store)?;
         fs::create_dir_all(&store).map_err(|error| {
@@ -116,18 +125,18 @@ impl Subject {
                 "make the target directory writable",
             )
         })?;
-        let mut running = self.start_on(stub, Store(store))?;
+        let mut running = self.start_on(stub, Store(store), inspector)?;
         if self != Self::Minimal {
             (running.api_key, running.api_secret) = running.merchant()?;
         }
         Ok(running)
     }
 
-    fn start_on(self, stub: &Stub, store: Store) -> Result<Running> {
+    fn start_on(self, stub: &Stub, store: Store, inspector: Option<u16>) -> Result<Running> {
         let [port] = free_ports()?;
         let command = match self.is_native() {
             true => native_command(port, stub, &store.0)?,
-            false => self.workerd_command(port, stub, &store.0)?,
+            false => self.workerd_command(port, stub, &store.0, inspector)?,
         };
         let name = if self.is_native() {
             "weceive"
@@ -150,13 +159,20 @@ impl Subject {
         Ok(running)
     }
 
-    fn workerd_command(self, port: u16, stub: &Stub, store: &Path) -> Result<Command> {
+    fn workerd_command(
+        self,
+        port: u16,
+        stub: &Stub,
+        store: &Path,
+        inspector: Option<u16>,
+    ) -> Result<Command> {
         let origin = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(paths::workerd()?);
         command
             .current_dir(paths::root())
             .args(["serve", "--experimental"])
             .arg(format!("--socket-addr=bench=127.0.0.1:{port}"))
+            .args(inspector.map(|port| format!("--inspector-addr=127.0.0.1:{port}")))
             .args(
                 self.services()
                     .iter()
@@ -442,7 +458,7 @@ impl Running {
         } = self;
         drop(child_guard);
         fill::book(&store.0, &number(0), count)?;
-        let mut running = subject.start_on(&stub, store)?;
+        let mut running = subject.start_on(&stub, store, None)?;
         (running.api_key, running.api_secret) = (api_key, api_secret);
         running.orders = AtomicU64::new(1);
         Ok(running)

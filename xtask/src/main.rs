@@ -24,6 +24,7 @@ cargo xtask crash [--seconds N] [--seed N]         kill the real gateway again a
 cargo xtask fuzz [--seconds N] [--seed N]          give every parser malformed bytes
 cargo xtask bench [--page|--load] [--quick]        measure speed and size, as ratios; --quick sees whether that works,
                                                    --page visits only the page in a browser, --load leaves it out
+cargo xtask bench --profile [--quick]              show which functions take the Worker's time when it makes orders
 cargo xtask setup                                  install what is missing, and do nothing else
 cargo xtask wrangler …                             run the pinned wrangler: `deploy`, `secret put`, `tail`
 
@@ -102,7 +103,7 @@ fn command(arguments: &[String]) -> Result<()> {
         }
         "bench" => match rest
             .iter()
-            .find(|flag| !["--quick", "--page", "--load"].contains(&flag.as_str()))
+            .find(|flag| !["--quick", "--page", "--load", "--profile"].contains(&flag.as_str()))
         {
             Some(flag) => Err(unknown(std::slice::from_ref(flag))),
             None => bench::run(rest),

@@ -26,6 +26,38 @@ pub fn without_names(module: &[u8]) -> Option<Vec<u8>> {
     Some(kept)
 }
 
+/// The names of a module's functions by number, from its custom section `name`: of its parts, the one of kind 1.
+#[must_use]
+pub fn function_names(module: &[u8]) -> Option<HashMap<usize, String>> {
+    let mut rest = module.get(8..)?;
+    while let Some((kind, after)) = rest.split_first() {
+        let (content, next) = read_bytes(after)?;
+        if let (0, Some(mut parts)) = (*kind, content.strip_prefix(b"\x04name")) {
+            while let Some((kind, after)) = parts.split_first() {
+                let (part, next) = read_bytes(after)?;
+                if *kind == 1 {
+                    return in_names(part);
+                }
+                parts = next;
+            }
+        }
+        rest = next;
+    }
+    None
+}
+
+fn in_names(part: &[u8]) -> Option<HashMap<usize, String>> {
+    let (count, mut rest) = leb128(part)?;
+    let mut names = HashMap::new();
+    for _ in 0..count {
+        let (number, after) = leb128(rest)?;
+        let (name, next) = read_bytes(after)?;
+        names.insert(number, String::from_utf8_lossy(name).into_owned());
+        rest = next;
+    }
+    Some(names)
+}
+
 /// A module and the script that wasm-bindgen wrote for it, with shorter names
 /// for the functions that they import from each other.
 ///
@@ -161,6 +193,17 @@ pub(crate) fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_names_of_functions_are_read_by_number() {
+        let header = b"\0asm\x01\0\0\0";
+        let types = b"\x01\x04\x01\x60\0\0";
+        let names = b"\x00\x13\x04name\x00\x02\x01m\x01\x08\x02\x03\x01a\x07\x02bc";
+        let module = [&header[..], types, names].concat();
+        let expected = [(3, "a".to_owned()), (7, "bc".to_owned())];
+        assert_eq!(function_names(&module), Some(HashMap::from(expected)));
+        assert_eq!(function_names(&[&header[..], types].concat()), None);
+    }
 
     #[test]
     fn only_the_section_of_names_is_removed() {
