@@ -168,7 +168,11 @@ fn readers_of_fields(imports: &Imports) -> Vec<String> {
 }
 
 /// Files of `handlers` that several handlers import.
-const SHARED: [&str; 2] = ["handlers::answers", "handlers::api::terms"];
+const SHARED: [&str; 3] = [
+    "handlers::answers",
+    "handlers::api::terms",
+    "handlers::console::account",
+];
 
 /// A file of `handlers` imports of `handlers` only the `mod.rs` of its own
 /// directory and what is [`SHARED`].

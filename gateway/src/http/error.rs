@@ -92,6 +92,7 @@ codes! {
     SecondFactorNeeded "SECOND_FACTOR_NEEDED" 403 Caller "Set up the second factor: this right works only with it.";
     InvitationNotFound "INVITATION_NOT_FOUND" 404 Caller "The link is used, withdrawn or expired: ask an owner for another.";
     LoginTaken "LOGIN_TAKEN" 409 Caller "Choose another login: another person has this one.";
+    NameTaken "NAME_TAKEN" 409 Caller "Choose another name: another person of the merchant has this one.";
     PersonNotFound "PERSON_NOT_FOUND" 404 Caller "Check the id: GET /console/api/people lists the people.";
     TooManyPeople "TOO_MANY_PEOPLE" 409 Caller "A merchant has at most 200 people and invitations: remove one.";
     StorageFull "STORAGE_FULL" 507 Gateway "The merchant's object is nearly full: payments are still recorded, and nothing new is accepted. Inform the operator.";

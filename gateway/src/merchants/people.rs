@@ -134,6 +134,16 @@ impl Secrets {
     }
 }
 
+/// Whether two names are one for a person who reads them: in any case of the letters,
+/// and with any spaces.
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    let read = |name: &str| {
+        let words = name.split_whitespace().map(str::to_lowercase);
+        words.collect::<Vec<_>>().join(" ")
+    };
+    read(one) == read(other)
+}
+
 /// The name under which a person's secrets are sealed: they open for no other one.
 fn sealed_for(merchant: &str, person: &str) -> String {
     format!("person/{merchant}/{person}")

@@ -159,6 +159,16 @@ pub fn invited(world: &Memory, merchant: &str, body: &Value) -> String {
     token(&made["data"])
 }
 
+impl Browser {
+    /// These fields with the person's own password and the next code.
+    pub fn with_secrets(&self, mut fields: Value) -> Value {
+        self.world.advance(30);
+        fields["password"] = json!(PASSWORD);
+        fields["code"] = json!(self.code());
+        fields
+    }
+}
+
 /// The token in a link.
 pub fn token(data: &Value) -> String {
     let url = data["url"].as_str().unwrap();

@@ -63,12 +63,12 @@ fn a_sign_in_needs_the_code_and_each_code_works_once() {
 }
 
 #[test]
-fn wrong_codes_are_limited_like_wrong_passwords() {
+fn wrong_codes_are_limited_more_strictly_than_wrong_passwords() {
     let world = Memory::default();
     world.shop("demo");
     let anna = person(&world, "demo", Role::Owner, "anna");
     world.advance(30);
-    for n in 0..10 {
+    for n in 0..5 {
         let guesser = Browser::at(&world, &format!("198.51.100.{n}"));
         let (_, answer) = guesser.sign_in("anna", PASSWORD, Some("000000"));
         assert_eq!(answer["code"], "CODE_WRONG");
@@ -76,15 +76,23 @@ fn wrong_codes_are_limited_like_wrong_passwords() {
     let guesser = Browser::at(&world, "198.51.100.200");
     let (_, answer) = guesser.sign_in("anna", PASSWORD, Some(&anna.code()));
     assert_eq!(answer["code"], "TOO_MANY_SIGN_INS");
+    // The person's own browser and sessions go on.
     let (status, _) = anna.sign_in("anna", PASSWORD, Some(&anna.code()));
     assert_eq!(status, 200);
+    // One more wrong code is checked every fifteen minutes.
+    for expected in ["CODE_WRONG", "TOO_MANY_SIGN_INS"] {
+        let wait = if expected == "CODE_WRONG" { 901 } else { 800 };
+        world.advance(wait);
+        let (_, answer) = guesser.sign_in("anna", PASSWORD, Some("000000"));
+        assert_eq!(answer["code"], expected);
+    }
     // Codes that a thief of a session enters are limited too.
     anna.done(
         "POST",
         "/console/api/totp",
         json!({"password": PASSWORD, "code": next(&anna)}),
     );
-    for _ in 0..10 {
+    for _ in 0..5 {
         let body = json!({"code": "000000"});
         anna.refused("POST", "/console/api/totp/confirm", body, "CODE_WRONG");
     }
@@ -194,6 +202,40 @@ fn a_second_factor_is_replaced_only_with_its_code() {
     let secret = begun["secret"].as_str().unwrap();
     let body = json!({"code": code(secret, world.now())});
     anna.refused("POST", "/console/api/totp/confirm", body, "TOTP_NOT_BEGUN");
+}
+
+/// Who has lost the phone signs in with one recovery code and sets up a new phone with another.
+#[test]
+fn a_recovery_code_begins_a_new_second_factor_and_is_used_up() {
+    let world = Memory::default();
+    world.shop("demo");
+    let token = invited(&world, "demo", &json!({}));
+    let anna = join(&world, &token, "anna");
+    let codes = anna.set_up_factor();
+    let phone = Browser::at(&world, "198.51.100.9");
+    let (status, _) = phone.sign_in("anna", PASSWORD, Some(&codes[0]));
+    assert_eq!(status, 200);
+    let path = "/console/api/totp";
+    // The one that has signed in is used.
+    let used = json!({"password": PASSWORD, "code": codes[0]});
+    phone.refused("POST", path, used, "CODE_WRONG");
+    let wrong = json!({"password": "a wrong password", "code": codes[1]});
+    phone.refused("POST", path, wrong, "PASSWORD_WRONG");
+    let good = json!({"password": PASSWORD, "code": codes[1]});
+    let begun = phone.done("POST", path, &good);
+    phone.refused("POST", path, &good, "CODE_WRONG");
+    assert_eq!(phone.me()["person"]["recovery_codes_left"], 8);
+    // The step of the set-up is used.
+    world.advance(30);
+    let secret = begun["secret"].as_str().unwrap();
+    let body = json!({"code": code(secret, world.now())});
+    phone.done("POST", "/console/api/totp/confirm", body);
+    assert_eq!(phone.me()["person"]["recovery_codes_left"], 10);
+    let audit = phone
+        .done("GET", "/v1/audit?of=credentials", "")
+        .to_string();
+    let what = "a new second factor begun with a recovery code, 8 left";
+    assert_eq!(audit.matches(what).count(), 1, "{audit}");
 }
 
 #[test]

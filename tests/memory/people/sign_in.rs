@@ -340,7 +340,9 @@ fn of_two_at_once_one_joins_and_one_code_signs_in_once() {
     };
     let browser = Browser::new(&world);
     let accept = |token: &str, login: &str| {
-        let body = json!({"token": token, "login": login, "name": "N", "password": PASSWORD});
+        // Names differ, so that only the login is the same.
+        let name = &token[token.len() - 9..];
+        let body = json!({"token": token, "login": login, "name": name, "password": PASSWORD});
         browser.request("POST", "/console/api/accept", &body.to_string())
     };
     let viewer = json!({"role": "viewer"});

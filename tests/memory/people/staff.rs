@@ -122,7 +122,8 @@ fn who_may_no_longer_manage_people_changes_nothing_more() {
             ("DELETE", &annas, json!("")),
             ("DELETE", &made, json!("")),
         ] {
-            anna.call("PATCH", &bobs, json!({"role": "owner", "is_off": false}));
+            let back = anna.with_secrets(json!({"role": "owner", "is_off": false}));
+            anna.call("PATCH", &bobs, back);
             let isolate = world.gateway();
             let seen = bob.call_at(&isolate, "GET", "/console/api/me", "");
             if seen.0 != 200 {
@@ -133,6 +134,11 @@ fn who_may_no_longer_manage_people_changes_nothing_more() {
             }
             assert_eq!(anna.call(method, &bobs, &body).0, 200);
             let before = anna.done("GET", "/console/api/people", "");
+            let mut sent = sent;
+            if sent.is_object() {
+                sent["password"] = json!(PASSWORD);
+                sent["code"] = json!(bob.code());
+            }
             let (_, answer) = bob.call_at(&isolate, call, path, &sent);
             // The own role is changed by others only; a withdrawal finds nothing.
             let refused = [code, "RIGHT_MISSING", "INVITATION_NOT_FOUND"];
@@ -159,9 +165,10 @@ fn links_end_with_the_right_of_their_maker() {
         let anna = person(&world, "demo", Role::Owner, "anna");
         let bob = person(&world, "demo", Role::Owner, "bob");
         let bob_id = bob.id();
-        let to_join = bob.done("POST", "/console/api/invitations", json!({"role": "owner"}));
+        let owner = bob.with_secrets(json!({"role": "owner"}));
+        let to_join = bob.done("POST", "/console/api/invitations", owner);
         let reset = format!("/console/api/people/{}/reset", anna.id());
-        let to_reset = bob.done("POST", &reset, "{}");
+        let to_reset = bob.done("POST", &reset, bob.with_secrets(json!({})));
         let kept = anna.done(
             "POST",
             "/console/api/invitations",
@@ -197,7 +204,7 @@ fn an_own_new_password_ends_a_link_to_a_new_one() {
     let made = anna.done(
         "POST",
         &format!("/console/api/people/{}/reset", vera.id()),
-        "{}",
+        anna.with_secrets(json!({})),
     );
     let body = json!({"password": PASSWORD, "new_password": "battery horse correct"});
     vera.done("POST", "/console/api/password", body);
@@ -236,7 +243,7 @@ fn a_link_sets_a_new_password_and_ends_the_second_factor() {
     let anna = person(&world, "demo", Role::Owner, "anna");
     let fred = person(&world, "demo", Role::Finance, "fred");
     let path = format!("/console/api/people/{}/reset", fred.id());
-    let made = anna.done("POST", &path, "{}");
+    let made = anna.done("POST", &path, anna.with_secrets(json!({})));
     // The session is valid until the link is used.
     fred.me();
     let browser = Browser::new(&world);
@@ -258,9 +265,89 @@ fn a_link_sets_a_new_password_and_ends_the_second_factor() {
     anna.refused(
         "POST",
         "/console/api/people/x/reset",
-        "{}",
+        anna.with_secrets(json!({})),
         "PERSON_NOT_FOUND",
     );
+}
+
+/// A thief of an owner's session makes no owner, and takes no one's sign-in.
+#[test]
+fn making_an_owner_or_a_new_password_needs_the_own_password_and_code() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let vera = person(&world, "demo", Role::Viewer, "vera");
+    let veras = format!("/console/api/people/{}", vera.id());
+    let calls = [
+        (
+            "POST",
+            "/console/api/invitations".to_owned(),
+            json!({"role": "owner"}),
+        ),
+        ("POST", format!("{veras}/reset"), json!({})),
+        ("PATCH", veras.clone(), json!({"role": "owner"})),
+    ];
+    for (method, path, fields) in &calls {
+        let before = world.stored_text();
+        let answer = anna.refused(method, path, fields, "FIELD_MISSING");
+        assert_eq!(answer["field"], "password", "{path}");
+        assert_eq!(world.stored_text(), before, "{path}");
+        let good = anna.with_secrets(fields.clone());
+        for (field, wrong, code) in [
+            ("password", json!("a wrong password"), "PASSWORD_WRONG"),
+            ("code", json!("000000"), "CODE_WRONG"),
+            ("code", json!(null), "FIELD_MISSING"),
+        ] {
+            let mut sent = good.clone();
+            sent[field] = wrong;
+            let answer = anna.refused(method, path, sent, code);
+            assert_eq!(answer["field"], field, "{path}");
+        }
+        let people = anna.done("GET", "/console/api/people", "");
+        let people = people["people"].as_array().unwrap();
+        let seen = people.iter().find(|person| person["login"] == "vera");
+        assert_eq!(seen.unwrap()["role"], "viewer", "{path}");
+    }
+    for (method, path, fields) in &calls {
+        let good = anna.with_secrets(fields.clone());
+        anna.done(method, path, &good);
+        // A code works once.
+        if *method == "POST" {
+            anna.refused(method, path, &good, "CODE_WRONG");
+        }
+    }
+    // What makes no owner needs neither.
+    anna.done("PATCH", &veras, json!({"role": "viewer"}));
+    let invited = json!({"role": "finance"});
+    anna.done("POST", "/console/api/invitations", invited);
+}
+
+#[test]
+fn no_two_people_of_a_merchant_have_one_name() {
+    let world = Memory::default();
+    world.shop("demo");
+    world.shop("other");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let ben = person(&world, "demo", Role::Viewer, "ben");
+    let path = format!("/console/api/people/{}", ben.id());
+    for name in ["Anna", "anna", "ANNA "] {
+        let answer = anna.refused("PATCH", &path, json!({ "name": name }), "NAME_TAKEN");
+        assert_eq!(answer["field"], "name");
+    }
+    anna.done("PATCH", &path, json!({"name": "BEN"}));
+    let token = invited(&world, "demo", &json!({"role": "viewer"}));
+    let visitor = Browser::new(&world);
+    let mut body = json!({"token": token, "login": "anna2", "name": "anna", "password": PASSWORD});
+    let answer = visitor.refused("POST", "/console/api/accept", &body, "NAME_TAKEN");
+    assert_eq!(answer["field"], "name");
+    // The link stays.
+    body["name"] = json!("Anna Lee");
+    visitor.done("POST", "/console/api/accept", &body);
+    // Another merchant's people have names of their own.
+    person(&world, "other", Role::Viewer, "anna3");
+    let token = invited(&world, "other", &json!({"role": "viewer"}));
+    let body = json!({"token": token, "login": "anna4", "name": "Anna", "password": PASSWORD});
+    Browser::new(&world).done("POST", "/console/api/accept", body);
 }
 
 /// An owner without other owners gets such a link from the operator.

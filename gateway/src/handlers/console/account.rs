@@ -50,17 +50,19 @@ async fn own<R: Runtime>(
     })
 }
 
-/// Runs a check of a password or code. Wrong ones are counted by session, as wrong sign-ins are,
-/// because a thief of the session could guess.
+/// Runs a check of a password, or of a `code`. Wrong ones are counted by session, as wrong sign-ins
+/// are, because a thief of the session could guess.
 async fn limited<R: Runtime, T>(
     cx: &Services<R>,
     signed_in: &SignedIn,
+    code: bool,
     check: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<T, ApiError> {
     let (login, browser) = (&signed_in.person.login, &signed_in.session.id);
     let attempt = TrySignIn {
         login: login.clone(),
         browser: browser.clone(),
+        code,
     };
     if !ask(&cx.runtime, attempt).await? {
         return Err(ApiError::of(Code::TooManySignIns));
@@ -69,6 +71,7 @@ async fn limited<R: Runtime, T>(
     let recognised = Recognised {
         login: login.clone(),
         browser: browser.clone(),
+        code,
     };
     ask(&cx.runtime, recognised).await?;
     Ok(checked)
@@ -83,7 +86,7 @@ async fn confirmed<R: Runtime>(
 ) -> Result<OwnSecrets, ApiError> {
     const NAME: &str = "password";
     let given = fields.required(NAME, password::LONGEST)?;
-    limited(cx, signed_in, async {
+    limited(cx, signed_in, false, async {
         let own = own(cx, context, signed_in).await?;
         match password::is_right(Some(&own.secrets.password), &given)? {
             true => Ok(own),
@@ -97,6 +100,13 @@ async fn confirmed<R: Runtime>(
     .await
 }
 
+/// The field `code`, as an authenticator program or the list of recovery codes shows it.
+fn code(fields: &Fields) -> Result<String, ApiError> {
+    Ok(totp::without_spaces(
+        &fields.required("code", LONGEST_CODE)?,
+    ))
+}
+
 /// The time step of the field `code`, which the second factor must confirm.
 async fn step<R: Runtime>(
     cx: &Services<R>,
@@ -104,13 +114,52 @@ async fn step<R: Runtime>(
     secret: &str,
     fields: &Fields,
 ) -> Result<i64, ApiError> {
-    const NAME: &str = "code";
-    let code = totp::without_spaces(&fields.required(NAME, LONGEST_CODE)?);
-    limited(cx, signed_in, async {
+    let code = code(fields)?;
+    limited(cx, signed_in, true, async {
         let step = totp::step_of(secret, &code, cx.runtime.now_ms())?;
         step.ok_or_else(wrong_code)
     })
     .await
+}
+
+/// Uses up a recovery code that is the field `code`.
+async fn use_recovery_code<R: Runtime>(
+    cx: &Services<R>,
+    signed_in: &SignedIn,
+    secrets: &mut Secrets,
+    fields: &Fields,
+) -> Result<(), ApiError> {
+    let code = totp::as_shown(&code(fields)?);
+    limited(cx, signed_in, true, async {
+        match secrets.use_code(&code) {
+            true => Ok(()),
+            false => Err(wrong_code()),
+        }
+    })
+    .await
+}
+
+/// Requires the caller's own password again, in the field `password`, and the second factor's
+/// `code` where there is one: for what would outlive a session that a thief has.
+pub(super) async fn require_secrets<R: Runtime>(
+    cx: &Services<R>,
+    context: &MerchantContext,
+    signed_in: &SignedIn,
+    fields: &Fields,
+) -> Result<(), ApiError> {
+    let own = confirmed(cx, context, signed_in, fields).await?;
+    let Some(secret) = own.secrets.totp.clone() else {
+        return Ok(());
+    };
+    let step = step(cx, signed_in, &secret, fields).await?;
+    let used = ChangeSecrets {
+        step: Some(step),
+        ..change(cx, context, signed_in, own)?
+    };
+    match ask(&cx.runtime, used).await? {
+        true => Ok(()),
+        false => Err(wrong_code()),
+    }
 }
 
 fn wrong_code() -> ApiError {
@@ -169,7 +218,8 @@ fn changed_meanwhile() -> ApiError {
 }
 
 /// `POST /console/api/totp {password, code?}`: a secret for a new second factor,
-/// which works once it is confirmed. Where there is one, its code is needed.
+/// which works once it is confirmed. Where there is one, its code is needed, or a recovery code,
+/// which is used up: a person who has signed in with one on a new phone can go on.
 pub async fn begin_totp<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -177,10 +227,17 @@ pub async fn begin_totp<R: Runtime>(
     let (context, signed_in) = person(cx, request).await?;
     let fields = Fields::read(request.body())?;
     let mut own = confirmed(cx, &context, &signed_in, &fields).await?;
-    let used = match &own.secrets.totp {
-        Some(secret) => Some(step(cx, &signed_in, secret, &fields).await?),
-        None => None,
-    };
+    let (mut used, mut what) = (None, String::new());
+    let is_on = own.secrets.totp.is_some();
+    if let Some(secret) = &own.secrets.totp {
+        if totp::is_time_code(&code(&fields)?) {
+            used = Some(step(cx, &signed_in, secret, &fields).await?);
+        } else {
+            use_recovery_code(cx, &signed_in, &mut own.secrets, &fields).await?;
+            let left = own.secrets.codes.len();
+            what = format!("a new second factor begun with a recovery code, {left} left");
+        }
+    }
     let mut bytes = [0; totp::SECRET_BYTES];
     cx.runtime.random(&mut bytes);
     let secret = totp::secret_text(bytes);
@@ -188,10 +245,15 @@ pub async fn begin_totp<R: Runtime>(
     own.secrets.begun = Some((secret.clone(), cx.runtime.now_ms() + BEGUN_MS));
     let change = ChangeSecrets {
         step: used,
+        what,
         ..change(cx, &context, &signed_in, own)?
     };
     if !ask(&cx.runtime, change).await? {
-        return Err(used.map_or_else(changed_meanwhile, |_| wrong_code()));
+        return Err(if is_on {
+            wrong_code()
+        } else {
+            changed_meanwhile()
+        });
     }
     let picture = Picture::new(&address, QrCodeEcc::Medium);
     let picture = picture.and_then(|picture| picture.svg(None));

@@ -1,6 +1,7 @@
 //! Invitations: one-time links by which a person joins a merchant's staff, or sets
 //! a new password.
 
+use super::account::require_secrets;
 use super::{
     login, lost_right, name, new_password, refuse_unknown, role_and_limit, sealed, signed_in,
 };
@@ -11,13 +12,13 @@ use crate::http::error::{ApiError, Code};
 use crate::http::fields::Fields;
 use crate::http::message::success;
 use crate::merchants::directory::MerchantContext;
-use crate::merchants::people::{Invitation, Person, Secrets};
+use crate::merchants::people::{Invitation, Person, Secrets, is_same_name};
 use crate::merchants::registry::people::{
     FindInvitation, FindPerson, Invite, Invited, Join, Joined, NewInvitation, NewSession, SetAnew,
     Staff, StartSession, Withdraw,
 };
 use crate::merchants::seal::{fingerprint, short};
-use crate::merchants::shards::ask;
+use crate::merchants::shards::{ask, merchants_of_login};
 use crate::observe::{self, Actor, RequestContext};
 use crate::route::Role;
 use crate::runtime::{Request, Response, Runtime};
@@ -139,6 +140,8 @@ pub async fn accept_invitation<R: Runtime>(
     refuse_unknown(&fields, &["token", "login", "name", "password"])?;
     let login = login(&fields)?;
     let name = name(&fields)?.ok_or_else(|| fields.missing("name"))?;
+    new_password(&fields, "password", &login)?;
+    refuse_taken(cx, &id, &login, &name).await?;
     let person = cx.random_text(ID_LENGTH);
     let sealed = new_secrets(cx, &fields, (&id, &person), &login)?;
     observe::set_actor(Actor::Person(person.clone()));
@@ -154,10 +157,34 @@ pub async fn accept_invitation<R: Runtime>(
     match ask(&cx.runtime, join).await? {
         Joined::Done => signed_in(cx, &id, &token, &print).await,
         Joined::Gone => Err(gone()),
-        Joined::LoginTaken => {
-            let code = Code::LoginTaken;
-            Err(ApiError::field(code, "login", code.advice()))
+        Joined::LoginTaken => Err(taken(Code::LoginTaken, "login")),
+        Joined::NameTaken => Err(taken(Code::NameTaken, "name")),
+    }
+}
+
+fn taken(code: Code, field: &'static str) -> ApiError {
+    ApiError::field(code, field, code.advice())
+}
+
+/// Refuses a login or a name that another person has before the password is hashed: the link
+/// stays, and its holder could have hashes made without end. [`Join`] looks again.
+async fn refuse_taken<R: Runtime>(
+    cx: &Services<R>,
+    merchant: &str,
+    login: &str,
+    name: &str,
+) -> Result<(), ApiError> {
+    for id in merchants_of_login(&cx.runtime, login).await? {
+        let login = login.to_owned();
+        if ask(&cx.runtime, FindPerson { id, login }).await?.is_some() {
+            return Err(taken(Code::LoginTaken, "login"));
         }
+    }
+    let id = merchant.to_owned();
+    let staff = ask(&cx.runtime, Staff { id }).await?;
+    match staff.people.iter().any(|of| is_same_name(&of.name, name)) {
+        true => Err(taken(Code::NameTaken, "name")),
+        false => Ok(()),
     }
 }
 
@@ -245,14 +272,18 @@ pub async fn invite_for<R: Runtime>(
     made.ok_or_else(|| ApiError::of(Code::RightMissing))
 }
 
-/// `POST /console/api/invitations {role, refund_limit?, name?, expires_in_hours?}`:
-/// an owner invites a person.
+/// `POST /console/api/invitations {role, refund_limit?, name?, expires_in_hours?, password?,
+/// code?}`: an owner invites a person. Another owner is invited only with the own password and
+/// code: a stolen session would make its thief an owner.
 pub async fn invite_person<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
 ) -> Result<Response, ApiError> {
     let (context, signed_in) = person(cx, request).await?;
     let fields = Fields::read(request.body())?;
+    if fields.text("role", LONGEST_TOKEN)?.as_deref() == Some(Role::Owner.name()) {
+        require_secrets(cx, &context, &signed_in, &fields).await?;
+    }
     match invite(cx, &context, &fields, None, Some(signed_in.person.id)).await? {
         Some(answer) => Ok(answer),
         None => Err(lost_right(cx, request).await),
@@ -277,8 +308,9 @@ pub async fn withdraw_invitation<R: Runtime>(
     }
 }
 
-/// `POST /console/api/people/{id}/reset`: a link by which the person sets a new
-/// password. The second factor ends when the link is used, and not before.
+/// `POST /console/api/people/{id}/reset {password, code?}`: a link by which the person sets a
+/// new password, made only with the caller's own. The second factor ends when the link is
+/// used, and not before.
 pub async fn reset_person<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -290,6 +322,9 @@ pub async fn reset_person<R: Runtime>(
         let why = "The own password is changed with the present one: POST /console/api/password.";
         return Err(ApiError::new(Code::RightMissing, why));
     }
+    let fields = Fields::read(request.body())?;
+    refuse_unknown(&fields, &["password", "code"])?;
+    require_secrets(cx, &context, &signed_in, &fields).await?;
     let merchant = &context.merchant.id;
     let call = Staff {
         id: merchant.clone(),
@@ -335,7 +370,10 @@ async fn invite<R: Runtime>(
     usual: Option<(Role, Option<i64>)>,
     by: Option<String>,
 ) -> Result<Option<Response>, ApiError> {
-    let known = ["role", "refund_limit", "name", "expires_in_hours"];
+    let mut known = vec!["role", "refund_limit", "name", "expires_in_hours"];
+    if by.is_some() {
+        known.extend(["password", "code"]);
+    }
     refuse_unknown(fields, &known)?;
     let (role, refund_limit) = role_and_limit(fields, usual)?;
     let name = name(fields)?;

@@ -1,5 +1,6 @@
 //! A merchant's people, for its owners.
 
+use super::account::require_secrets;
 use super::{lost_right, name, refuse_unknown, role_and_limit, second_factor};
 use crate::auth::people::person;
 use crate::http::error::{ApiError, Code};
@@ -36,8 +37,8 @@ pub async fn get_people<R: Runtime>(
     ))
 }
 
-/// `PATCH /console/api/people/{id} {role?, refund_limit?, is_off?, name?}`: a field
-/// that is not sent stays. It takes effect within 30 seconds everywhere. Links that the
+/// `PATCH /console/api/people/{id} {role?, refund_limit?, is_off?, name?, password?, code?}`: a
+/// field that is not sent stays. A person becomes an owner only with the caller's own password and code. It takes effect within 30 seconds everywhere. Links that the
 /// person has made end where it may not invite any more.
 pub async fn change_person<R: Runtime>(
     cx: &Services<R>,
@@ -46,7 +47,8 @@ pub async fn change_person<R: Runtime>(
 ) -> Result<Response, ApiError> {
     let (context, signed_in) = person(cx, request).await?;
     let fields = Fields::read(request.body())?;
-    refuse_unknown(&fields, &["role", "refund_limit", "is_off", "name"])?;
+    let known = ["role", "refund_limit", "is_off", "name", "password", "code"];
+    refuse_unknown(&fields, &known)?;
     let merchant = context.merchant.id.clone();
     let call = Staff {
         id: merchant.clone(),
@@ -76,6 +78,9 @@ pub async fn change_person<R: Runtime>(
                 return Err(fields.error(Code::RightMissing, field, problem));
             }
         }
+    }
+    if before.role != Role::Owner && settings.role == Role::Owner {
+        require_secrets(cx, &context, &signed_in, &fields).await?;
     }
     let change = ChangePerson {
         id: merchant,
@@ -114,6 +119,11 @@ fn changed(changed: Changed) -> Result<Box<Person>, ApiError> {
         Changed::NotFound => Err(ApiError::of(Code::PersonNotFound)),
         Changed::LastOwner => Err(ApiError::of(Code::LastOwner)),
         Changed::Refused => Err(ApiError::of(Code::RightMissing)),
+        Changed::NameTaken => Err(ApiError::field(
+            Code::NameTaken,
+            "name",
+            Code::NameTaken.advice(),
+        )),
     }
 }
 

@@ -95,7 +95,10 @@ pub async fn sign_in<R: Runtime>(
         let code = code.map_or(Code::SignInRefused, |_| Code::CodeWrong);
         return Err(ApiError::of(code));
     }
-    recognised(cx, &login, &browser).await?;
+    recognised(cx, &login, &browser, false).await?;
+    if code.is_some() {
+        recognised(cx, &login, &browser, true).await?;
+    }
     signed_in(cx, &merchant, &token, &fingerprint).await
 }
 
@@ -108,13 +111,7 @@ async fn check<R: Runtime>(
     code: Option<&str>,
     browser: &str,
 ) -> Result<Option<Checked>, ApiError> {
-    let attempt = TrySignIn {
-        login: login.to_owned(),
-        browser: browser.to_owned(),
-    };
-    if !ask(&cx.runtime, attempt).await? {
-        return Err(ApiError::of(Code::TooManySignIns));
-    }
+    attempt(cx, login, browser, false).await?;
     let mut ids = merchants_of_login(&cx.runtime, login).await?;
     if ids.is_empty() {
         // An unknown login costs as many calls as any other.
@@ -146,12 +143,16 @@ async fn check<R: Runtime>(
         step: None,
     };
     let code = code.map(totp::without_spaces);
-    match (&secrets.totp, code) {
+    match (&secrets.totp, &code) {
         (None, _) => {}
         (Some(_), None) => {
-            recognised(cx, login, browser).await?;
+            recognised(cx, login, browser, false).await?;
             return Ok(None);
         }
+        (Some(_), Some(_)) => attempt(cx, login, browser, true).await?,
+    }
+    match (&secrets.totp, code) {
+        (None, _) | (Some(_), None) => {}
         (Some(secret), Some(code)) if totp::is_time_code(&code) => {
             checked.step = totp::step_of(secret, &code, cx.runtime.now_ms())?;
             if checked.step.is_none() {
@@ -184,15 +185,35 @@ async fn wrong_code<R: Runtime>(cx: &Services<R>, checked: &Checked) -> Result<A
     Ok(ApiError::of(Code::CodeWrong))
 }
 
-/// Tells the login's shard that the sign-in was not a wrong one.
+/// Counts a sign-in, or a `code`, as a wrong one until it is [`recognised`].
+async fn attempt<R: Runtime>(
+    cx: &Services<R>,
+    login: &str,
+    browser: &str,
+    code: bool,
+) -> Result<(), ApiError> {
+    let attempt = TrySignIn {
+        login: login.to_owned(),
+        browser: browser.to_owned(),
+        code,
+    };
+    match ask(&cx.runtime, attempt).await? {
+        true => Ok(()),
+        false => Err(ApiError::of(Code::TooManySignIns)),
+    }
+}
+
+/// Tells the login's shard that the sign-in, or its `code`, was not a wrong one.
 async fn recognised<R: Runtime>(
     cx: &Services<R>,
     login: &str,
     browser: &str,
+    code: bool,
 ) -> Result<(), ApiError> {
     let recognised = Recognised {
         login: login.to_owned(),
         browser: browser.to_owned(),
+        code,
     };
     ask(&cx.runtime, recognised).await
 }

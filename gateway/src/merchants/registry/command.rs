@@ -611,6 +611,9 @@ pub enum Answer {
     /// [`Changed::Refused`](super::people::Changed::Refused),
     /// [`NewInvitation::Refused`](super::people::NewInvitation::Refused).
     NotAllowed,
+    /// [`Joined::NameTaken`](super::people::Joined::NameTaken),
+    /// [`Changed::NameTaken`](super::people::Changed::NameTaken).
+    NameTaken,
     /// [`KeptAnswer::Kept`].
     Kept(String, Option<i64>),
     /// [`KeptAnswer::OfAnother`].

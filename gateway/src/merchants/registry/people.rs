@@ -17,7 +17,7 @@
 
 use super::command::{Answer, Call, Command, Found, Reply, replies};
 use super::{Registry, store};
-use crate::merchants::people::{IDLE_MS, Invitation, Person, Session, SignedIn};
+use crate::merchants::people::{IDLE_MS, Invitation, Person, Session, SignedIn, is_same_name};
 use crate::merchants::seal::short;
 use crate::observe::{Actor, audit};
 use crate::route::{Right, Role};
@@ -33,6 +33,10 @@ const USED_APART_MS: i64 = 60 * 60 * 1000;
 pub const WRONG_AT_ONCE: i64 = 10;
 /// The pause after which one more is allowed.
 pub const WRONG_APART_MS: i64 = 6 * 60 * 1000;
+/// The same for wrong codes of the second factor: a code has six digits only.
+pub const WRONG_CODES_AT_ONCE: i64 = 5;
+/// The pause after which one more wrong code is allowed.
+pub const WRONG_CODES_APART_MS: i64 = 15 * 60 * 1000;
 
 macro_rules! commands {
     ($($(#[$about:meta])* $name:ident -> $reply:ty { $($(#[$field_about:meta])* $field:ident: $kind:ty,)* })*) => {
@@ -261,6 +265,9 @@ commands! {
         login: String,
         /// A browser that the person has used before; else empty.
         browser: String,
+        /// Whether a code of the second factor is tried, which has a limit of its own.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        code: bool,
     }
 
     /// To the shard of the login: the sign-in was not a wrong one.
@@ -269,6 +276,9 @@ commands! {
         login: String,
         /// As in [`TrySignIn`].
         browser: String,
+        /// As in [`TrySignIn`].
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        code: bool,
     }
 }
 
@@ -356,6 +366,8 @@ pub enum Joined {
     Gone,
     /// Another person of the merchant has the login.
     LoginTaken,
+    /// Another person of the merchant has the name.
+    NameTaken,
 }
 
 /// Whether a person was changed or removed.
@@ -369,6 +381,21 @@ pub enum Changed {
     LastOwner,
     /// Who asks may not change people any more.
     Refused,
+    /// Another person of the merchant has the name.
+    NameTaken,
+}
+
+/// How many wrong attempts are allowed at once, and how long apart afterwards, ms.
+fn wrong_limit(code: bool) -> (i64, i64) {
+    match code {
+        true => (WRONG_CODES_AT_ONCE, WRONG_CODES_APART_MS),
+        false => (WRONG_AT_ONCE, WRONG_APART_MS),
+    }
+}
+
+/// The name under which attempts are counted. No login has a space.
+fn counted_as(login: &str, code: bool) -> String {
+    [login, if code { " code" } else { "" }].concat()
 }
 
 impl<R: Runtime, S: Storage> Registry<R, S> {
@@ -435,11 +462,11 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
                 let of = (reseal.id.as_str(), reseal.person.as_str());
                 store::people::set_secrets(storage, of, &reseal.secrets)?.into_answer()
             }
-            PeopleCall::TrySignIn(TrySignIn { login, browser }) => storage
-                .atomically(|| self.try_sign_in(&login, &browser))?
+            PeopleCall::TrySignIn(attempt) => storage
+                .atomically(|| self.try_sign_in(&attempt))?
                 .into_answer(),
-            PeopleCall::Recognised(Recognised { login, browser }) => storage
-                .atomically(|| self.recognised(&login, &browser))?
+            PeopleCall::Recognised(recognised) => storage
+                .atomically(|| self.recognised(&recognised))?
                 .into_answer(),
         })
     }
@@ -520,6 +547,14 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         Ok(is_open.then(|| Box::new(Invited { invitation, person })))
     }
 
+    /// Whether another person of the merchant has this name. Two with one name could not be
+    /// told apart in lists and in the audit.
+    fn is_name_taken(&self, id: &str, person: &str, name: &str) -> Result<bool, StorageError> {
+        let people = store::people::list(&self.storage, id)?;
+        let mut others = people.iter().filter(|other| other.id != person);
+        Ok(others.any(|other| is_same_name(&other.name, name)))
+    }
+
     /// Inside a transaction.
     fn join(&self, join: &Join) -> Result<Joined, StorageError> {
         let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
@@ -538,6 +573,9 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         };
         if store::people::by_login(storage, id, login)?.is_some() {
             return Ok(Joined::LoginTaken);
+        }
+        if self.is_name_taken(id, person, name)? {
+            return Ok(Joined::NameTaken);
         }
         let new = Person {
             id: person.clone(),
@@ -772,6 +810,9 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
         }
         let is_renamed = was.name != settings.name;
         if is_renamed {
+            if self.is_name_taken(id, person, &settings.name)? {
+                return Ok(Changed::NameTaken);
+            }
             changes.push("name".to_owned());
         }
         if changes.is_empty() {
@@ -820,13 +861,15 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
     }
 
     /// Inside a transaction.
-    fn try_sign_in(&self, login: &str, browser: &str) -> Result<bool, StorageError> {
+    fn try_sign_in(&self, attempt: &TrySignIn) -> Result<bool, StorageError> {
         let (storage, now_ms) = (&self.storage, self.runtime.now_ms());
+        let (login, browser) = (&counted_as(&attempt.login, attempt.code), &attempt.browser);
+        let (at_once, apart_ms) = wrong_limit(attempt.code);
         store::people::remove_past_sign_ins(storage, now_ms)?;
         let until_ms = store::people::full_until_ms(storage, login, browser)?.unwrap_or(now_ms);
         // After a clock was set back the pause is not longer than usual.
-        let most_ms = now_ms + WRONG_AT_ONCE * WRONG_APART_MS;
-        let next_ms = until_ms.min(most_ms) + WRONG_APART_MS;
+        let most_ms = now_ms + at_once * apart_ms;
+        let next_ms = until_ms.min(most_ms) + apart_ms;
         if next_ms > most_ms {
             return Ok(false);
         }
@@ -835,11 +878,14 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
     }
 
     /// Inside a transaction.
-    fn recognised(&self, login: &str, browser: &str) -> Result<(), StorageError> {
+    fn recognised(&self, recognised: &Recognised) -> Result<(), StorageError> {
         let storage = &self.storage;
+        let code = recognised.code;
+        let (login, browser) = (&counted_as(&recognised.login, code), &recognised.browser);
+        let (_, apart_ms) = wrong_limit(code);
         match store::people::full_until_ms(storage, login, browser)? {
             Some(until_ms) => {
-                let before_ms = until_ms - WRONG_APART_MS;
+                let before_ms = until_ms - apart_ms;
                 store::people::set_full_until(storage, login, browser, before_ms)
             }
             None => Ok(()),
@@ -915,6 +961,7 @@ impl Reply for Joined {
             Self::Done => Answer::Done,
             Self::Gone => Answer::NotFound,
             Self::LoginTaken => Answer::Exists,
+            Self::NameTaken => Answer::NameTaken,
         }
     }
 
@@ -923,6 +970,7 @@ impl Reply for Joined {
             Answer::Done => Some(Self::Done),
             Answer::NotFound => Some(Self::Gone),
             Answer::Exists => Some(Self::LoginTaken),
+            Answer::NameTaken => Some(Self::NameTaken),
             _ => None,
         }
     }
@@ -935,6 +983,7 @@ impl Reply for Changed {
             Self::NotFound => Answer::NotFound,
             Self::LastOwner => Answer::LastOwner,
             Self::Refused => Answer::NotAllowed,
+            Self::NameTaken => Answer::NameTaken,
         }
     }
 
@@ -944,6 +993,7 @@ impl Reply for Changed {
             Answer::NotFound => Some(Self::NotFound),
             Answer::LastOwner => Some(Self::LastOwner),
             Answer::NotAllowed => Some(Self::Refused),
+            Answer::NameTaken => Some(Self::NameTaken),
             _ => None,
         }
     }
