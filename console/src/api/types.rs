@@ -232,6 +232,7 @@ messages! {
         sold: i64,
         held: i64,
         expires_at_ms: Option<i64>,
+        last_sold_at_ms: Option<i64>,
     }
 
     /// `GET /v1/endpoints`.
@@ -374,7 +375,6 @@ messages! {
     struct Settings {
         name: String,
         time_zone: String,
-        currency: String,
         retype_refunds_from: Option<i64>,
     }
 

@@ -123,6 +123,9 @@ fn card(link: &Link) -> Part {
             <p class="top"><strong>{link.body.clone()}</strong>{badge(kind, t(state))}</p>
             <p class="amount">{price(link)}</p>
             {numbers(link)}
+            {link.last_sold_at_ms.map(|at_ms| view! {
+                <p class="quiet">{fill(t(x::LAST_SOLD), &[("time", &time(at_ms))])}</p>
+            })}
         </a></li>
     }
     .built()

@@ -128,12 +128,46 @@ fn invitation(open: OpenInvitation, list: Live<People>) -> Part {
     .built()
 }
 
+/// The own password and code, which the server asks for again where an owner or a new
+/// password is made.
+#[derive(Clone, Copy)]
+struct Secrets {
+    password: RwSignal<String>,
+    code: RwSignal<String>,
+}
+
+impl Secrets {
+    fn new() -> Self {
+        Self {
+            password: RwSignal::new(String::new()),
+            code: RwSignal::new(String::new()),
+        }
+    }
+
+    fn fields(self) -> Part {
+        let has_code = app().session().person.second_factor == "on";
+        view! {
+            <p>{t(x::OWN_SECRETS_SAY)}</p>
+            {Field::new("own-password", x::OWN_PASSWORD, self.password).kind("password").complete("current-password").view()}
+            {has_code.then(|| Field::new("own-code", x::OWN_CODE, self.code).mode("numeric").complete("one-time-code").view())}
+        }
+        .built()
+    }
+
+    fn add_to(self, body: &mut Object) {
+        body.set("password", &self.password.get_untracked());
+        body.set("code", &self.code.get_untracked().trim());
+    }
+}
+
 /// A role, and a cashier's limit for refunds.
 #[derive(Clone, Copy)]
 struct Role {
     role: RwSignal<String>,
     limit: RwSignal<String>,
     problem: RwSignal<Option<&'static str>>,
+    was_owner: bool,
+    secrets: Secrets,
 }
 
 impl Role {
@@ -145,7 +179,14 @@ impl Role {
             role: RwSignal::new(role.to_owned()),
             limit: RwSignal::new(limit.unwrap_or_default()),
             problem: RwSignal::new(None),
+            was_owner: false,
+            secrets: Secrets::new(),
         }
+    }
+
+    /// Whether the person becomes an owner.
+    fn makes_owner(self) -> bool {
+        self.role.get() == "owner" && !self.was_owner
     }
 
     fn fields(self) -> Part {
@@ -156,6 +197,7 @@ impl Role {
                 Field::new("refund-limit", x::REFUND_LIMIT, self.limit).mode("decimal")
                     .hint(x::REFUND_LIMIT_HINT).problem(self.problem).view()
             }))}
+            {dy(move || self.makes_owner().then(|| self.secrets.fields()))}
         }
         .built()
     }
@@ -174,7 +216,11 @@ impl Role {
                 }
             },
         };
-        Some(object! { "role": role, "refund_limit": limit })
+        let mut body = object! { "role": role, "refund_limit": limit };
+        if role == "owner" && !self.was_owner {
+            self.secrets.add_to(&mut body);
+        }
+        Some(body)
     }
 }
 
@@ -230,7 +276,10 @@ fn one_time(
 
 fn change(person: &Person, close: impl Fn() + Copy + Send + 'static, list: Live<People>) -> Part {
     let app = app();
-    let role = Role::new(&person.role, person.refund_limit);
+    let role = Role {
+        was_owner: person.role == "owner",
+        ..Role::new(&person.role, person.refund_limit)
+    };
     let off = RwSignal::new(person.is_off);
     let act = Act::new();
     let path = format!("/console/api/people/{}", person.id);
@@ -293,14 +342,15 @@ fn remove(person: &Person, close: impl Fn() + Copy + Send + 'static, list: Live<
 fn reset(person: &Person, close: impl Fn() + Copy + Send + 'static) -> Part {
     let made = RwSignal::new(None::<OneTimeLink>);
     let act = Act::new();
+    let secrets = Secrets::new();
     let path = format!("/console/api/people/{}/reset", person.id);
     let says = fill(t(x::RESET_SAYS), &[("name", &person.name)]);
     let send = move || {
-        let path = path.clone();
-        act.run(
-            async move { api::post::<OneTimeLink>(&path, &object! {}).await },
-            move |link| made.set(Some(link)),
-        );
+        let mut body = object! {};
+        secrets.add_to(&mut body);
+        act.run(api::post::<OneTimeLink>(&path, &body), move |link| {
+            made.set(Some(link));
+        });
     };
     let inside = move || match made.get() {
         Some(link) => one_time(&link, x::RESET_LINK_SAYS, close),
@@ -308,6 +358,7 @@ fn reset(person: &Person, close: impl Fn() + Copy + Send + 'static) -> Part {
             send.clone(),
             view! {
                 <p>{says.clone()}</p>
+                {secrets.fields()}
                 {act.problem()}
                 {act.submit(x::MAKE_RESET)}
             }

@@ -59,7 +59,7 @@ fn shop_form(settings: &Settings) -> Part {
     let app = app();
     let name = RwSignal::new(settings.name.clone());
     let zone = RwSignal::new(settings.time_zone.clone());
-    let currency = settings.currency.clone();
+    let currency = app.session().merchant.currency;
     let limit = settings.retype_refunds_from;
     let limit = RwSignal::new(
         limit

@@ -112,6 +112,7 @@ texts! {
     PASSWORD_WRONG "The password is wrong." "密码错误。" "密碼錯誤。";
     TOO_MANY_SIGN_INS "Too many wrong attempts. Wait {wait} and try again." "错误次数过多，请 {wait}后再试。" "錯誤次數過多，請 {wait}後再試。";
     INVITATION_GONE "This link has been used, withdrawn, or has expired. Ask the shop’s owner for a new one." "此链接已使用、已撤回或已过期。请店主重新发送。" "此連結已使用、已撤回或已過期。請店主重新傳送。";
+    NAME_TAKEN "Another person here has this name. Choose another, for example with the family name." "已有同名员工，请换一个，例如加上姓氏。" "已有同名員工，請換一個，例如加上姓氏。";
     LOGIN_TAKEN "This login name is taken. Choose another." "此登录名已被使用，请换一个。" "此登入名稱已被使用，請換一個。";
 
     // What went wrong.
@@ -277,6 +278,7 @@ texts! {
     STOCK_HINT "How many can be sold in all. Empty: no limit." "可售总数，留空则不限。" "可售總數，留空則不限。";
     QUESTION "A question to the payer" "向付款人提问" "向付款人提問";
     QUESTION_HINT "For example: table number. The answer is with the order." "例如：桌号。回答会显示在订单中。" "例如：桌號。回答會顯示在訂單中。";
+    LAST_SOLD "Last sale {time}" "最近售出 {time}" "最近售出 {time}";
     SOLD "Sold" "已售" "已售";
     HELD "Being paid" "付款中" "付款中";
     LEFT "Left" "剩余" "剩餘";
@@ -448,6 +450,9 @@ texts! {
     INVITATIONS "Open invitations" "待接受的邀请" "待接受的邀請";
     MAKE_INVITATION "Make the invitation" "生成邀请链接" "產生邀請連結";
     INVITATION_SAYS "Send this link to the person. It works once, until {time}." "请把此链接发给对方。仅可使用一次，有效期至 {time}。" "請把此連結傳給對方。僅可使用一次，有效期至 {time}。";
+    OWN_SECRETS_SAY "Only you can do this: enter your own password and the code from your authenticator app." "此操作需本人确认：请输入你自己的密码和身份验证器中的验证码。" "此操作需本人確認：請輸入你自己的密碼和驗證器中的驗證碼。";
+    OWN_PASSWORD "Your password" "你的密码" "你的密碼";
+    OWN_CODE "Your code" "你的验证码" "你的驗證碼";
     WITHDRAW "Withdraw" "撤回" "撤回";
     REFUND_LIMIT "Own refunds up to" "本人订单退款上限" "本人訂單退款上限";
     REFUND_LIMIT_HINT "For one order of their own. Empty: no refunds." "针对本人收款的单笔订单，留空则不能退款。" "針對本人收款的單筆訂單，留空則不能退款。";
