@@ -1,7 +1,7 @@
 //! The console's page of the days that are compared with WeChat's statements.
 
 use crate::browser::Browser;
-use crate::console::{joins, reads_in, shows};
+use crate::console::{joins, reads_in, scrolls_and_taps, shows};
 use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ fn opens_the_day(person: &Browser, day: &str) {
 }
 
 #[test]
-fn finance_finds_a_difference_and_what_to_do_about_it() {
+fn finance_finds_a_difference_notes_it_and_closes_it() {
     visit(|system, person| {
         person.has_a_window_of(375, 780);
         let day = a_day_that_differs(system);
@@ -94,12 +94,47 @@ fn finance_finds_a_difference_and_what_to_do_about_it() {
         person.sees("−HK$0.01");
         person.finds_it_accessible("a month of days");
         person.pictures("console-money-month");
+        person.evaluates(
+            "window.files = [];
+             const make = URL.createObjectURL.bind(URL);
+             URL.createObjectURL = (file) => {
+                 file.text().then((text) => window.files.push(text));
+                 return make(file);
+             };",
+        );
+        person.taps("Export CSV");
+        person.waits_for(
+            "return window.files.some((text) => /payment,TEA-1002,.*12[.]51/.test(text))",
+        );
         opens_the_day(person, &day);
         person.sees("The amounts differ");
         person.sees("TEA-1002");
         person.sees("Look at the transaction on the merchant platform, and ask WeChat Pay.");
         person.finds_it_accessible("a day");
         person.pictures("console-money-day");
+        scrolls_and_taps(person, "Note or close");
+        person.sees("It stays with the difference, with your name.");
+        person.finds_it_accessible("a note");
+        scrolls_and_taps(person, "Close the difference");
+        person.sees("Write down what you found out.");
+        person.writes("What did you find out?", "The bank rounds.");
+        scrolls_and_taps(person, "Only save the note");
+        person.sees("The bank rounds.");
+        person.sees("Mei Chan");
+        scrolls_and_taps(person, "Note or close");
+        person.writes("What did you find out?", "WeChat has confirmed it.");
+        person.pictures("console-money-note");
+        scrolls_and_taps(person, "Close the difference");
+        person.sees("WeChat has confirmed it.");
+        person.waits_for("return !document.body.innerText.includes('Note or close')");
+        let stored = system.reads(&format!("/v1/reconciliation?date={day}"));
+        assert_eq!(stored["open"], 0);
+        assert_eq!(stored["differences"][0]["state"], "closed");
+        let notes = stored["differences"][0]["notes"].as_array().map(Vec::len);
+        assert_eq!(notes, Some(2));
+        scrolls_and_taps(person, "All days of the month");
+        person.sees("Agrees");
+        person.does_not_see("1 to look at");
     });
 }
 
