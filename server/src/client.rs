@@ -5,10 +5,12 @@
 //! resolves differently a moment later (DNS rebinding) gains nothing.
 
 use crate::tls::{self, Files};
+use futures_util::StreamExt;
+use futures_util::stream::{self, LocalBoxStream};
 use gateway::runtime::{FetchError, OwnCertificate, Request, Response, Route};
 use http::uri::{Authority, Scheme, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -52,6 +54,9 @@ const MOST_OWN: usize = 256;
 
 /// A pool of connections, by HTTP or HTTPS.
 pub type Connection = legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+
+/// An answer's body as it arrives.
+pub type Pieces = LocalBoxStream<'static, Result<Vec<u8>, Failed>>;
 
 /// Why no answer arrived.
 #[derive(Debug)]
@@ -135,8 +140,27 @@ impl Client {
     /// No answer arrived.
     pub async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, Failed> {
         let patience = Duration::from_millis(u64::from(route.timeout_ms()));
-        match tokio::time::timeout(patience, self.send(route, request)).await {
+        let whole = async { read(route, self.send(route, request).await?).await };
+        match tokio::time::timeout(patience, whole).await {
             Ok(answer) => answer,
+            Err(_) => Err(FetchError::TimedOut.into()),
+        }
+    }
+
+    /// Sends a request and returns the answer's body in pieces as they arrive: the
+    /// route's time limit is for its head, and for each piece.
+    ///
+    /// # Errors
+    ///
+    /// No answer arrived.
+    pub async fn open(
+        &self,
+        route: Route<'_>,
+        request: Request,
+    ) -> Result<http::Response<Pieces>, Failed> {
+        let patience = Duration::from_millis(u64::from(route.timeout_ms()));
+        match tokio::time::timeout(patience, self.send(route, request)).await {
+            Ok(answer) => Ok(answer?.map(|body| pieces(body, patience))),
             Err(_) => Err(FetchError::TimedOut.into()),
         }
     }
@@ -156,7 +180,12 @@ impl Client {
         Ok(connection)
     }
 
-    async fn send(&self, route: Route<'_>, mut request: Request) -> Result<Response, Failed> {
+    /// Sends a request and reads the answer's head.
+    async fn send(
+        &self,
+        route: Route<'_>,
+        mut request: Request,
+    ) -> Result<http::Response<Incoming>, Failed> {
         let no_certificate = || Failed::because("no connection with this client certificate");
         let own;
         let (connection, origin) = match route {
@@ -188,26 +217,45 @@ impl Client {
         }
         let request = request.map(|body| Full::new(Bytes::from(body)));
         let answer = connection.request(request).await;
-        let (parts, body) = answer
-            .map_err(|error| Failed::unreachable(&error))?
-            .into_parts();
-        if route.cuts_answer() {
-            let body = beginning(body, route.max_answer_bytes()).await?;
-            return Ok(Response::from_parts(parts, body));
-        }
-        let body = Limited::new(body, route.max_answer_bytes());
-        match body.collect().await {
-            Ok(body) => Ok(Response::from_parts(parts, body.to_bytes().to_vec())),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                Err(FetchError::TooLong.into())
-            }
-            Err(error) => Err(Failed::unreachable(&*error)),
-        }
+        answer.map_err(|error| Failed::unreachable(&error))
     }
 }
 
+/// Reads the whole answer, as far as the route allows.
+async fn read(route: Route<'_>, answer: http::Response<Incoming>) -> Result<Response, Failed> {
+    let (parts, body) = answer.into_parts();
+    if route.cuts_answer() {
+        let body = beginning(body, route.max_answer_bytes()).await?;
+        return Ok(Response::from_parts(parts, body));
+    }
+    let body = Limited::new(body, route.max_answer_bytes());
+    match body.collect().await {
+        Ok(body) => Ok(Response::from_parts(parts, body.to_bytes().to_vec())),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(FetchError::TooLong.into())
+        }
+        Err(error) => Err(Failed::unreachable(&*error)),
+    }
+}
+
+/// A body in pieces, with a time limit for each. Its reader limits its length.
+fn pieces(body: Incoming, patience: Duration) -> Pieces {
+    let next = move |rest: Option<Incoming>| async move {
+        let mut body = rest?;
+        let piece = match tokio::time::timeout(patience, body.frame()).await {
+            Ok(None) => return None,
+            Ok(Some(Ok(frame))) => Ok(frame.into_data().map_or_else(|_| Vec::new(), Vec::from)),
+            Ok(Some(Err(error))) => Err(Failed::unreachable(&error)),
+            Err(_) => Err(FetchError::TimedOut.into()),
+        };
+        let rest = piece.is_ok().then_some(body);
+        Some((piece, rest))
+    };
+    stream::unfold(Some(body), next).boxed_local()
+}
+
 /// The first bytes of a body; what follows is not read.
-async fn beginning(mut body: hyper::body::Incoming, max: usize) -> Result<Vec<u8>, Failed> {
+async fn beginning(mut body: Incoming, max: usize) -> Result<Vec<u8>, Failed> {
     let mut read = Vec::new();
     while read.len() < max
         && let Some(frame) = body.frame().await
@@ -405,6 +453,47 @@ mod tests {
         });
         let answer = delivered(true, &format!("http://localhost:{port}/"));
         assert_eq!(answer.unwrap().status(), 200);
+        serving.join().unwrap();
+    }
+
+    /// A long answer is not kept in memory: its first piece is read before its last
+    /// one is sent. An answer that breaks off ends with an error.
+    #[test]
+    fn an_answer_in_pieces_is_read_while_it_is_sent() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = server.local_addr().unwrap().port();
+        let (was_read, waits) = std::sync::mpsc::channel::<()>();
+        let serving = std::thread::spawn(move || {
+            let (mut connection, _) = server.accept().unwrap();
+            let read = std::io::Read::read(&mut connection, &mut [0; 4096]);
+            assert!(read.unwrap() > 0);
+            let mut send = |bytes: &[u8]| std::io::Write::write_all(&mut connection, bytes);
+            send(b"HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\nfirst ").unwrap();
+            waits.recv().unwrap();
+            send(b"last").unwrap();
+            // Two bytes are missing.
+        });
+        let upstreams = Upstreams {
+            wechat: Some(format!("http://127.0.0.1:{port}").parse().unwrap()),
+            ..Upstreams::default()
+        };
+        let client = Client::new(upstreams, true).unwrap();
+        let executor = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        executor.block_on(async {
+            let request = http::Request::get("http://wechat.example/statement");
+            let request = request.body(Vec::new()).unwrap();
+            let answer = client.open(Route::Statement, request).await.unwrap();
+            let mut body = answer.into_body();
+            assert_eq!(body.next().await.unwrap().unwrap(), b"first ");
+            was_read.send(()).unwrap();
+            assert_eq!(body.next().await.unwrap().unwrap(), b"last");
+            let broken = body.next().await.unwrap().unwrap_err();
+            assert_eq!(broken.error, FetchError::Unreachable);
+            assert!(body.next().await.is_none());
+        });
         serving.join().unwrap();
     }
 

@@ -1,14 +1,15 @@
 //! Implements the gateway's [`Runtime`] for a thread.
 
 use crate::channels::Channels;
-use crate::client::Client;
+use crate::client::{Client, Failed};
 use crate::clock::{Clocks, now_ms};
 use crate::gate::Gate;
 use crate::log;
 use crate::object_name::ObjectName;
+use futures_util::{StreamExt, TryStreamExt};
 use gateway::config::Config;
 use gateway::observe::{Log, without_addresses};
-use gateway::runtime::{CallError, FetchError, Object, Request, Response, Route, Runtime};
+use gateway::runtime::{CallError, Chunks, FetchError, Object, Request, Response, Route, Runtime};
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
@@ -40,6 +41,15 @@ pub struct NativeRuntime {
 impl NativeRuntime {
     pub fn new(thread: Rc<Thread>, object: Option<(ObjectName, Gate)>) -> Self {
         Self { thread, object }
+    }
+
+    /// Logs why no answer arrived.
+    fn failed(&self, host: &str, failed: Failed) -> FetchError {
+        if let Some(cause) = failed.cause {
+            let cause = without_addresses(&cause);
+            self.log(format_args!("{host}: no answer: {cause}"));
+        }
+        failed.error
     }
 
     /// Waits for the object's output gate.
@@ -91,15 +101,27 @@ impl Runtime for NativeRuntime {
             route => {
                 let host = request.uri().host().unwrap_or_default().to_owned();
                 let answer = self.thread.client.fetch(route, request).await;
-                answer.map_err(|failed| {
-                    if let Some(cause) = failed.cause {
-                        let cause = without_addresses(&cause);
-                        self.log(format_args!("{host}: no answer: {cause}"));
-                    }
-                    failed.error
-                })
+                answer.map_err(|failed| self.failed(&host, failed))
             }
         }
+    }
+
+    async fn fetch_pieces(
+        &self,
+        route: Route<'_>,
+        request: Request,
+    ) -> Result<http::Response<Chunks>, FetchError> {
+        if !self.passed().await {
+            return Err(FetchError::Unreachable);
+        }
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let answer = self.thread.client.open(route, request).await;
+        let answer = answer.map_err(|failed| self.failed(&host, failed))?;
+        let runtime = self.clone();
+        Ok(answer.map(|body| {
+            body.map_err(move |failed| runtime.failed(&host, failed))
+                .boxed_local()
+        }))
     }
 
     fn presents_certificates(&self) -> bool {
