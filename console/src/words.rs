@@ -98,7 +98,7 @@ fn known(code: &str, field: Option<&str>) -> Option<Text> {
         ("UPSTREAM_UNAVAILABLE" | "UPSTREAM_UNVERIFIED", _) => x::WECHAT_SILENT,
         ("RATE_LIMITED" | "UPSTREAM_TOO_OFTEN" | "TOO_MANY_WRONG_KEYS", _) => x::TOO_OFTEN,
         ("LISTS_NOT_READY", _) => x::LISTS_NOT_READY,
-        ("INTERNAL" | "STORAGE_FULL", _) => x::OUR_FAULT,
+        ("INTERNAL" | "STORAGE_FULL" | "DISK_FULL" | "DISK_UNUSABLE", _) => x::OUR_FAULT,
         _ => return None,
     })
 }

@@ -291,7 +291,7 @@ impl Runtime for WorkersRuntime {
         let bytes = answer.map(|answer| answer.unchecked_into::<Uint8Array>().to_vec());
         bytes.map_err(|error| {
             self.log(format_args!("{object:?}: {}", worker::Error::from(error)));
-            CallError
+            CallError::NoAnswer
         })
     }
 

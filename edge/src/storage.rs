@@ -89,7 +89,7 @@ impl Storage for WorkersStorage {
         match (outcome, ran) {
             (Some(Err(error)), _) => Err(error),
             (Some(Ok(value)), Ok(_)) => Ok(value),
-            (_, ran) => Err(StorageError(format!("the transaction failed: {ran:?}")).into()),
+            (_, ran) => Err(StorageError::new(format!("the transaction failed: {ran:?}")).into()),
         }
     }
 
@@ -193,11 +193,11 @@ fn read_value(value: serde_json::Value) -> Result<Value, StorageError> {
             (Some(int), _) => Ok(Value::Int(int)),
             #[expect(clippy::cast_possible_truncation, reason = "checked to be whole")]
             (_, Some(float)) if float.fract() == 0.0 => Ok(Value::Int(float as i64)),
-            _ => Err(StorageError("a value of another type".to_owned())),
+            _ => Err(StorageError::new("a value of another type")),
         },
     }
 }
 
 fn refused(error: &worker::Error) -> StorageError {
-    StorageError(error.to_string())
+    StorageError::new(error.to_string())
 }

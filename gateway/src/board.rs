@@ -238,13 +238,12 @@ impl<R: Runtime, S: Storage> Board<R, S> {
             let body = serde_json::to_vec(&envelope)
                 .map_err(|error| StorageError::unreadable("call", error))?;
             let answer = self.runtime.call(Object::Registry, body).await;
-            let answer = answer.map_err(|error| StorageError(error.to_string()))?;
+            let answer = answer.map_err(|error| StorageError::new(error.to_string()))?;
             let answer = serde_json::from_slice(&answer)
                 .map_err(|error| StorageError::unreadable_json("list of merchants", &error))?;
             let ids: Option<Vec<String>> = Reply::read(answer);
-            let ids = ids.ok_or_else(|| {
-                StorageError("the registry did not answer with a list".to_owned())
-            })?;
+            let ids =
+                ids.ok_or_else(|| StorageError::new("the registry did not answer with a list"))?;
             self.storage.atomically(|| {
                 let now_ms = self.runtime.now_ms();
                 for id in &ids {

@@ -253,10 +253,16 @@ pub enum FetchError {
     Busy,
 }
 
-/// An object did not answer.
+/// Why a call of an object has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the object did not answer")]
-pub struct CallError;
+pub enum CallError {
+    /// The object did not answer.
+    #[error("the object did not answer")]
+    NoAnswer,
+    /// The object's database failed; the log has the reason.
+    #[error("the object's database failed")]
+    Storage(StorageFault),
+}
 
 /// An object's own database and alarm. Writes between two awaits are durable
 /// together, or not at all, before any answer or request leaves the object.
@@ -370,20 +376,48 @@ impl Row {
     }
 }
 
-/// The database refused a statement, because of a defect of the gateway or of
-/// the disk. The text is for the operator and contains no values.
+/// What is wrong where a database refuses a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StorageFault {
+    /// The gateway: the statement, or a stored value.
+    Gateway,
+    /// No space is left on the disk.
+    DiskFull,
+    /// The file cannot be read or written: it is damaged, or the file system
+    /// fails or is read-only.
+    DiskUnusable,
+}
+
+/// The database refused a statement. The text is for the operator and contains
+/// no values.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("the database refused: {0}")]
-pub struct StorageError(pub String);
+#[error("the database refused: {says}")]
+pub struct StorageError {
+    /// The reason, for the log.
+    pub says: String,
+    /// What is wrong.
+    pub fault: StorageFault,
+}
 
 impl StorageError {
+    /// An error that the gateway itself causes.
+    pub fn new(says: impl Into<String>) -> Self {
+        Self::of(StorageFault::Gateway, says)
+    }
+
+    /// An error with this fault.
+    pub fn of(fault: StorageFault, says: impl Into<String>) -> Self {
+        let says = says.into();
+        Self { says, fault }
+    }
+
     fn wrong_type(wanted: &str, column: usize) -> Self {
-        Self(format!("column {column} is not {wanted}"))
+        Self::new(format!("column {column} is not {wanted}"))
     }
 
     /// A stored value that this version cannot read.
     pub fn unreadable(what: &str, why: impl fmt::Display) -> Self {
-        Self(format!("stored {what} is unreadable: {why}"))
+        Self::new(format!("stored {what} is unreadable: {why}"))
     }
 
     /// The same for JSON. The parser's own text may repeat a value, such as an

@@ -73,7 +73,7 @@ impl Channels {
             reply,
         };
         self.send(owner, job);
-        answer.await.unwrap_or(Err(CallError))
+        answer.await.unwrap_or(Err(CallError::NoAnswer))
     }
 
     /// The texts that an object sends to listeners of this tag; `None` if the tag

@@ -11,13 +11,15 @@
 //! writes are undone, everything that waits is refused, and the object is
 //! reopened before it is used again.
 
+use gateway::runtime::StorageFault;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use tokio::sync::oneshot;
 
-/// A commit failed: the actions that waited for it must not happen.
+/// A commit failed, for this reason: the actions that waited for it must not
+/// happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotDurable;
+pub struct NotDurable(pub StorageFault);
 
 /// One object's gate. Clones are the same gate.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +29,8 @@ pub struct Gate(Rc<Inner>);
 struct Inner {
     /// Whether something has been written that is not on disk.
     closed: Cell<bool>,
-    /// Whether a commit has failed. The object is not used after that.
-    broken: Cell<bool>,
+    /// Why a commit has failed. The object is not used after that.
+    broken: Cell<Option<StorageFault>>,
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
 }
 
@@ -49,8 +51,8 @@ impl Gate {
     }
 
     /// The commit failed: everything that waits is refused.
-    pub fn fail(&self) {
-        self.0.broken.set(true);
+    pub fn fail(&self, fault: StorageFault) {
+        self.0.broken.set(Some(fault));
         self.0.waiting.take();
     }
 
@@ -59,21 +61,22 @@ impl Gate {
         self.0.closed.get()
     }
 
-    /// Whether a commit has failed.
-    pub fn is_broken(&self) -> bool {
+    /// Why a commit has failed, if one has.
+    pub fn broken(&self) -> Option<StorageFault> {
         self.0.broken.get()
     }
 
     /// Waits until everything that was written before this call is on disk.
     pub async fn passed(&self) -> Result<(), NotDurable> {
-        if self.is_broken() {
-            return Err(NotDurable);
+        if let Some(fault) = self.broken() {
+            return Err(NotDurable(fault));
         }
         if !self.0.closed.get() {
             return Ok(());
         }
         let (sender, receiver) = oneshot::channel();
         self.0.waiting.borrow_mut().push(sender);
-        receiver.await.map_err(|_| NotDurable)
+        let failed = |_| NotDurable(self.broken().unwrap_or(StorageFault::Gateway));
+        receiver.await.map_err(failed)
     }
 }

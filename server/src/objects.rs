@@ -7,6 +7,7 @@
 //! own clock ([`crate::clock`]).
 
 use crate::clock::{Clocks, now_ms};
+use crate::gate::NotDurable;
 use crate::listeners::Listeners;
 use crate::object_name::ObjectName;
 use crate::runtime::{NativeRuntime, Thread};
@@ -222,7 +223,7 @@ impl Objects {
 
     fn open(&self, name: &ObjectName) -> Result<Rc<Opened>, StorageError> {
         if let Some(opened) = self.opened.borrow().get(name)
-            && !opened.storage.gate().is_broken()
+            && opened.storage.gate().broken().is_none()
         {
             return Ok(opened.clone());
         }
@@ -255,20 +256,18 @@ impl Objects {
     pub async fn call(&self, name: ObjectName, body: &[u8]) -> Result<Vec<u8>, CallError> {
         let opened = self.open(&name).map_err(|error| {
             self.log(format_args!("{name:?} cannot be opened: {error}"));
-            CallError
+            CallError::Storage(error.fault)
         })?;
         let answer = match &opened.kind {
             Kind::Book(book) => book.handle(body).await,
             Kind::Registry(registry) => registry.handle(body),
             Kind::Board(board) => board.handle(body),
         };
-        opened
-            .storage
-            .gate()
-            .passed()
-            .await
-            .map_err(|_| CallError)?;
-        Ok(answer)
+        let passed = opened.storage.gate().passed().await;
+        match passed {
+            Ok(()) => Ok(answer),
+            Err(NotDurable(fault)) => Err(CallError::Storage(fault)),
+        }
     }
 
     /// Runs an alarm. A failed one is due again.
@@ -289,7 +288,7 @@ impl Objects {
             }
             opened.storage.alarm_done()?;
             let passed = opened.storage.gate().passed().await;
-            passed.map_err(|_| StorageError("the commit failed".to_owned()))
+            passed.map_err(|NotDurable(fault)| StorageError::of(fault, "the commit failed"))
         };
         let rung = rung.await;
         self.running_alarms.borrow_mut().remove(name);

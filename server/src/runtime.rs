@@ -3,7 +3,7 @@
 use crate::channels::Channels;
 use crate::client::{Client, Failed};
 use crate::clock::{Clocks, now_ms};
-use crate::gate::Gate;
+use crate::gate::{Gate, NotDurable};
 use crate::log;
 use crate::object_name::ObjectName;
 use futures_util::{StreamExt, TryStreamExt};
@@ -53,10 +53,10 @@ impl NativeRuntime {
     }
 
     /// Waits for the object's output gate.
-    async fn passed(&self) -> bool {
+    async fn passed(&self) -> Result<(), NotDurable> {
         match &self.object {
-            Some((_, gate)) => gate.passed().await.is_ok(),
-            None => true,
+            Some((_, gate)) => gate.passed().await,
+            None => Ok(()),
         }
     }
 }
@@ -85,7 +85,7 @@ impl Runtime for NativeRuntime {
     }
 
     async fn fetch(&self, route: Route<'_>, request: Request) -> Result<Response, FetchError> {
-        if !self.passed().await {
+        if self.passed().await.is_err() {
             return Err(FetchError::Unreachable);
         }
         match route {
@@ -111,7 +111,7 @@ impl Runtime for NativeRuntime {
         route: Route<'_>,
         request: Request,
     ) -> Result<http::Response<Chunks>, FetchError> {
-        if !self.passed().await {
+        if self.passed().await.is_err() {
             return Err(FetchError::Unreachable);
         }
         let host = request.uri().host().unwrap_or_default().to_owned();
@@ -133,8 +133,8 @@ impl Runtime for NativeRuntime {
     }
 
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
-        if !self.passed().await {
-            return Err(CallError);
+        if let Err(NotDurable(fault)) = self.passed().await {
+            return Err(CallError::Storage(fault));
         }
         self.thread
             .channels

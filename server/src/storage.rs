@@ -8,9 +8,9 @@
 //! transaction as the rows that need it.
 
 use crate::gate::Gate;
-use gateway::runtime::{Row, Storage, StorageError, Value};
+use gateway::runtime::{Row, Storage, StorageError, StorageFault, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ToSql, TransactionState};
+use rusqlite::{Connection, ErrorCode, ToSql, TransactionState};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::path::Path;
@@ -130,8 +130,8 @@ impl SqliteStorage {
 
     /// Begins the transaction of the next statements, and schedules its commit.
     fn begin(&self) -> Result<(), StorageError> {
-        if self.0.gate.is_broken() {
-            return Err(StorageError("an earlier commit has failed".to_owned()));
+        if let Some(fault) = self.0.gate.broken() {
+            return Err(StorageError::of(fault, "an earlier commit has failed"));
         }
         if self.0.database.is_autocommit() {
             self.run("BEGIN")?;
@@ -151,33 +151,42 @@ impl SqliteStorage {
     pub fn commit(&self) {
         self.0.scheduled.set(false);
         if self.0.database.is_autocommit() {
-            self.check_transaction();
+            self.check_transaction(StorageFault::Gateway);
             return;
         }
-        let alarm_ms = self.alarm_ms(false);
-        match (alarm_ms, self.run("COMMIT")) {
-            (Ok(alarm_ms), Ok(())) => {
+        let committed = self.alarm_ms(false).and_then(|alarm_ms| {
+            self.run("COMMIT")?;
+            Ok(alarm_ms)
+        });
+        match committed {
+            Ok(alarm_ms) => {
                 self.0.gate.open();
                 let messages = self.0.messages.take();
                 (self.0.report)(Report::Committed(Committed { alarm_ms, messages }));
             }
-            (alarm_ms, committed) => {
-                self.failed(format_args!("a commit failed: {alarm_ms:?} {committed:?}"));
-                if let Err(error) = self.run("ROLLBACK") {
+            Err(error) => {
+                self.failed(format_args!("a commit failed: {error}"));
+                // A full disk has undone the transaction.
+                if !self.0.database.is_autocommit()
+                    && let Err(error) = self.run("ROLLBACK")
+                {
                     self.failed(format_args!("the failed commit was not undone: {error}"));
                 }
                 self.0.messages.take();
-                self.0.gate.fail();
+                self.0.gate.fail(error.fault);
             }
         }
     }
 
     /// A full disk makes SQLite undo a whole transaction, not one statement: it
     /// also loses what earlier requests wrote in it.
-    fn check_transaction(&self) {
-        if self.0.database.is_autocommit() && self.0.gate.is_closed() {
+    fn check_transaction(&self, fault: StorageFault) {
+        if self.0.database.is_autocommit()
+            && self.0.gate.is_closed()
+            && self.0.gate.broken().is_none()
+        {
             self.0.messages.take();
-            self.0.gate.fail();
+            self.0.gate.fail(fault);
         }
     }
 
@@ -195,8 +204,8 @@ impl Storage for SqliteStorage {
     fn exec(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StorageError> {
         self.begin()?;
         let ran = self.query(sql, args);
-        if ran.is_err() {
-            self.check_transaction();
+        if let Err(error) = &ran {
+            self.check_transaction(error.fault);
         }
         ran
     }
@@ -209,13 +218,15 @@ impl Storage for SqliteStorage {
         self.run("SAVEPOINT work")?;
         let done = match work() {
             Ok(value) => self.run("RELEASE work").map(|()| value).map_err(E::from),
+            // A full disk has undone the whole transaction.
+            Err(error) if self.0.database.is_autocommit() => Err(error),
             Err(error) => {
                 self.run("ROLLBACK TO work")?;
                 self.run("RELEASE work")?;
                 Err(error)
             }
         };
-        self.check_transaction();
+        self.check_transaction(StorageFault::Gateway);
         done
     }
 
@@ -241,7 +252,7 @@ impl Storage for SqliteStorage {
             // Without its alarm an order could wait for ever, so nothing of
             // this transaction may leave.
             self.failed(format_args!("the alarm was not set: {error}"));
-            self.0.gate.fail();
+            self.0.gate.fail(error.fault);
         }
     }
 
@@ -269,9 +280,9 @@ impl SqliteStorage {
                 ValueRef::Integer(int) => Ok(Value::Int(int)),
                 ValueRef::Text(bytes) => std::str::from_utf8(bytes)
                     .map(|text| Value::Text(text.to_owned()))
-                    .map_err(|_| StorageError("a text that is not UTF-8".to_owned())),
+                    .map_err(|_| StorageError::new("a text that is not UTF-8")),
                 ValueRef::Real(_) | ValueRef::Blob(_) => {
-                    Err(StorageError("a value of another type".to_owned()))
+                    Err(StorageError::new("a value of another type"))
                 }
             });
             read.push(Row(values.collect::<Result<_, _>>()?));
@@ -297,7 +308,19 @@ impl ToSql for Argument<'_> {
 }
 
 fn refused(error: rusqlite::Error) -> StorageError {
-    StorageError(error.to_string())
+    let fault = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StorageFault::DiskFull,
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase,
+        ) => StorageFault::DiskUnusable,
+        _ => StorageFault::Gateway,
+    };
+    StorageError::of(fault, error.to_string())
 }
 
 #[cfg(test)]
@@ -389,7 +412,7 @@ mod tests {
             storage.exec("INSERT INTO t VALUES(1)", &[]).unwrap();
             let done: Result<(), StorageError> = storage.atomically(|| {
                 storage.exec("INSERT INTO t VALUES(2)", &[])?;
-                Err(StorageError("no".to_owned()))
+                Err(StorageError::new("no"))
             });
             assert!(done.is_err());
             storage.gate().passed().await.unwrap();
@@ -415,7 +438,7 @@ mod tests {
             storage.exec("INSERT INTO b VALUES(7)", &[]).unwrap();
             storage.notify_listeners("tag", "look");
             assert!(storage.gate().passed().await.is_err());
-            assert!(storage.gate().is_broken());
+            assert_eq!(storage.gate().broken(), Some(StorageFault::Gateway));
             assert!(commits.borrow().is_empty(), "no message leaves");
             assert!(
                 storage.exec("SELECT 1", &[]).is_err(),
@@ -437,8 +460,13 @@ mod tests {
             let pages = "PRAGMA max_page_count = 1";
             storage.0.database.query_row(pages, [], |_| Ok(())).unwrap();
             let long = "x".repeat(100_000);
-            let refused = storage.exec("INSERT INTO t VALUES(?)", &[long.into()]);
-            assert!(refused.unwrap_err().to_string().contains("full"));
+            let refused: Result<(), StorageError> = storage.atomically(|| {
+                storage.exec("INSERT INTO t VALUES(?)", &[long.into()])?;
+                Ok(())
+            });
+            let refused = refused.unwrap_err();
+            assert_eq!(refused.fault, StorageFault::DiskFull, "{refused}");
+            assert!(refused.to_string().contains("full"), "{refused}");
             let _ = storage.gate().passed().await;
             let found: i64 = storage
                 .0
@@ -459,6 +487,7 @@ mod tests {
             let before = std::fs::read(&path).unwrap();
             let refused = SqliteStorage::open(&path, |_| {}).unwrap_err();
             assert!(refused.to_string().contains("not a database"), "{refused}");
+            assert_eq!(refused.fault, StorageFault::DiskUnusable);
             assert_eq!(std::fs::read(&path).unwrap(), before);
 
             // Damage in the middle is found when it is read.
@@ -479,6 +508,7 @@ mod tests {
             let refused = storage.exec("SELECT sum(length(text)) FROM t WHERE text > 'a'", &[]);
             let refused = refused.unwrap_err();
             assert!(refused.to_string().contains("malformed"), "{refused}");
+            assert_eq!(refused.fault, StorageFault::DiskUnusable);
         });
     }
 
@@ -490,6 +520,7 @@ mod tests {
             std::fs::create_dir_all(&path).unwrap();
             let refused = SqliteStorage::open(&path, |_| {}).unwrap_err();
             assert!(refused.to_string().contains("unable to open"), "{refused}");
+            assert_eq!(refused.fault, StorageFault::DiskUnusable);
             std::fs::remove_dir(&path).unwrap();
 
             // What SQLite says where the file system is read-only.
@@ -501,6 +532,7 @@ mod tests {
             storage.0.database.execute_batch(read_only).unwrap();
             let refused = storage.exec("INSERT INTO t VALUES(1)", &[]).unwrap_err();
             assert!(refused.to_string().contains("readonly"), "{refused}");
+            assert_eq!(refused.fault, StorageFault::DiskUnusable);
             assert_eq!(commits.borrow().len(), 1, "nothing more is committed");
         });
     }

@@ -94,7 +94,7 @@ impl Phase {
 
     fn named(name: &str) -> Result<Self, StorageError> {
         let found = Self::ALL.into_iter().find(|phase| phase.name() == name);
-        found.ok_or_else(|| StorageError(format!("a day has the phase {name}")))
+        found.ok_or_else(|| StorageError::new(format!("a day has the phase {name}")))
     }
 }
 

@@ -226,7 +226,7 @@ impl<R: Runtime, S: Storage> Book<R, S> {
 
     fn read_due(&self, id: i64) -> Result<Due, StorageError> {
         let document = store::deliveries::document(&self.storage, id)?;
-        let document = document.ok_or_else(|| StorageError("no row".to_owned()))?;
+        let document = document.ok_or_else(|| StorageError::new("no row"))?;
         Ok(Due {
             id,
             out_trade_no: document.out_trade_no,

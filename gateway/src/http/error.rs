@@ -3,7 +3,7 @@
 
 use crate::http::fields::sentence;
 use crate::observe::Log;
-use crate::runtime::{CallError, Response, Runtime, StorageError};
+use crate::runtime::{CallError, Response, Runtime, StorageError, StorageFault};
 use order::Refusal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -208,6 +208,8 @@ codes! {
     ImportNotEmpty "IMPORT_NOT_EMPTY" 409 Caller "Import into a new deployment: this one has merchants of its own.";
     ImportIncomplete "IMPORT_INCOMPLETE" 409 Caller "Send every line of the export first.";
     // Ours.
+    DiskFull "DISK_FULL" 507 Gateway "The gateway's disk is full, and it accepts no change until the operator has made room: inform the operator, and repeat the same request afterwards.";
+    DiskUnusable "DISK_UNUSABLE" 503 Gateway "The gateway cannot read or write its data: its disk fails or is read-only, or a file is damaged. Inform the operator, whose log has the reason, and repeat the same request afterwards.";
     Internal "INTERNAL" 500 Gateway "Repeat the request; inform the operator if the error persists.";
 }
 
@@ -374,15 +376,29 @@ impl ApiError {
     }
 }
 
+impl From<StorageFault> for Code {
+    fn from(fault: StorageFault) -> Self {
+        match fault {
+            StorageFault::Gateway => Self::Internal,
+            StorageFault::DiskFull => Self::DiskFull,
+            StorageFault::DiskUnusable => Self::DiskUnusable,
+        }
+    }
+}
+
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
-        Self::internal(error)
+        Self::of(error.fault.into()).with_cause(error.to_string())
     }
 }
 
 impl From<CallError> for ApiError {
     fn from(error: CallError) -> Self {
-        Self::internal(error)
+        let code = match error {
+            CallError::NoAnswer => Code::Internal,
+            CallError::Storage(fault) => fault.into(),
+        };
+        Self::of(code).with_cause(error.to_string())
     }
 }
 

@@ -49,7 +49,7 @@ use crate::merchants::merchant::Merchant;
 use crate::merchants::seal::{fingerprint, short};
 use crate::observe::audit;
 use crate::observe::{Log, answer_bytes};
-use crate::runtime::{Runtime, Storage, StorageError};
+use crate::runtime::{Runtime, Storage, StorageError, StorageFault};
 use crate::transfer::{self, Step};
 use std::cell::Cell;
 
@@ -106,7 +106,10 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             )
             .unwrap_or_else(|error| {
                 self.runtime.log(format_args!("registry: {error}"));
-                Answer::Broken
+                match error.fault {
+                    StorageFault::Gateway => Answer::Broken,
+                    fault => Answer::Disk(fault),
+                }
             });
         answer_bytes(&self.runtime, &answer)
     }
@@ -137,7 +140,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             _ => Answer::NotFound,
         };
         match answer {
-            Answer::NotFound => Err(StorageError(
+            Answer::NotFound => Err(StorageError::new(
                 "an earlier version asked for what is in the shards now".to_owned(),
             )),
             answer => Ok(answer),
@@ -207,7 +210,7 @@ impl<R: Runtime, S: Storage> Registry<R, S> {
             | Call::Accounts(_)
             | Call::Export(_)
             | Call::Import(_)
-            | Call::Retire(_) => Err(StorageError("a call of another object".to_owned())),
+            | Call::Retire(_) => Err(StorageError::new("a call of another object")),
             Call::ByApiKey(ByApiKey { fingerprint }) => {
                 let row = store::merchants::by_api_key(storage, &fingerprint, now_ms)?;
                 reply::<ByApiKey>(self.found(row)?)

@@ -556,8 +556,11 @@ async fn send(runtime: &impl Runtime, object: Object<'_>, call: Call) -> Result<
     };
     let body = serde_json::to_vec(&envelope).map_err(ApiError::internal)?;
     let answer = runtime.call(object, body).await?;
-    serde_json::from_slice(&answer)
-        .map_err(|error| ApiError::unreadable("answer of the registry", &error))
+    match serde_json::from_slice(&answer) {
+        Ok(Answer::Disk(fault)) => Err(ApiError::of(fault.into())),
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(ApiError::unreadable("answer of the registry", &error)),
+    }
 }
 
 /// The reply in an answer.

@@ -395,7 +395,7 @@ mod tests {
         }
 
         async fn call(&self, _: Object<'_>, _: Vec<u8>) -> Result<Vec<u8>, CallError> {
-            Err(CallError)
+            Err(CallError::NoAnswer)
         }
 
         async fn sleep(&self, _: u32) {}

@@ -244,7 +244,7 @@ pub fn read_rows_counted(
     sql: &str,
     args: &[Value],
 ) -> Result<(Vec<Row>, i64), StorageError> {
-    let refused = |error: rusqlite::Error| StorageError(error.to_string());
+    let refused = |error: rusqlite::Error| StorageError::new(error.to_string());
     let mut statement = database.prepare_cached(sql).map_err(refused)?;
     let columns = statement.column_count();
     let args = args.iter().map(|value| match value {
@@ -260,7 +260,7 @@ pub fn read_rows_counted(
                 ValueRef::Null => Value::Null,
                 ValueRef::Integer(int) => Value::Int(int),
                 ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
-                other => return Err(StorageError(format!("a value {other:?}"))),
+                other => return Err(StorageError::new(format!("a value {other:?}"))),
             })
         });
         read.push(Row(values.collect::<Result<_, StorageError>>()?));

@@ -28,7 +28,7 @@ impl Storage for Counted {
         let nth = self.statements.get() + 1;
         self.statements.set(nth);
         if self.refused == Some(nth) {
-            return Err(StorageError("refused on purpose".to_owned()));
+            return Err(StorageError::new("refused on purpose"));
         }
         let (rows, steps) = read_rows_counted(&self.database, sql, args)?;
         self.steps.set(self.steps.get() + steps);

@@ -3,11 +3,19 @@
 //! does, partial changes are rolled back, and the same call succeeds
 //! afterwards.
 
+use gateway::runtime::StorageFault;
 use serde_json::{Value, json};
 use tests::memory::{Memory, SHOP_NOTIFY, Shop};
 
 /// The text of the refusal, which only the log may contain.
 const CAUSE: &str = "refused on purpose";
+
+/// What may be wrong, and the status and code of the answer.
+const FAULTS: [(StorageFault, (u16, &str)); 3] = [
+    (StorageFault::Gateway, (500, "INTERNAL")),
+    (StorageFault::DiskFull, (507, "DISK_FULL")),
+    (StorageFault::DiskUnusable, (503, "DISK_UNUSABLE")),
+];
 
 struct Course {
     name: &'static str,
@@ -123,7 +131,8 @@ fn the_cause_of_a_refused_statement_is_logged_once_and_never_sent() {
             let shop = world.shop("demo");
             (course.before)(&world, &shop);
             let before = world.log_text().len();
-            world.refuse_statement(nth);
+            let (fault, code) = FAULTS[usize::try_from(nth).unwrap() % FAULTS.len()];
+            world.refuse_statement_by(nth, fault);
             let (status, answer, id) = send(&shop, &course);
             if world.call_off_refusal() {
                 break;
@@ -139,7 +148,7 @@ fn the_cause_of_a_refused_statement_is_logged_once_and_never_sent() {
             assert_eq!(causes.len(), 1, "{at}\n{log}");
             assert!(!answer.to_string().contains(CAUSE), "{at}");
             if status != 200 {
-                assert_eq!((status, &answer["code"]), (500, &json!("INTERNAL")), "{at}");
+                assert_eq!((status, &answer["code"]), (code.0, &json!(code.1)), "{at}");
                 assert_eq!(causes[0]["request"], id.as_str(), "{at}");
             }
             let (status, answer, _) = send(&shop, &course);

@@ -86,7 +86,7 @@ impl Faults for World {
             let words: Vec<&str> = sql.split_whitespace().take(6).collect();
             format!("  the database refuses: {}", words.join(" "))
         });
-        Err(StorageError("refused by the simulation".to_owned()))
+        Err(StorageError::new("refused by the simulation"))
     }
 
     fn size_bytes(&self, _: &str) -> i64 {
@@ -217,7 +217,8 @@ struct Unanswered(Option<Promise<Result<Vec<u8>, CallError>>>, World);
 impl Drop for Unanswered {
     fn drop(&mut self) {
         if let Some(promise) = self.0.take() {
-            self.1.after(1, move |_| promise.keep(Err(CallError)));
+            self.1
+                .after(1, move |_| promise.keep(Err(CallError::NoAnswer)));
         }
     }
 }

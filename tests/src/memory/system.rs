@@ -13,7 +13,7 @@ use gateway::config::Config;
 use gateway::runtime::Shard;
 use gateway::runtime::{
     CallError, Chunks, FetchError, Object, PrivateKey, PublicKey, Request, Response, Route, Rsa,
-    RsaError, Runtime, StorageError,
+    RsaError, Runtime, StorageError, StorageFault,
 };
 use memory_runtime::messages::{Destination, bad_gateway, page, show_certificate};
 use memory_runtime::objects::{Opened, name_of};
@@ -83,7 +83,7 @@ pub(super) struct Inner {
     /// How many statements the objects have run since they were opened.
     statements: u64,
     /// The statement, counted as above, that the database refuses.
-    refused_statement: Option<u64>,
+    refused_statement: Option<(u64, StorageFault)>,
     /// Texts that the log must not contain.
     secrets: BTreeSet<String>,
 }
@@ -453,8 +453,13 @@ impl Memory {
     /// The database refuses the `nth` statement from now on, counted from 1,
     /// once. The statements that open an object are not counted.
     pub fn refuse_statement(&self, nth: u64) {
+        self.refuse_statement_by(nth, StorageFault::Gateway);
+    }
+
+    /// As [`Memory::refuse_statement`], for this reason.
+    pub fn refuse_statement_by(&self, nth: u64, fault: StorageFault) {
         let mut inner = self.0.borrow_mut();
-        inner.refused_statement = Some(inner.statements + nth);
+        inner.refused_statement = Some((inner.statements + nth, fault));
     }
 
     /// Whether a requested refusal has not happened yet; it is cancelled.
@@ -643,9 +648,11 @@ impl Faults for Memory {
             let mut inner = self.0.borrow_mut();
             inner.statements += 1;
             let statements = inner.statements;
-            let refused = inner.refused_statement.take_if(|nth| *nth == statements);
-            if refused.is_some() {
-                return Err(StorageError("refused on purpose".to_owned()));
+            let refused = inner
+                .refused_statement
+                .take_if(|(nth, _)| *nth == statements);
+            if let Some((_, fault)) = refused {
+                return Err(StorageError::of(fault, "refused on purpose"));
             }
         }
         crate::plans::watch(database, sql);
@@ -742,7 +749,7 @@ impl Runtime for Memory {
     async fn call(&self, object: Object<'_>, body: Vec<u8>) -> Result<Vec<u8>, CallError> {
         let name = &*name_of(object);
         if self.0.borrow().unreachable.contains(name) {
-            return Err(CallError);
+            return Err(CallError::NoAnswer);
         }
         *self
             .0

@@ -57,7 +57,7 @@ pub(in crate::book) fn insert(
         ],
         |row| row.int(0),
     )?;
-    n.ok_or_else(|| StorageError("no number of the event".to_owned()))
+    n.ok_or_else(|| StorageError::new("no number of the event"))
 }
 
 /// The event with this number.

@@ -20,7 +20,7 @@ use crate::merchants::merchant::Merchant;
 use crate::merchants::people::{Person, Session, SignedIn};
 use crate::observe::RequestContext;
 use crate::observe::audit;
-use crate::runtime::Shard;
+use crate::runtime::{Shard, StorageFault};
 use crate::transfer;
 use serde::{Deserialize, Serialize};
 
@@ -639,6 +639,8 @@ pub enum Answer {
     /// No reply: the database refused a statement; the operator's log has the
     /// reason.
     Broken,
+    /// The same, because of the disk.
+    Disk(StorageFault),
 }
 
 /// Replies that one form of [`Answer`] carries.

@@ -42,7 +42,7 @@ const PERSON: &str = "id, login, name, role, refund_limit, has_totp, codes_left,
                       made_at_ms, signed_in_at_ms";
 
 fn role(text: &str) -> Result<Role, StorageError> {
-    Role::named(text).ok_or_else(|| StorageError("a person's role is unknown".to_owned()))
+    Role::named(text).ok_or_else(|| StorageError::new("a person's role is unknown"))
 }
 
 /// A person from [`PERSON`].
