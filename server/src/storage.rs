@@ -31,6 +31,8 @@ struct Inner {
     messages: RefCell<Vec<(String, String)>>,
     /// Whether a commit is scheduled.
     scheduled: Cell<bool>,
+    /// The size, read once between two commits.
+    size_bytes: Cell<Option<i64>>,
     /// Called after each commit, and when the database fails.
     report: Box<dyn Fn(Report)>,
 }
@@ -84,6 +86,7 @@ impl SqliteStorage {
             gate: Gate::default(),
             messages: RefCell::default(),
             scheduled: Cell::new(false),
+            size_bytes: Cell::new(None),
             report: Box::new(report),
         })))
     }
@@ -150,6 +153,7 @@ impl SqliteStorage {
     /// Commits the open transaction now.
     pub fn commit(&self) {
         self.0.scheduled.set(false);
+        self.0.size_bytes.set(None);
         if self.0.database.is_autocommit() {
             self.check_transaction(StorageFault::Gateway);
             return;
@@ -231,15 +235,24 @@ impl Storage for SqliteStorage {
     }
 
     fn size_bytes(&self) -> i64 {
+        if let Some(size) = self.0.size_bytes.get() {
+            return size;
+        }
+        let pragma = |sql: &str| -> rusqlite::Result<i64> {
+            let mut statement = self.0.database.prepare_cached(sql)?;
+            statement.query_row([], |row| row.get(0))
+        };
         // Pages on the free list are used before the file grows.
-        let sql = "SELECT (page_count - freelist_count) * page_size
-            FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-        let statement = self.0.database.prepare_cached(sql);
-        let size = statement.and_then(|mut statement| statement.query_row([], |row| row.get(0)));
-        size.unwrap_or_else(|error| {
+        let size = pragma("PRAGMA page_count").and_then(|pages| {
+            let free = pragma("PRAGMA freelist_count")?;
+            Ok((pages - free) * pragma("PRAGMA page_size")?)
+        });
+        let size = size.unwrap_or_else(|error| {
             self.failed(format_args!("the size was not read: {error}"));
             0
-        })
+        });
+        self.0.size_bytes.set(Some(size));
+        size
     }
 
     fn set_alarm(&self, at_ms: i64) {
