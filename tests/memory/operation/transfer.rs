@@ -2,6 +2,7 @@
 //! served by both.
 
 use crate::fixtures;
+use gateway::runtime::StorageFault;
 use serde_json::{Value, json};
 use tests::memory::{ADMIN_TOKEN, GATEWAY, Memory, SHOP_NOTIFY, Shop};
 
@@ -440,6 +441,91 @@ fn a_refused_statement_leaves_an_import_that_can_be_repeated() {
     let shop = shops[0].at(&there);
     for ((path, before), (_, after)) in before.iter().zip(seen(&shop)) {
         assert_eq!(&after, before, "{path}");
+    }
+}
+
+/// The database refuses a statement at several places of every step, the answer
+/// of every step is lost once, and the objects are opened again in between.
+#[test]
+fn a_move_that_fails_in_each_step_is_continued_and_both_never_serve() {
+    let (here, there) = (Memory::default(), Memory::default());
+    let shop = fixtures::shop(&here, "demo");
+    let mut accepted: Vec<String> = Vec::new();
+    let mut probes = 0;
+    // Which of the two accepts a new order.
+    let mut serving = || {
+        probes += 1;
+        let number = format!("P-{probes}");
+        let order = fixtures::order(&number).to_string();
+        let statuses = [&shop, &shop.at(&there)]
+            .map(|shop| shop.call("POST", "/v1/order", order.clone()).0 == 200);
+        if statuses.contains(&true) {
+            accepted.push(number);
+        }
+        statuses
+    };
+    let (mut steps, mut refusals) = (0, 0);
+    let mut take = |world: &Memory, path: &str, body: &Value| {
+        steps += 1;
+        for nth in [1, 2, 3, 5] {
+            world.refuse_statement_by(nth + steps % 3, StorageFault::DiskFull);
+            let (status, answer) = world.admin(path, body);
+            let refused = !world.call_off_refusal();
+            assert!(status == 200 || refused, "{body}: {answer}");
+            refusals += usize::from(refused && status != 200);
+            world.deploy(&[]);
+        }
+        let taken = [(); 2].map(|()| world.admin(path, body));
+        let [_, (status, answer)] = taken;
+        assert_eq!(status, 200, "{body}: {answer}");
+        answer["data"].clone()
+    };
+    assert_eq!(serving(), [true, false]);
+    let begun = take(&here, "/export", &json!({"step": "begin"}));
+    let export = &begun["export"];
+    assert_eq!(serving(), [true, false]);
+    let mut all: Vec<String> = shards().collect();
+    for at in 0.. {
+        if at == 64 {
+            all.extend(objects(&here));
+        }
+        let Some(object) = all.get(at) else {
+            break;
+        };
+        let close = json!({"step": "close", "export": export, "object": object});
+        take(&here, "/export", &close);
+        assert!(!serving()[1]);
+    }
+    assert_eq!(serving(), [false, false]);
+    for object in &all {
+        let mut cursor = Value::Null;
+        loop {
+            let page =
+                json!({"step": "page", "export": export, "object": object, "cursor": cursor});
+            let page = take(&here, "/export", &page);
+            take(&there, "/import", &json!({"line": page["line"]}));
+            cursor = page["cursor"].clone();
+            if cursor.is_null() {
+                break;
+            }
+        }
+        assert_eq!(serving(), [false, false]);
+    }
+    let released = json!({"step": "release", "export": export});
+    let released = take(&here, "/export", &released);
+    assert_eq!(serving(), [false, false]);
+    for shard in shards() {
+        let activate = json!({"release": released["release"], "object": shard});
+        take(&there, "/import", &activate);
+        assert!(!serving()[0]);
+    }
+    assert_eq!(serving(), [false, true]);
+    assert!(refusals > 200, "{refusals}");
+    // Every order that either of them has accepted is there.
+    for number in accepted {
+        let timeline = format!("/v1/timeline?out_trade_no={number}");
+        let (status, answer) = shop.at(&there).call("GET", &timeline, "");
+        assert_eq!(status, 200, "{number}: {answer}");
     }
 }
 
