@@ -71,7 +71,7 @@ impl<'a> Staff<'a> {
             let accepted = json!({ "token": self.token(&wanted)?, "login": login, "name": name,
                 "password": PASSWORD });
             let answer = self.post("accept", None, &accepted)?;
-            if text(&answer.body, "/code") == "LOGIN_TAKEN" {
+            if ["LOGIN_TAKEN", "NAME_TAKEN"].contains(&text(&answer.body, "/code")) {
                 // An earlier run made the person and was ended afterwards.
                 continue;
             }

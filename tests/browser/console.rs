@@ -42,10 +42,20 @@ pub fn refusals_are_expected(person: &Browser) {
 
 /// A person of this role who has just joined, in English.
 pub fn joins(system: &TestSystem, person: &Browser, wanted: &Value, login: &str) {
+    joins_as(system, person, wanted, (login, "Mei Chan"));
+}
+
+/// As [`joins`], with a name that no other person of the merchant has.
+pub fn joins_as(
+    system: &TestSystem,
+    person: &Browser,
+    wanted: &Value,
+    (login, name): (&str, &str),
+) {
     refusals_are_expected(person);
     person.opens(&invitation(system, wanted));
     person.sees("Join Demo");
-    person.writes("Your name", "Mei Chan");
+    person.writes("Your name", name);
     person.writes("Login name", login);
     person.writes("Password", PASSWORD);
     person.taps("Join");

@@ -1,7 +1,7 @@
 //! The console's page of the days that are compared with WeChat's statements.
 
 use crate::browser::Browser;
-use crate::console::{joins, reads_in, scrolls_and_taps, shows};
+use crate::console::{joins, joins_as, reads_in, scrolls_and_taps, shows};
 use crate::test_system::TestSystem;
 use crate::visit;
 use serde_json::{Value, json};
@@ -168,7 +168,7 @@ fn each_role_sees_and_does_what_it_is_granted() {
         person.finds_it_accessible("a month without days");
         for role in ["cashier", "developer"] {
             let other = Browser::start();
-            joins(system, &other, &json!({ "role": role }), role);
+            joins_as(system, &other, &json!({ "role": role }), (role, role));
             other.sees("Paid today");
             other.does_not_see("Money");
             shows(&other, "money");

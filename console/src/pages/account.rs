@@ -103,7 +103,8 @@ fn second_factor(app: App, session: &Session) -> Part {
             begin,
             view! {
                 {Field::new("totp-password", x::PASSWORD, password).kind("password").complete("current-password").view()}
-                {is_on.then(|| Field::new("totp-code", x::CODE, code).mode("numeric").complete("one-time-code").view())}
+                {is_on.then(|| Field::new("totp-code", x::CODE, code).complete("one-time-code")
+                    .hint(x::CODE_HINT).view())}
                 {act.problem()}
                 {act.submit(if is_on { x::CHANGE_SECOND_FACTOR } else { x::SET_UP_SECOND_FACTOR })}
             }
@@ -122,14 +123,21 @@ fn password() -> Part {
     let app = app();
     let old = RwSignal::new(String::new());
     let new = RwSignal::new(String::new());
+    let code = RwSignal::new(String::new());
+    let is_on = app.session().person.second_factor == "on";
     let act = Act::new();
     let send = move || {
-        let body = object! { "password": old.get_untracked(), "new_password": new.get_untracked() };
+        let mut body =
+            object! { "password": old.get_untracked(), "new_password": new.get_untracked() };
+        if is_on {
+            body.set("code", &code.get_untracked().trim());
+        }
         act.run(
             api::post::<Done>("/console/api/password", &body),
             move |_| {
                 old.set(String::new());
                 new.set(String::new());
+                code.set(String::new());
                 app.says(x::PASSWORD_CHANGED);
             },
         );
@@ -140,6 +148,7 @@ fn password() -> Part {
             {Field::new("old-password", x::PASSWORD_NOW, old).kind("password").complete("current-password").view()}
             {Field::new("new-password", x::NEW_PASSWORD, new).kind("password").complete("new-password")
                 .hint(x::PASSWORD_RULE).view()}
+            {is_on.then(|| Field::new("password-code", x::CODE, code).mode("numeric").complete("one-time-code").view())}
             {act.problem()}
             {act.submit(x::CHANGE_PASSWORD)}
         }.built())}

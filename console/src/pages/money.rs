@@ -149,8 +149,9 @@ fn month_view(session: &Session, month: &str, days: &[Day]) -> Part {
     }
     let all = currencies(&session.merchant.currency, days);
     let sum = all.iter().filter_map(|currency| {
-        let ours = Amounts::of(currency, days.iter().flat_map(|day| &day.ours));
-        let theirs = Amounts::of(currency, days.iter().flat_map(|day| &day.theirs));
+        let done = || days.iter().filter(|day| is_compared(day));
+        let ours = Amounts::of(currency, done().flat_map(|day| &day.ours));
+        let theirs = Amounts::of(currency, done().flat_map(|day| &day.theirs));
         (ours != theirs || ours != Amounts::default())
             .then(|| sides(currency, ours.net(), theirs.net()))
     });
@@ -180,13 +181,17 @@ fn row(day: &Day, all: &[String]) -> Part {
     .built()
 }
 
+/// Whether both sides are complete. Until the day is done, each would seem to lack something.
+fn is_compared(day: &Day) -> bool {
+    day.state == "done"
+}
+
 /// The amounts of both sides, where the day has some in this currency and is compared.
 fn both(day: &Day, currency: &str) -> Option<(Amounts, Amounts)> {
     let ours = Amounts::of(currency, day.ours.iter());
     let theirs = Amounts::of(currency, day.theirs.iter());
     let has_some = ours != Amounts::default() || theirs != Amounts::default();
-    // Until the statement is read to its end, each side would seem to lack something.
-    (has_some && day.state != "waiting" && day.state != "searching").then_some((ours, theirs))
+    (has_some && is_compared(day)).then_some((ours, theirs))
 }
 
 /// An amount of the book, the same in WeChat's statement, and the difference.
@@ -570,5 +575,7 @@ mod tests {
         assert!(both(&day("done"), "HKD").is_some());
         assert!(both(&day("done"), "USD").is_none());
         assert!(both(&day("waiting"), "HKD").is_none());
+        assert!(both(&day("asking"), "HKD").is_none());
+        assert!(both(&day("given_up"), "HKD").is_none());
     }
 }

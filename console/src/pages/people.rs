@@ -277,7 +277,7 @@ fn one_time(
 fn change(person: &Person, close: impl Fn() + Copy + Send + 'static, list: Live<People>) -> Part {
     let app = app();
     let role = Role {
-        was_owner: person.role == "owner",
+        was_owner: person.role == "owner" && !person.is_off,
         ..Role::new(&person.role, person.refund_limit)
     };
     let off = RwSignal::new(person.is_off);

@@ -238,6 +238,25 @@ fn a_recovery_code_begins_a_new_second_factor_and_is_used_up() {
     assert_eq!(audit.matches(what).count(), 1, "{audit}");
 }
 
+/// A new session has its own limit of wrong codes: without the code, a thief of the password
+/// and a session could guess for ever.
+#[test]
+fn another_password_needs_the_code_of_the_second_factor() {
+    let world = Memory::default();
+    world.shop("demo");
+    let anna = person(&world, "demo", Role::Owner, "anna");
+    let path = "/console/api/password";
+    let body = json!({"password": PASSWORD, "new_password": "battery horse correct"});
+    let answer = anna.refused("POST", path, &body, "FIELD_MISSING");
+    assert_eq!(answer["field"], "code");
+    let mut wrong = body.clone();
+    wrong["code"] = json!("000000");
+    anna.refused("POST", path, wrong, "CODE_WRONG");
+    let good = anna.with_secrets(body);
+    anna.done("POST", path, good);
+    anna.me();
+}
+
 #[test]
 fn another_password_ends_every_other_session() {
     let world = Memory::default();

@@ -84,7 +84,8 @@ fn a_merchant_always_has_an_owner_who_can_sign_in() {
     let zoes = format!("/console/api/people/{}", zoe.id());
     anna.done("PATCH", &zoes, json!({"is_off": true}));
     anna.refused("DELETE", &path, "", "LAST_OWNER");
-    anna.done("PATCH", &zoes, json!({"is_off": false}));
+    let on = anna.with_secrets(json!({"is_off": false}));
+    anna.done("PATCH", &zoes, on);
     anna.done("DELETE", &path, "");
 }
 
@@ -316,6 +317,11 @@ fn making_an_owner_or_a_new_password_needs_the_own_password_and_code() {
             anna.refused(method, path, &good, "CODE_WRONG");
         }
     }
+    // A switched off owner is one again only with both.
+    anna.done("PATCH", &veras, json!({"is_off": true}));
+    let on = json!({"is_off": false});
+    anna.refused("PATCH", &veras, &on, "FIELD_MISSING");
+    anna.done("PATCH", &veras, anna.with_secrets(on));
     // What makes no owner needs neither.
     anna.done("PATCH", &veras, json!({"role": "viewer"}));
     let invited = json!({"role": "finance"});

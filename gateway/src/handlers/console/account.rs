@@ -187,8 +187,9 @@ fn change<R: Runtime>(
     })
 }
 
-/// `POST /console/api/password {password, new_password}`: every other session ends,
-/// and this one gets another cookie.
+/// `POST /console/api/password {password, new_password, code?}`: every other session ends,
+/// and this one gets another cookie. Where there is a second factor, its code is needed: the
+/// new session has its own limit of wrong codes, and a thief could begin it again and again.
 pub async fn change_password<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -197,6 +198,10 @@ pub async fn change_password<R: Runtime>(
     let fields = Fields::read(request.body())?;
     let new = new_password(&fields, "new_password", &signed_in.person.login)?;
     let mut own = confirmed(cx, &context, &signed_in, &fields).await?;
+    let used = match &own.secrets.totp {
+        Some(secret) => Some(step(cx, &signed_in, secret, &fields).await?),
+        None => None,
+    };
     let mut salt = [0; password::SALT_BYTES];
     cx.runtime.random(&mut salt);
     own.secrets.password = password::hash(&new, salt)?;
@@ -204,12 +209,13 @@ pub async fn change_password<R: Runtime>(
     let print = session.fingerprint.clone();
     let change = ChangeSecrets {
         what: "password changed".to_owned(),
+        step: used,
         session: Some(session),
         ..change(cx, &context, &signed_in, own)?
     };
     match ask(&cx.runtime, change).await? {
         true => answer_signed_in(cx, &context.merchant.id, &token, &print).await,
-        false => Err(changed_meanwhile()),
+        false => Err(used.map_or_else(changed_meanwhile, |_| wrong_code())),
     }
 }
 

@@ -174,18 +174,20 @@ async fn refuse_taken<R: Runtime>(
     login: &str,
     name: &str,
 ) -> Result<(), ApiError> {
+    let id = merchant.to_owned();
+    let staff = ask(&cx.runtime, Staff { id }).await?;
+    if staff.people.iter().any(|of| is_same_name(&of.name, name)) {
+        return Err(taken(Code::NameTaken, "name"));
+    }
+    // After the name: with a name that is taken, the link would tell for any number of logins
+    // which are free.
     for id in merchants_of_login(&cx.runtime, login).await? {
         let login = login.to_owned();
         if ask(&cx.runtime, FindPerson { id, login }).await?.is_some() {
             return Err(taken(Code::LoginTaken, "login"));
         }
     }
-    let id = merchant.to_owned();
-    let staff = ask(&cx.runtime, Staff { id }).await?;
-    match staff.people.iter().any(|of| is_same_name(&of.name, name)) {
-        true => Err(taken(Code::NameTaken, "name")),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 /// Signs in the person whom a link names, without password and second factor. The link

@@ -38,8 +38,9 @@ pub async fn get_people<R: Runtime>(
 }
 
 /// `PATCH /console/api/people/{id} {role?, refund_limit?, is_off?, name?, password?, code?}`: a
-/// field that is not sent stays. A person becomes an owner only with the caller's own password and code. It takes effect within 30 seconds everywhere. Links that the
-/// person has made end where it may not invite any more.
+/// field that is not sent stays. A person becomes an owner, also again after being switched off,
+/// only with the caller's own password and code. It takes effect within 30 seconds everywhere.
+/// Links that the person has made end where it may not invite any more.
 pub async fn change_person<R: Runtime>(
     cx: &Services<R>,
     request: &Request,
@@ -79,7 +80,8 @@ pub async fn change_person<R: Runtime>(
             }
         }
     }
-    if before.role != Role::Owner && settings.role == Role::Owner {
+    let is_owner = |role: Role, is_off: bool| role == Role::Owner && !is_off;
+    if !is_owner(before.role, before.is_off) && is_owner(settings.role, settings.is_off) {
         require_secrets(cx, &context, &signed_in, &fields).await?;
     }
     let change = ChangePerson {
