@@ -123,11 +123,8 @@ export async function send(binding, method, address, headers, body, patience, mo
  * @param {boolean} cuts
  */
 async function read(answer, most, cuts) {
-  const declared = answer.headers.get("content-length");
-  // The declared length is that of the compressed body.
-  if (declared && Number(declared) <= most && !answer.headers.has("content-encoding")) {
-    return answer.bytes();
-  }
+  // In pieces, whatever length is declared: of an answer with `transfer-encoding` too, the
+  // declared length says nothing.
   const reader = answer.body?.getReader();
   /** @type {Uint8Array[]} */
   const chunks = [];

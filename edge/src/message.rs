@@ -52,6 +52,10 @@ pub async fn read_request(
     }
     let head = builder.body(()).map_err(as_worker_error).map_err(broken)?;
     let max = max_body_bytes(head.method().as_str(), head.uri().path());
+    // Where both headers are sent, the declared length says nothing.
+    if head.headers().contains_key(http::header::TRANSFER_ENCODING) {
+        declared = None;
+    }
     let body = match declared {
         Some(0_usize) => Vec::new(),
         Some(length) if length <= max => read_whole(&request).await?,
