@@ -2,12 +2,9 @@
 
 use crate::browser::Browser;
 use crate::console::{refusals_are_expected, scrolls_and_taps, shows};
+use crate::native;
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::process::Command;
 use testkit::child_guard::ChildGuard;
-use testkit::{demo, paths};
-use tests::live::wait_for;
 
 /// A running `weceive dev`, and the address that signs each role in.
 struct Demo {
@@ -16,24 +13,7 @@ struct Demo {
 }
 
 fn started() -> Demo {
-    let home = paths::root().join("target/live/console-demo");
-    demo::wipe(&home).unwrap_or_else(|failure| panic!("{failure}"));
-    std::fs::create_dir_all(&home).expect("a directory");
-    let program = paths::weceive().unwrap_or_else(|failure| panic!("{failure}"));
-    let mut command = Command::new(program);
-    command
-        .args(["dev", "--port", &free_pair().to_string()])
-        .arg("--pages")
-        .arg(paths::root().join("dist"))
-        .arg("--directory")
-        .arg(home.join("data"));
-    let mut running = ChildGuard::start("weceive", &command, &home.join("printed"))
-        .unwrap_or_else(|failure| panic!("{failure}"));
-    let printed = wait_for("the complete shop", || {
-        running
-            .alive()
-            .unwrap_or_else(|failure| panic!("{failure}"));
-        let printed = running.log();
+    let (running, _, printed) = native::started("console-demo", &[], |printed| {
         let is_whole = printed.contains("?enter=1") && printed.ends_with("\n\n");
         is_whole.then_some(printed)
     });
@@ -115,15 +95,4 @@ fn the_demo_shop_has_a_month_behind_it_and_people_in_every_role() {
     late.sees("This link has been used");
     late.has_nothing_to_complain_about();
     viewer.has_nothing_to_complain_about();
-}
-
-/// A port of which the next one is free too.
-fn free_pair() -> u16 {
-    loop {
-        let first = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = first.local_addr().expect("an address").port();
-        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
-            return port;
-        }
-    }
 }
